@@ -53,20 +53,26 @@ func (s Setting) Env() string {
 	return "ASSIM_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
 }
 
-// Settings lists what a struct pointer declares, in order.
+// Settings lists what struct pointers (one, or a []any of them) declare, in order.
 func Settings(into any) []Setting {
-	v := reflect.ValueOf(into).Elem()
+	structs, ok := into.([]any)
+	if !ok {
+		structs = []any{into}
+	}
 	var out []Setting
-	for i := range v.NumField() {
-		tag := v.Type().Field(i).Tag
-		if name := tag.Get("name"); name != "" {
-			out = append(out, Setting{name, tag.Get("default"), tag.Get("usage"), v.Field(i)})
+	for _, s := range structs {
+		v := reflect.ValueOf(s).Elem()
+		for i := range v.NumField() {
+			tag := v.Type().Field(i).Tag
+			if name := tag.Get("name"); name != "" {
+				out = append(out, Setting{name, tag.Get("default"), tag.Get("usage"), v.Field(i)})
+			}
 		}
 	}
 	return out
 }
 
-// Load fills into and returns the arguments that are not flags. Help and
+// Load fills into (as Settings takes it) and returns the arguments that are not flags. Help and
 // version go to out; both end in ErrHelp.
 func Load(p Program, into any, args []string, out io.Writer) ([]string, error) {
 	settings := Settings(into)

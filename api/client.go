@@ -1,0 +1,250 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"assim/event"
+)
+
+// SocketName is the local socket's name in the CMA's run directory.
+const SocketName = "cma.sock"
+
+// DefaultRun is the CMA's run directory unless it is told another.
+const DefaultRun = "/run/assim"
+
+// maxAnswer bounds what a client reads of one answer, in bytes.
+const maxAnswer = 1 << 30
+
+// ErrNoCMA means that no CMA answered; the message says what to do.
+var ErrNoCMA = errors.New("no CMA")
+
+// Client asks one CMA.
+type Client struct {
+	http   *http.Client
+	base   string
+	secret string // of an operator on the TLS port; empty on the local socket
+	Where  string // for people
+}
+
+// LocalSockets lists where the CMA of this machine may listen, likeliest first.
+func LocalSockets() []string {
+	list := []string{filepath.Join(DefaultRun, SocketName)}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		list = append(list, filepath.Join(dir, "assim", SocketName))
+	}
+	return list
+}
+
+// NewClient returns a client of the CMA at target: a socket path, or empty for
+// the CMA of this machine. See NewRemote for another machine's.
+func NewClient(target string) (*Client, error) {
+	path := strings.TrimPrefix(target, "unix:")
+	if path == "" {
+		path = LocalSockets()[0]
+		for _, p := range LocalSockets() {
+			if _, err := os.Stat(p); err == nil {
+				path = p
+				break
+			}
+		}
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "unix", path)
+		return conn, explainDial(path, err)
+	}
+	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://cma", Where: path}, nil
+}
+
+func explainDial(path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w on this machine (%s is not there); start one with `cma`, or name another with -cma", ErrNoCMA, path)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w for this user: %s is for root and the group of the CMA; try sudo", ErrNoCMA, path)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w answers on %s: it has stopped; start it with `cma`", ErrNoCMA, path)
+	}
+	return fmt.Errorf("%w: %w", ErrNoCMA, err)
+}
+
+// Status asks for the CMA's health.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	return s, c.do(ctx, http.MethodGet, "/v1/status", nil, &s)
+}
+
+// Query asks one question.
+func (c *Client) Query(ctx context.Context, q QueryRequest) (QueryResult, error) {
+	var r QueryResult
+	return r, c.do(ctx, http.MethodPost, "/v1/query", q, &r)
+}
+
+// Queries lists the canned queries.
+func (c *Client) Queries(ctx context.Context) ([]Canned, error) {
+	var list []Canned
+	return list, c.do(ctx, http.MethodGet, "/v1/queries", nil, &list)
+}
+
+// Docs returns stored documents of a system, by name or id; all types when typ is empty.
+func (c *Client) Docs(ctx context.Context, system, typ string) ([]Document, error) {
+	var d []Document
+	v := url.Values{"system": {system}, "type": {typ}}
+	return d, c.do(ctx, http.MethodGet, "/v1/docs?"+v.Encode(), nil, &d)
+}
+
+// Events returns news from serial since on; the newest limit of them when since is 0.
+func (c *Client) Events(ctx context.Context, since uint64, limit int) (Events, error) {
+	var e Events
+	return e, c.do(ctx, http.MethodGet, fmt.Sprintf("/v1/events?since=%d&limit=%d", since, limit), nil, &e)
+}
+
+// Follow calls got with every event from serial since on until ctx ends or the
+// CMA goes away.
+func (c *Client) Follow(ctx context.Context, since uint64, got func(event.Event) error) error {
+	req, err := c.request(ctx, http.MethodGet, "/v1/events?since="+strconv.FormatUint(since, 10), nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return unwrapURL(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		var e event.Event
+		if err := json.Unmarshal([]byte(data), &e); err != nil {
+			return fmt.Errorf("event stream: %w", err)
+		}
+		if err := got(e); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: it closed the event stream; follow again with assim events -f", ErrNoCMA)
+}
+
+// CreateToken makes a permission to join.
+func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (Token, error) {
+	var t Token
+	return t, c.do(ctx, http.MethodPost, "/v1/tokens", r, &t)
+}
+
+// Tokens lists the permissions to join.
+func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
+	var t []Token
+	return t, c.do(ctx, http.MethodGet, "/v1/tokens", nil, &t)
+}
+
+// RevokeToken ends a permission; with its systems, those that joined by it lose theirs too.
+func (c *Client) RevokeToken(ctx context.Context, id string, systems bool) error {
+	return c.do(ctx, http.MethodDelete, "/v1/tokens/"+url.PathEscape(id)+"?systems="+strconv.FormatBool(systems), nil, nil)
+}
+
+func (c *Client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
+	var r io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		r = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, r)
+	if err == nil && c.secret != "" {
+		req.Header.Set("Authorization", "Bearer "+c.secret)
+	}
+	return req, err
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body, into any) error {
+	req, err := c.request(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return unwrapURL(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Where, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		return problem(resp.StatusCode, text)
+	}
+	if into == nil {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode(into)
+}
+
+// Error is a Problem as the client returns it.
+type Error struct {
+	Problem
+	Code int // HTTP status
+}
+
+func (e *Error) Error() string { return e.Problem.Error }
+
+func problem(code int, text []byte) error {
+	e := &Error{Code: code}
+	if json.Unmarshal(text, &e.Problem) != nil || e.Problem.Error == "" {
+		e.Problem.Error = fmt.Sprintf("the CMA answered %d: %.200s", code, text)
+	}
+	return e
+}
+
+// unwrapURL takes off the "Get http://cma/...:" that net/http puts before an error.
+func unwrapURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// WaitReady waits until the CMA answers or ctx ends.
+func (c *Client) WaitReady(ctx context.Context) error {
+	for {
+		_, err := c.Status(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

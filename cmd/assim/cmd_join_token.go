@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"assim/api"
+)
+
+type tokenSettings struct {
+	For     time.Duration `name:"for" default:"24h" usage:"create: how long it is good for"`
+	Uses    int           `name:"uses" usage:"create: by how many systems it may be used (0: any number)"`
+	Note    string        `name:"note" usage:"create: what it is for, shown in the list"`
+	Address string        `name:"address" usage:"create: where nanoprobes reach this CMA, if the guess is wrong; * finds it by multicast"`
+	Systems bool          `name:"systems" usage:"revoke: also throw out the systems that joined by it"`
+}
+
+func joinTokenCommand() command {
+	set := &tokenSettings{}
+	return command{
+		name: "join-token", args: "create | list | revoke ID", short: "permissions for nanoprobes to join",
+		long:     "create prints one string; start a nanoprobe with it on another system:\n  nanoprobe -join 'assim1:…'",
+		examples: "  assim join-token create\n  assim join-token create -for 1h -uses 20 -note 'rack 7'\n  assim join-token list\n  assim join-token revoke 3f2a91c0 -systems",
+		settings: set,
+		run: func(ctx context.Context, a *app, args []string) error {
+			if len(args) == 0 {
+				return usagef("say create, list or revoke ID: assim join-token create")
+			}
+			switch args[0] {
+			case "create":
+				return a.createToken(ctx, *set)
+			case "list":
+				return a.listTokens(ctx)
+			case "revoke":
+				if len(args) != 2 {
+					return usagef("revoke takes the ID that assim join-token list shows")
+				}
+				if err := a.client.RevokeToken(ctx, args[1], set.Systems); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.out, "token %s is revoked\n", args[1])
+				return nil
+			}
+			return usagef("%q is not create, list or revoke", args[0])
+		},
+	}
+}
+
+func (a *app) createToken(ctx context.Context, set tokenSettings) error {
+	t, err := a.client.CreateToken(ctx, api.TokenRequest{Note: set.Note, For: set.For, MaxUses: set.Uses, Address: set.Address})
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return a.printJSON(t)
+	}
+	fmt.Fprintln(a.out, t.Join)
+	return nil
+}
+
+func (a *app) listTokens(ctx context.Context) error {
+	list, err := a.client.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return a.printJSON(list)
+	}
+	rows := make([][]any, len(list))
+	for i, t := range list {
+		state, limit := "good", "any number"
+		if t.Revoked {
+			state = "revoked"
+		} else if !t.Expires.IsZero() && time.Now().After(t.Expires) {
+			state = "expired"
+		}
+		if t.MaxUses > 0 {
+			limit = fmt.Sprint(t.MaxUses)
+		}
+		rows[i] = []any{t.ID, state, t.Uses, limit, t.Expires.Local().Format(time.DateTime), t.Note}
+	}
+	a.table([]string{"id", "state", "used", "of", "until", "note"}, rows)
+	return nil
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"assim/api"
+)
+
+const ringsQuery = `
+MATCH (s:System)-[m:MEMBER_OF]->(r:Ring)
+RETURN r.level AS level, r.name AS ring, m.position AS position, s.name AS system, s.status AS status,
+       m.deputy AS deputy, r.version AS version
+ORDER BY level, ring, position`
+
+type ringsSettings struct {
+	Dot bool `name:"dot" usage:"print a Graphviz graph"`
+}
+
+func ringsCommand() command {
+	set := &ringsSettings{}
+	return command{
+		name: "rings", short: "who heartbeats with whom",
+		examples: "  assim rings\n  assim rings -dot | dot -Tsvg > rings.svg\n  assim rings -json",
+		settings: set,
+		run: func(ctx context.Context, a *app, args []string) error {
+			if len(args) > 0 {
+				return usagef("rings takes no arguments")
+			}
+			r, err := a.client.Query(ctx, api.QueryRequest{Query: ringsQuery})
+			if err != nil {
+				return err
+			}
+			switch {
+			case a.JSON:
+				return a.printJSON(r)
+			case set.Dot:
+				a.ringsDot(groupRings(r.Rows))
+			default:
+				a.ringsText(groupRings(r.Rows))
+			}
+			return nil
+		},
+	}
+}
+
+// ringTable is one ring with its members in order.
+type ringTable struct {
+	level, name, version string
+	members              []ringMember
+}
+
+type ringMember struct {
+	name, status string
+	deputy       bool
+}
+
+func groupRings(rows [][]any) []ringTable {
+	var rings []ringTable
+	for _, row := range rows {
+		level, name := cell(row[0]), cell(row[1])
+		if n := len(rings); n == 0 || rings[n-1].level != level || rings[n-1].name != name {
+			rings = append(rings, ringTable{level: level, name: name, version: cell(row[6])})
+		}
+		r := &rings[len(rings)-1]
+		r.members = append(r.members, ringMember{cell(row[3]), cell(row[4]), row[5] == true})
+	}
+	return rings
+}
+
+// ringsText draws each ring as a line that comes back to its start.
+func (a *app) ringsText(rings []ringTable) {
+	if len(rings) == 0 {
+		fmt.Fprintln(a.out, "No rings yet: a ring needs a nanoprobe; assim status tells who has joined.")
+	}
+	for _, r := range rings {
+		a.heading("%s ring %s, %d members, roster version %s", r.level, r.name, len(r.members), r.version)
+		line, width := "  ╭─", max(a.width, 80)-8
+		var lines []string
+		for _, m := range r.members {
+			text := a.member(m)
+			if len([]rune(line))+len([]rune(m.name))+5 > width {
+				lines = append(lines, line)
+				line = "  │ "
+			}
+			line += " " + text + " ──"
+		}
+		lines = append(lines, line)
+		fmt.Fprintln(a.out, strings.Join(lines, "\n")+"╮")
+		fmt.Fprintln(a.out, "  ╰"+strings.Repeat("─", 8)+" back to the first")
+	}
+}
+
+func (a *app) member(m ringMember) string {
+	mark := "o"
+	if m.deputy {
+		mark = "◆"
+	}
+	if m.status != "up" {
+		mark = "✗"
+	}
+	return a.paint(mark+" "+m.name, statusColor([]string{m.status}))
+}
+
+func (a *app) ringsDot(rings []ringTable) {
+	fmt.Fprintln(a.out, "graph rings {\n  layout=circo; node [shape=box style=rounded];")
+	for _, r := range rings {
+		for i, m := range r.members {
+			if len(r.members) > 1 && (len(r.members) > 2 || i == 0) {
+				fmt.Fprintf(a.out, "  %q -- %q [label=%q];\n", m.name, r.members[(i+1)%len(r.members)].name, r.level)
+			}
+			if m.status != "up" {
+				fmt.Fprintf(a.out, "  %q [color=red];\n", m.name)
+			}
+		}
+	}
+	fmt.Fprintln(a.out, "}")
+}

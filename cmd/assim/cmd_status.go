@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"assim/api"
+)
+
+func statusCommand() command {
+	return command{
+		name: "status", short: "health of the CMA: queues, last errors, rates",
+		long:     "Exit status 4 when the CMA answers and something is wrong with it.",
+		examples: "  assim status\n  assim status -json | jq .queues",
+		run: func(ctx context.Context, a *app, args []string) error {
+			if len(args) > 0 {
+				return usagef("status takes no arguments; for one system: assim system %s", args[0])
+			}
+			s, err := a.client.Status(ctx)
+			if err != nil {
+				return err
+			}
+			if a.JSON {
+				err = a.printJSON(s)
+			} else {
+				a.status(s)
+			}
+			if err == nil && troubled(s) {
+				return errTrouble
+			}
+			return err
+		},
+	}
+}
+
+// troubled reports whether a person should look at the CMA.
+func troubled(s api.Status) bool {
+	for _, q := range s.Queues {
+		if q.Length >= q.Limit {
+			return true
+		}
+	}
+	return len(s.SetAside) > 0 || time.Since(s.LastErrorAt) < 10*time.Minute
+}
+
+func (a *app) status(s api.Status) {
+	fmt.Fprintf(a.out, "CMA %s\n", s.Version)
+	var systems []string
+	for _, state := range slices.Sorted(maps.Keys(s.Systems)) {
+		systems = append(systems, fmt.Sprintf("%d %s", s.Systems[state], state))
+	}
+	a.facts([][2]string{
+		{"running since", s.Started.Local().Format(time.DateTime) + " (" + time.Since(s.Started).Round(time.Second).String() + ")"},
+		{"listens on", s.Listen}, {"store", s.Store},
+		{"memory", fmt.Sprintf("%.1f MB", float64(s.RSS)/1e6)},
+		{"systems", strings.Join(systems, ", ")}, {"rings", fmt.Sprint(s.Rings)},
+	})
+	a.heading("Queues")
+	rows := make([][]any, len(s.Queues))
+	for i, q := range s.Queues {
+		rows[i] = []any{q.Name, q.Length, q.Limit, q.Dropped}
+	}
+	a.table([]string{"queue", "waiting", "limit", "dropped"}, rows)
+	a.heading("Since the start, and per minute now")
+	rows = rows[:0]
+	for _, name := range slices.Sorted(maps.Keys(s.Counters)) {
+		rows = append(rows, []any{name, s.Counters[name], fmt.Sprintf("%.1f", s.Rates[name])})
+	}
+	a.table([]string{"what", "total", "per minute"}, rows)
+	if len(s.SetAside) > 0 {
+		a.heading("Set aside: documents that could not be turned into graph (kept, tried again after an upgrade)")
+		rows = rows[:0]
+		for _, d := range s.SetAside {
+			rows = append(rows, []any{d.System, d.Type, d.At.Local().Format(time.DateTime), d.Reason})
+		}
+		a.table([]string{"system", "type", "since", "why"}, rows)
+	}
+	if s.LastError != "" {
+		a.heading("Last error")
+		fmt.Fprintf(a.out, "  %s  %s\n", s.LastErrorAt.Local().Format(time.DateTime), clip(s.LastError))
+	}
+}
+
+func (a *app) facts(facts [][2]string) {
+	for _, f := range facts {
+		if f[1] != "" {
+			fmt.Fprintf(a.out, "  %-14s %s\n", f[0], f[1])
+		}
+	}
+}

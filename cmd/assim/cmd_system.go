@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"assim/api"
+)
+
+// part is one table of the page about a system.
+type part struct {
+	title, query string
+}
+
+// systemParts make the page; each query gets $id, the system's id.
+var systemParts = []part{
+	{"Network", `
+MATCH (s:System {id: $id})-[:HAS_NIC]->(n:NIC)
+OPTIONAL MATCH (n)-[:HAS_IP]->(ip:IPAddr)
+WITH n, collect(ip.addr) AS addresses
+OPTIONAL MATCH (n)-[:CABLED_TO]->(p:SwitchPort)<-[:HAS_PORT]-(sw:System)
+RETURN n.ifname AS nic, n.mac AS mac, n.carrier AS carrier, n.mtu AS mtu, addresses,
+       coalesce(sw.name, sw.id) AS switch, p.port AS port, p.description AS description, p.vlan AS vlan
+ORDER BY nic`},
+	{"Listens", `
+MATCH (s:System {id: $id})-[:RUNS]->(p:Process)-[:LISTENS_ON]->(e:Endpoint)
+RETURN p.name AS process, p.user AS user, e.proto AS proto, collect(DISTINCT e.addr) AS addresses, e.port AS port, p.exe AS exe
+ORDER BY process, proto, port`},
+	{"Uses", `
+MATCH (s:System {id: $id})-[:RUNS]->(p:Process)-[:CONNECTS_TO]->(e:Endpoint)
+OPTIONAL MATCH (e)<-[:LISTENS_ON]-(q:Process)<-[:RUNS]-(t:System)
+RETURN p.name AS process, e.proto AS proto, e.addr AS addr, e.port AS port, q.name AS serves, t.name AS on
+ORDER BY process, addr, port`},
+	{"Used by", `
+MATCH (s:System {id: $id})-[:RUNS]->(p:Process)-[:LISTENS_ON]->(e:Endpoint)<-[:CONNECTS_TO]-(q:Process)<-[:RUNS]-(t:System)
+RETURN DISTINCT p.name AS process, e.port AS port, q.name AS client, t.name AS on
+ORDER BY process, port, on`},
+	{"Watched by", `
+MATCH (s:System {id: $id})-[w:WATCHES]-(t:System)
+RETURN DISTINCT t.name AS neighbor, w.ring AS ring, t.status AS status ORDER BY ring, neighbor`},
+}
+
+func systemCommand() command {
+	return command{
+		name: "system", args: "NAME", short: "everything known of one system, on one screen",
+		long:     "NAME is a name, an id (n-…), an address or a MAC address.",
+		examples: "  assim system web1\n  assim system 10.0.0.5\n  assim system web1 -json",
+		run: func(ctx context.Context, a *app, args []string) error {
+			if len(args) != 1 {
+				return usagef("system takes one name, id or address: assim system web1")
+			}
+			return a.system(ctx, args[0])
+		},
+	}
+}
+
+// findSystem returns the one system that who names, as the properties of its node.
+func (a *app) findSystem(ctx context.Context, who string) (map[string]any, error) {
+	r, err := a.client.Query(ctx, api.QueryRequest{
+		Query: `
+MATCH (s:System) WHERE s.id = $who OR toLower(s.name) = toLower($who) RETURN s
+UNION MATCH (:IPAddr {addr: $who})<-[:HAS_IP]-(:NIC)<-[:HAS_NIC]-(s:System) RETURN s
+UNION MATCH (:NIC {mac: toLower($who)})<-[:HAS_NIC]-(s:System) RETURN s`,
+		Params: map[string]any{"who": who},
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch len(r.Rows) {
+	case 0:
+		return nil, fmt.Errorf("no system has the name, id or address %q; assim systems lists all", who)
+	case 1:
+		node, _ := r.Rows[0][0].(map[string]any)
+		props, _ := node["properties"].(map[string]any)
+		return props, nil
+	}
+	var ids []string
+	for _, row := range r.Rows {
+		node, _ := row[0].(map[string]any)
+		props, _ := node["properties"].(map[string]any)
+		ids = append(ids, fmt.Sprint(props["id"]))
+	}
+	return nil, fmt.Errorf("%q names %d systems: name one by its id: %s", who, len(ids), strings.Join(ids, ", "))
+}
+
+func (a *app) system(ctx context.Context, who string) error {
+	props, err := a.findSystem(ctx, who)
+	if err != nil {
+		return err
+	}
+	params := map[string]any{"id": props["id"]}
+	tables := make([]api.QueryResult, len(systemParts))
+	for i, p := range systemParts {
+		if tables[i], err = a.client.Query(ctx, api.QueryRequest{Query: p.query, Params: params}); err != nil {
+			return fmt.Errorf("%s: %w", strings.ToLower(p.title), err)
+		}
+	}
+	docs, err := a.client.Docs(ctx, fmt.Sprint(props["id"]), "")
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		page := map[string]any{"system": props, "documents": docs}
+		for i, p := range systemParts {
+			page[strings.ReplaceAll(strings.ToLower(p.title), " ", "_")] = tables[i]
+		}
+		return a.printJSON(page)
+	}
+	a.systemHead(props)
+	for i, p := range systemParts {
+		if len(tables[i].Rows) > 0 {
+			a.heading("%s", p.title)
+			a.table(tables[i].Columns, tables[i].Rows)
+		}
+	}
+	if len(docs) > 0 {
+		a.heading("Documents (assim docs %v TYPE shows one)", props["name"])
+		a.table([]string{"type", "instance", "since", "bytes"}, documentRows(docs))
+	}
+	return nil
+}
+
+func (a *app) systemHead(props map[string]any) {
+	status := cell(props["status"])
+	fmt.Fprintf(a.out, "%s  %s\n", a.paint(cell(props["name"]), "\x1b[1m"), a.paint(status, statusColor([]string{status})))
+	for _, name := range sortedKeys(props) {
+		if name != "name" && name != "status" {
+			fmt.Fprintf(a.out, "  %-16s %s\n", name, cell(props[name]))
+		}
+	}
+}

@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math/bits"
 	"net/netip"
 	"strings"
 	"time"
@@ -43,9 +45,32 @@ func ParseID(s string) (ID, error) {
 // Session tells one start of a nanoprobe from all earlier ones: it only grows.
 type Session uint64
 
-// Edge names one pair of ring members: both ends compute it from the ring and
-// their two ids (EdgeOf), so nobody has to hand it out.
+// Edge names one pair of nanoprobes: both ends compute it from their two ids
+// (EdgeOf), so nobody has to hand it out. Two that are neighbors in two rings
+// share one edge, and thus one stream of heartbeats.
 type Edge uint64
+
+// EdgeOf returns the edge between a and b; the order does not matter. Ids are
+// random, so mixing them is enough: nothing secret depends on it, and one
+// receiver tells apart a few hundred edges at most.
+func EdgeOf(a, b ID) Edge {
+	x, y := a.half(0)^bits.RotateLeft64(a.half(8), 29), b.half(0)^bits.RotateLeft64(b.half(8), 29)
+	return Edge(mix(x) + mix(y))
+}
+
+// half reads 8 of the 16 bytes.
+func (id *ID) half(at int) uint64 {
+	return binary.BigEndian.Uint64(id[at : at+8])
+}
+
+// mix spreads every bit of x over all 64 (the finalizer of MurmurHash3).
+func mix(x uint64) uint64 {
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	return x ^ x>>33
+}
 
 // TickKind is what a tick says.
 type TickKind uint8
@@ -71,50 +96,63 @@ type Tick struct {
 	EchoSession Session // the receiver's session as the sender last heard it on this edge
 	EchoSeq     uint32  // the receiver's newest Seq the sender heard
 	Gen         uint32  // configuration generation the sender runs
+	Every       uint16  // the sender's interval in units of EveryUnit; 0 = not said
 	Subject     uint64  // Ask, Heard, NotHeard: ShortID of the one asked about
 }
 
-// ShortID is the first 8 bytes of an ID, for Tick.Subject.
-func (id ID) ShortID() uint64 {
-	var v uint64
-	for _, b := range id[:8] {
-		v = v<<8 | uint64(b)
-	}
-	return v
-}
+// EveryUnit is the unit of Tick.Every: up to 655 s between heartbeats.
+const EveryUnit = 10 * time.Millisecond
 
-// Timing is how impatient the heartbeats of a system are.
+// ShortID is the first 8 bytes of an ID, for Tick.Subject.
+func (id ID) ShortID() uint64 { return id.half(0) }
+
+// Timing is how impatient the heartbeats of a system are. It applies live: a
+// neighbor learns the sender's interval from its ticks, so the two ends of an
+// edge need not agree.
 type Timing struct {
-	Interval     time.Duration // between heartbeats, jittered; 1 s by default
+	Interval     time.Duration // between heartbeats, jittered by a tenth; 1 s by default
 	Unresponsive time.Duration // silence until it is shown, ~2 s
 	Dead         time.Duration // silence until it is a death, 7 s by default
 }
 
+// The profiles of impatience.
+var (
+	FastTiming    = Timing{Interval: 200 * time.Millisecond, Unresponsive: 600 * time.Millisecond, Dead: 2500 * time.Millisecond}
+	DefaultTiming = Timing{Interval: time.Second, Unresponsive: 2 * time.Second, Dead: 7 * time.Second}
+	QuietTiming   = Timing{Interval: 5 * time.Second, Unresponsive: 9 * time.Second, Dead: 30 * time.Second}
+)
+
 // Member is one entry of a roster.
 type Member struct {
 	ID   ID
-	Pos  uint16           // place in the ring's order
 	Addr netip.AddrPort   // where its nanoprobe receives ticks
 	Alt  []netip.AddrPort // other addresses of the same nanoprobe (dual-homed), tried when Addr is silent
-	Key  [16]byte         // authenticates the edge between me and it
 }
 
-// RingView is a ring as told to one member: itself and those around it.
+// RingView is a ring as told to one member: itself and those around it. Two
+// members of one ring may share one Members slice; nobody writes to it.
 type RingView struct {
 	Ring    uint64 // id of the ring
 	Level   uint8  // 0 switch, 1 subnet, 2 top
 	Version uint32 // of the roster
-	Self    uint16 // my own place
-	Size    uint16 // members in the whole ring
-	// Members are in order of Pos, without me. A whole switch ring, otherwise a
-	// window around me.
+	Size    uint16 // members in the whole ring, at most 65535 shown
+	// Self is my own index in Members; meaningless when Sweep.
+	Self uint16
+	// Members are in ring order, I am among them. The whole ring closed to a
+	// circle if Size says so; otherwise a window around me with two open ends.
 	Members []Member
-	// Sweep marks a ring I am not in: my neighbor is its deputy, and I ping all
-	// of it at once when that neighbor is lost.
-	Sweep bool
-	// Deputy is who of Members speaks for the swept ring; zero unless Sweep.
-	Deputy ID
+	// Keys authenticate the edges between me and each of Members, index by
+	// index (mine is unused). Nil when the caller knows the keys anyway.
+	Keys [][16]byte
+	// Sweep marks a ring told for one purpose: when my neighbor Deputy, who
+	// speaks for this ring, is lost, I ping all of it at once.
+	Sweep  bool
+	Deputy ID // zero unless Sweep
 }
+
+// Whole says whether Members is the whole ring, so that the last member's next
+// neighbor is the first.
+func (v *RingView) Whole() bool { return int(v.Size) == len(v.Members) }
 
 // Desired is what the CMA wants one nanoprobe to be and do. It is resent until
 // the nanoprobe echoes its generation; a nanoprobe applies only newer ones.
@@ -136,31 +174,36 @@ type ObservationKind uint8
 
 // The kinds of observation.
 const (
-	ObsUnresponsive ObservationKind = iota + 1
-	ObsDead
-	ObsAlive       // heard again in the same session
-	ObsUnreachable // its host answered "port unreachable": the process is gone
-	ObsGoodbye     // it said so
-	ObsPathBroken  // I do not hear it, the other witness does
-	ObsLinkDown    // my own interface lost its carrier
-	ObsLinkUp      // and has it back
-	ObsMartian     // ticks from somebody who should not send any
-	ObsSwept       // result of sweeping a ring: see Bits
+	ObsUnresponsive ObservationKind = iota + 1 // silent, pinged in vain, and no other witness hears it
+	ObsDead                                    // still so after Timing.Dead; said by one of the two witnesses only
+	ObsAlive                                   // heard again in the same session: takes the accusation back
+	ObsUnreachable                             // its host answered "port unreachable": the process is gone
+	ObsGoodbye                                 // it said so; said by one of the two witnesses only
+	ObsPathBroken                              // I do not hear it, the other witness does
+	ObsLinkDown                                // About zero: my interface Link lost its carrier; else About's address Link is silent, another one answers
+	ObsLinkUp                                  // and is back
+	ObsMartian                                 // ticks from somebody who should not send any; Link is its address if About is unknown
+	ObsSwept                                   // result of pinging a whole ring at once: see Bits
 )
 
 // Observation is one piece of evidence in a report.
 type Observation struct {
-	Kind  ObservationKind
-	About ID            // whom; zero for links
-	Ring  uint64        // in which ring
-	Ago   time.Duration // how long before this report was made
+	Kind    ObservationKind
+	About   ID            // whom; zero for my own links
+	Ring    uint64        // in which ring
+	Version uint32        // of the roster that Run and Bits count in
+	Ago     time.Duration // how long before this report was made; see Silent
+	// Silent is how long About had given no sign of life when this was noticed.
+	Silent time.Duration
 	// NewNeighbor is whom the survivor now heartbeats with instead; zero if nobody.
 	NewNeighbor ID
 	// Run: About and the Run-1 members after it in ring order (before it if
-	// negative) all died together. 0 and 1 mean About alone.
+	// negative) were all silent together. 0, 1 and -1 mean About alone.
 	Run int16
-	// Bits, for ObsSwept: bit i set = the member at Pos i of Ring did not answer.
+	// Bits, for ObsSwept: bit i%8 of byte i/8 set = the member at index i of the
+	// swept roster did not answer.
 	Bits []byte
-	// Link, for ObsLinkDown and ObsLinkUp: the interface's name.
+	// Link is an interface's name or an address, for ObsLinkDown, ObsLinkUp and
+	// ObsMartian.
 	Link string
 }

@@ -35,6 +35,10 @@ const (
 	Sockets   Trigger = "sockets"   // a listening or connected socket came or went, where the kernel tells
 )
 
+// Changed is the trigger "the document of that type differs from the one
+// before": a new listener makes it worth looking at its executable.
+func Changed(name string) Trigger { return Trigger("changed " + name) }
+
 // Type is one kind of discovery.
 type Type struct {
 	Name  string        // lower case, the folder's name
@@ -49,8 +53,43 @@ type Type struct {
 	// there is nothing to say.
 	Collect func(ctx context.Context, h Host) (any, error)
 
-	// Graph turns a stored document into the piece of graph it means. It is pure.
+	// Make, where it is set instead of Collect, returns a Collect that remembers
+	// from one look to the next (a connection that closed an hour ago). Every
+	// nanoprobe makes its own, so that nothing is global.
+	Make func() func(ctx context.Context, h Host) (any, error)
+
+	// Secret documents (users, sudoers, configuration text) travel on the bulk
+	// plane only and are not shown to everybody.
+	Secret bool
+
+	// Graph turns a stored document into the piece of graph it means. It is
+	// pure, and leaves Source, At and Document to its caller. Nil: the document
+	// is stored, and means nothing to the graph.
 	Graph func(system graph.Key, doc []byte) (graph.Change, error)
+
+	// About says for docs/discovery.md what the type reads and what it prints.
+	About About
+}
+
+// About describes a type for people.
+type About struct {
+	Reads []string // where the facts come from: files, kernel interfaces, commands
+	Keys  []Field  // the keys of the document, in order
+	Graph string   // the nodes and relationships, e.g. "(System)-[:HAS_NIC]->(NIC)"
+}
+
+// Field is one key of a document.
+type Field struct {
+	Key     string // with dots and [] for what is nested: "links[].mtu"
+	Meaning string // with its unit and source
+}
+
+// Collector returns the function that collects: Collect, or what Make makes.
+func (t Type) Collector() func(ctx context.Context, h Host) (any, error) {
+	if t.Make != nil {
+		return t.Make()
+	}
+	return t.Collect
 }
 
 // Host is the machine as discovery sees it. Package host has the real one.
@@ -88,13 +127,17 @@ type Link struct {
 	Parent      string // VLAN's or macvlan's lower interface
 	VLAN        int
 	Loopback    bool
+	Virtual     bool   // no hardware behind it: bridges, veth, tunnels
+	SpeedMbps   int    // megabits per second; 0 = unknown
+	Duplex      string // "full", "half"; empty = unknown
+	Driver      string // kernel driver; empty = unknown
 }
 
 // Addr is an address on an interface.
 type Addr struct {
 	Link      string
 	Prefix    netip.Prefix // address with its prefix length
-	Scope     string       // "global", "link", "host"
+	Scope     string       // "global", "site", "link", "host"
 	Temporary bool         // a privacy address: comes and goes by itself
 }
 

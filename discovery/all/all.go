@@ -1,0 +1,20 @@
+// Package all is the one list of discovery types that are built in. A new type
+// is one folder under discovery and one line here.
+package all
+
+import (
+	"assim/discovery"
+)
+
+// Types are all built-in types, in the order in which people read them.
+var Types = []discovery.Type{}
+
+// Find returns the built-in type of that name.
+func Find(name string) (discovery.Type, bool) {
+	for _, t := range Types {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return discovery.Type{}, false
+}

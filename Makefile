@@ -1,0 +1,47 @@
+# Bare "make" lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help build run test lab bench sim fuzz setup setup-test clean
+
+# What -version says. A tree without git (a tarball) builds as well.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+DATE    ?= $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
+LDFLAGS := -s -w -X assim/version.Version=$(VERSION) -X assim/version.Commit=$(COMMIT) -X assim/version.Date=$(DATE)
+export CGO_ENABLED := 0
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/cma, bin/nanoprobe and bin/assim
+	@mkdir -p bin
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+run: setup build ## start a CMA and a nanoprobe on this machine and print the picture
+	@scripts/run
+
+test: setup-test ## run every test there is (as root: it builds network namespaces)
+	@scripts/test
+
+lab: setup-test build ## 2 switches, 20 systems and a CMA to play with, until Ctrl-C (LAB=FILE for your own)
+	@go run ./e2e/lab/cmd -bin bin $(if $(LAB),-plan $(LAB))
+
+bench: setup ## measure ourselves and our peers, every program under bench/ (ARGS=-json for programs)
+	@shopt -s nullglob; for main in bench/*/main.go bench/*/cmd/main.go; do \
+		echo "== $$(dirname $$main)" >&2; go run ./$$(dirname $$main) $(ARGS); done
+
+sim: ## simulate an installation (ARGS="-systems 1000000")
+	@go run ./sim/cmd $(ARGS)
+
+fuzz: ## fuzz every decoder for FUZZTIME each (10s)
+	@scripts/fuzz $(or $(FUZZTIME),10s)
+
+setup: ## install what building and running need, where it is missing
+	@scripts/setup
+
+setup-test: ## install what the tests need, where it is missing
+	@scripts/setup test
+
+clean: ## remove what was built
+	rm -rf bin

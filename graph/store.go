@@ -25,6 +25,8 @@ type Store interface {
 
 	// View returns a Reader of one consistent moment: now when at is zero,
 	// otherwise the graph as it was at that time. Close it.
+	// The store's time never runs backwards: a Change counts from its At or,
+	// when that is earlier, from the latest At before it.
 	View(ctx context.Context, at time.Time) (Reader, error)
 
 	// Record returns one record's value or ErrNotFound; Records walks a bucket
@@ -77,11 +79,12 @@ type Edge struct {
 }
 
 // Meta is what the store knows of a node or relationship beyond its properties.
-// Queries reach it as first_seen(x), last_changed(x), sources(x).
+// Queries reach it as first_seen(x), last_changed(x); sources(x) is asked of
+// the Reader by NodeSources and RelSources, because a subnet may have a hundred
+// thousand of them.
 type Meta struct {
-	FirstSeen   time.Time
-	LastChanged time.Time
-	Sources     []string
+	FirstSeen   time.Time // since when it exists without interruption
+	LastChanged time.Time // since when it has these labels and properties
 }
 
 // Reader reads the graph of one moment. It is for one goroutine.
@@ -116,7 +119,9 @@ type Reader interface {
 	RelTypes() []string
 	PropNames() []string
 
-	// Documents walks the newest stored documents of a system ("" = all types).
+	// Documents walks the stored documents of a system (zero Key = of all
+	// systems) of one type ("" = all types) that were the newest at this
+	// moment.
 	Documents(system Key, typ string) iter.Seq2[Document, error]
 	// Search walks nodes whose text properties contain all words, best first.
 	Search(words string, limit int) iter.Seq2[Vertex, error]

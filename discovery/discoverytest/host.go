@@ -1,0 +1,112 @@
+// Package discoverytest is the one suite that every discovery type obeys, and
+// the fake host it runs them on: a recorded root file system and, beside it,
+// what the kernel and commands answered.
+package discoverytest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"assim/discovery"
+)
+
+// Host is a machine that says what its fields say. It is also the form of
+// testdata/TREE.host.json. The zero Host is another root file system, empty.
+type Host struct {
+	Links     []discovery.Link
+	Addrs     []discovery.Addr
+	Routes    []discovery.Route
+	Neighbors []discovery.Neighbor
+	Sockets   map[string][]discovery.Socket // by "tcp" and "udp"
+	Frames    []discovery.Frame
+	Run       map[string]string // output by command line: "sshd -T"
+	ReadLinks map[string]string // targets of symbolic links that testdata cannot hold
+
+	root fs.FS
+	dir  string
+	live bool
+}
+
+// NewHost returns a live host with the given root file system, nil for none.
+func NewHost(root fs.FS, h Host) discovery.Host {
+	h.root, h.live = root, true
+	return fake{h}
+}
+
+// Load returns the host recorded in dir and dir.host.json. Without the latter
+// the host is not live: only its files can be asked.
+func Load(dir string) (discovery.Host, error) {
+	var h Host
+	text, err := os.ReadFile(filepath.Clean(dir) + ".host.json")
+	switch {
+	case err == nil:
+		dec := json.NewDecoder(strings.NewReader(string(text)))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&h); err != nil {
+			return nil, fmt.Errorf("%s.host.json: %w", dir, err)
+		}
+		h.live = true
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	h.root, h.dir = os.DirFS(dir), dir
+	return fake{h}, nil
+}
+
+// fake makes a Host answer as a discovery.Host.
+type fake struct{ h Host }
+
+func (f fake) Root() fs.FS {
+	if f.h.root == nil {
+		return os.DirFS(os.DevNull)
+	}
+	return f.h.root
+}
+
+func (f fake) Live() bool { return f.h.live }
+
+func (f fake) ReadLink(name string) (string, error) {
+	if target, ok := f.h.ReadLinks[name]; ok {
+		return target, nil
+	}
+	if f.h.dir != "" {
+		return os.Readlink(filepath.Join(f.h.dir, filepath.FromSlash(name)))
+	}
+	if l, ok := f.h.root.(fs.ReadLinkFS); ok {
+		return l.ReadLink(name)
+	}
+	return "", &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrNotExist}
+}
+
+func (f fake) Run(_ context.Context, name string, args ...string) ([]byte, error) {
+	line := strings.Join(append([]string{name}, args...), " ")
+	out, ok := f.h.Run[line]
+	if !f.h.live || !ok {
+		return nil, fmt.Errorf("%s: %w", line, discovery.ErrNotHere)
+	}
+	return []byte(out), nil
+}
+
+func (f fake) Links(context.Context) ([]discovery.Link, error)   { return given(f, f.h.Links) }
+func (f fake) Addrs(context.Context) ([]discovery.Addr, error)   { return given(f, f.h.Addrs) }
+func (f fake) Routes(context.Context) ([]discovery.Route, error) { return given(f, f.h.Routes) }
+func (f fake) Neighbors(context.Context) ([]discovery.Neighbor, error) {
+	return given(f, f.h.Neighbors)
+}
+func (f fake) Frames(context.Context) ([]discovery.Frame, error) { return given(f, f.h.Frames) }
+func (f fake) Sockets(_ context.Context, proto string) ([]discovery.Socket, error) {
+	return given(f, f.h.Sockets[proto])
+}
+
+func given[T any](f fake, list []T) ([]T, error) {
+	if !f.h.live {
+		return nil, discovery.ErrNotHere
+	}
+	return list, nil
+}

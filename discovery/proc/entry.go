@@ -1,0 +1,237 @@
+package proc
+
+import (
+	"io"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"assim/discovery"
+)
+
+// Limits of what is read of one process. A process may write what it likes
+// into its own title.
+const (
+	maxStat    = 4 << 10
+	maxStatus  = 16 << 10
+	maxCmdline = 64 << 10
+	maxArgs    = 64  // arguments kept; a Java class path alone may be one of thousands
+	maxArg     = 512 // bytes kept of one argument
+	maxName    = 256 // bytes kept of a name or path
+	maxPIDs    = 1 << 17
+)
+
+// entry is one process as /proc shows it.
+type entry struct {
+	pid, ppid int
+	tty       int
+	start     uint64 // clock ticks after boot
+	comm      string
+	args      []string
+	exe, cwd  string
+	uid       uint32
+	netns     string // "net:[4026531840]", empty when not permitted to know
+	pidns     string
+	place     place
+	kernel    bool // a kernel thread
+}
+
+// table reads processes once each, and only those somebody asks for: a look at
+// the sockets of a busy machine needs a few of its processes, not all.
+type table struct {
+	host    discovery.Host
+	root    fs.FS
+	entries map[int]*entry // nil value: it vanished
+	users   map[uint32]string
+}
+
+func newTable(h discovery.Host) *table {
+	return &table{host: h, root: h.Root(), entries: map[int]*entry{}}
+}
+
+// pids lists the processes there are, lowest first.
+func (t *table) pids() ([]int, error) {
+	list, err := fs.ReadDir(t.root, "proc")
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, d := range list {
+		if pid, err := strconv.Atoi(d.Name()); err == nil && pid > 0 && len(pids) < maxPIDs {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
+// get returns a process, or nil when it has vanished.
+func (t *table) get(pid int) *entry {
+	if e, ok := t.entries[pid]; ok {
+		return e
+	}
+	e := t.read(pid)
+	t.entries[pid] = e
+	return e
+}
+
+func (t *table) read(pid int) *entry {
+	dir := "proc/" + strconv.Itoa(pid) + "/"
+	e, ok := parseStat(readSome(t.root, dir+"stat", maxStat))
+	if !ok || e.pid != pid {
+		return nil
+	}
+	e.args = parseCmdline(readSome(t.root, dir+"cmdline", maxCmdline))
+	exe, err := t.host.ReadLink(dir + "exe")
+	e.kernel = err != nil && len(e.args) == 0
+	e.exe = printable(strings.TrimSuffix(exe, " (deleted)"), maxName)
+	if cwd, err := t.host.ReadLink(dir + "cwd"); err == nil && cwd != "/" {
+		e.cwd = printable(strings.TrimSuffix(cwd, " (deleted)"), maxName)
+	}
+	e.uid = parseUID(readSome(t.root, dir+"status", maxStatus))
+	e.place = parseCgroup(readSome(t.root, dir+"cgroup", maxCgroup))
+	e.netns, _ = t.host.ReadLink(dir + "ns/net")
+	e.pidns, _ = t.host.ReadLink(dir + "ns/pid")
+	return &e
+}
+
+// readSome reads at most limit bytes of a file; what cannot be read is empty,
+// for a process may vanish at any moment.
+func readSome(root fs.FS, name string, limit int64) string {
+	f, err := root.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	data, _ := io.ReadAll(io.LimitReader(f, limit))
+	return string(data)
+}
+
+// parseStat reads /proc/PID/stat (proc_pid_stat(5)). The name in parentheses
+// is the program's own choice and may hold blanks and parentheses itself, so
+// the last one ends it.
+func parseStat(text string) (entry, bool) {
+	open, shut := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
+	if open < 0 || shut < open {
+		return entry{}, false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(text[:open]))
+	f := strings.Fields(text[shut+1:])
+	const ppid, tty, start = 1, 4, 19 // counted from the state, which is field 3
+	if err != nil || pid <= 0 || len(f) <= start {
+		return entry{}, false
+	}
+	e := entry{pid: pid, comm: printable(text[open+1:shut], maxName)}
+	e.ppid, _ = strconv.Atoi(f[ppid])
+	e.tty, _ = strconv.Atoi(f[tty])
+	e.start, _ = strconv.ParseUint(f[start], 10, 64)
+	return e, true
+}
+
+// parseCmdline splits the zero-separated arguments and cuts and cleans each.
+// Daemons that write a title pad the rest with zeros or blanks.
+func parseCmdline(text string) []string {
+	text = strings.TrimRight(text, "\x00 ")
+	if text == "" {
+		return nil
+	}
+	var args []string
+	for a := range strings.SplitSeq(text, "\x00") {
+		if len(args) == maxArgs {
+			break
+		}
+		args = append(args, printable(a, maxArg))
+	}
+	return args
+}
+
+// parseUID returns the effective user of /proc/PID/status.
+func parseUID(text string) uint32 {
+	for line := range strings.Lines(text) {
+		rest, ok := strings.CutPrefix(line, "Uid:")
+		if f := strings.Fields(rest); ok && len(f) >= 2 {
+			uid, _ := strconv.ParseUint(f[1], 10, 32)
+			return uint32(uid)
+		}
+	}
+	return 0
+}
+
+// printable makes a string from outside fit for a terminal and a document:
+// valid UTF-8, no control characters, at most limit bytes.
+func printable(s string, limit int) string {
+	clean := len(s) <= limit && utf8.ValidString(s)
+	if clean {
+		clean = strings.IndexFunc(s, unfit) < 0
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unfit(r) {
+			r = utf8.RuneError
+		}
+		if b.Len()+utf8.RuneLen(r) > limit {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func unfit(r rune) bool { return !unicode.IsPrint(r) && r != ' ' }
+
+const maxPasswd = 4 << 20
+
+// user names a uid from etc/passwd, or gives its number. A container has a
+// passwd of its own, so there only root has a name.
+func (t *table) user(e *entry) string {
+	if t.users == nil {
+		t.users = parsePasswd(readSome(t.root, "etc/passwd", maxPasswd))
+	}
+	name, ok := t.users[e.uid]
+	switch {
+	case e.uid == 0:
+		return "root"
+	case ok && e.place.container == "":
+		return name
+	}
+	return strconv.FormatUint(uint64(e.uid), 10)
+}
+
+func parsePasswd(text string) map[uint32]string {
+	users := map[uint32]string{}
+	for line := range strings.Lines(text) {
+		f := strings.SplitN(line, ":", 4)
+		if len(f) < 4 {
+			continue
+		}
+		uid, err := strconv.ParseUint(f[2], 10, 32)
+		if _, taken := users[uint32(uid)]; err == nil && !taken && f[0] != "" {
+			users[uint32(uid)] = printable(f[0], maxName)
+		}
+	}
+	return users
+}
+
+// uptime reads how long the machine has been up, in hundredths of a second:
+// the clock of collectors, for they take no other.
+func uptime(root fs.FS) (hundredths uint64, ok bool) {
+	field, _, _ := strings.Cut(readSome(root, "proc/uptime", 128), " ")
+	seconds, err := strconv.ParseFloat(field, 64)
+	if err != nil || seconds < 0 || seconds > 1e10 {
+		return 0, false
+	}
+	return uint64(seconds * 100), true
+}
+
+// base is path.Base, but empty for the empty path.
+func base(p string) string {
+	if p == "" {
+		return ""
+	}
+	return path.Base(p)
+}

@@ -1,0 +1,430 @@
+package proc
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"assim/discovery"
+)
+
+// Limits of one look.
+const (
+	maxNamespaces = 256     // network namespaces looked into beside the main one
+	maxSockets    = 1 << 18 // sockets of all of them
+	maxFDs        = 1 << 16 // open files looked at per process of another namespace
+)
+
+// Listen is a place where a process waits for clients.
+type Listen struct {
+	Process *Process
+	Proto   string
+	Addr    netip.Addr // 0.0.0.0 or :: for any
+	Port    uint16
+	Scope   Scope
+	Netns   string
+	Inode   uint64
+	// Ephemeral: an unconnected UDP socket on a port the kernel hands out. It is
+	// as often a client between two questions as a server.
+	Ephemeral bool
+}
+
+// Peer is an endpoint that a process of this system is a client of.
+type Peer struct {
+	Process *Process
+	Endpoint
+	PID   int    // with Start it tells whether this is the process of the look before
+	Start uint64 // clock ticks after boot
+}
+
+// Snapshot is one look at a system.
+type Snapshot struct {
+	Processes []*Process // those that hold a socket of Listen or Peers, by ID; all services too after ReadAll
+	Listen    []Listen
+	Peers     []Peer
+	Addrs     []OwnAddr
+	Started   map[*Process]uint64 // start of the leader, clock ticks after boot
+	Uptime    uint64              // hundredths of a second since boot
+}
+
+// Read looks at the sockets of a system and at the processes that hold them.
+func Read(ctx context.Context, h discovery.Host) (*Snapshot, error) { return read(ctx, h, false) }
+
+// ReadAll looks at all processes: besides those that hold a socket, those that
+// are the top of a unit or a daemon of their own.
+func ReadAll(ctx context.Context, h discovery.Host) (*Snapshot, error) { return read(ctx, h, true) }
+
+func read(ctx context.Context, h discovery.Host, all bool) (*Snapshot, error) {
+	if !h.Live() {
+		return nil, discovery.ErrNotHere
+	}
+	places, err := newPlaces(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	l := &look{table: newTable(h), places: places, instances: map[*entry]*instance{}}
+	l.self()
+	if err := l.readSockets(ctx); err != nil {
+		return nil, err
+	}
+	if all {
+		if err := l.addServices(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return l.snapshot(), nil
+}
+
+// look is a Snapshot in the making.
+type look struct {
+	*table
+	places    *places
+	sockets   []socket
+	netns     string            // of this nanoprobe
+	pidns     string            // of this nanoprobe
+	initNS    string            // network namespace of process 1
+	names     map[string]string // network namespace → name in documents, "" for the main one
+	instances map[*entry]*instance
+	uptime    uint64
+}
+
+func (l *look) self() {
+	l.netns, _ = l.host.ReadLink("proc/self/ns/net")
+	l.pidns, _ = l.host.ReadLink("proc/self/ns/pid")
+	l.initNS, _ = l.host.ReadLink("proc/1/ns/net")
+	l.names = map[string]string{l.netns: "", "": ""}
+	l.uptime, _ = uptime(l.root)
+}
+
+// ours says whether a process belongs to this system. Several systems can show
+// in one /proc: another network namespace belongs to us when we are where
+// process 1 is, unless it has a process world of its own that no container
+// engine named; that is another OS image.
+func (l *look) ours(e *entry) bool {
+	switch {
+	case e.kernel:
+		return false
+	case e.netns == "" || l.netns == "" || e.netns == l.netns:
+		return true
+	case l.initNS != "" && l.initNS != l.netns:
+		return false
+	case e.place.container != "":
+		return true
+	}
+	return e.pidns == "" || e.pidns == l.pidns
+}
+
+func (l *look) readSockets(ctx context.Context) error {
+	for _, proto := range []string{"tcp", "udp"} {
+		list, err := l.host.Sockets(ctx, proto)
+		if err != nil {
+			return err
+		}
+		for _, s := range list {
+			l.addSocket(socket{proto: s.Proto, local: unmap(s.Local), remote: unmap(s.Remote), state: strings.ToLower(s.State),
+				inode: s.Inode, uid: s.UID, pids: s.PIDs, netns: l.netns})
+		}
+	}
+	return l.otherNamespaces(ctx)
+}
+
+func (l *look) addSocket(s socket) {
+	if len(l.sockets) < maxSockets && (s.listens() || s.connected()) {
+		l.sockets = append(l.sockets, s)
+	}
+}
+
+func unmap(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// otherNamespaces reads the sockets of containers and other network namespaces
+// of this system through /proc/PID/net of their processes.
+func (l *look) otherNamespaces(ctx context.Context) error {
+	if l.netns == "" || l.initNS != l.netns {
+		return nil
+	}
+	pids, err := l.pids()
+	if err != nil {
+		return err
+	}
+	members := map[string][]int{}
+	for _, pid := range pids {
+		ns, err := l.host.ReadLink("proc/" + strconv.Itoa(pid) + "/ns/net")
+		if err != nil || ns == l.netns || members[ns] == nil && len(members) >= maxNamespaces {
+			continue
+		}
+		if e := l.get(pid); e != nil && l.ours(e) {
+			members[ns] = append(members[ns], pid)
+		}
+	}
+	spaces := make([]string, 0, len(members))
+	for ns := range members {
+		spaces = append(spaces, ns)
+	}
+	slices.Sort(spaces)
+	for _, ns := range spaces {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l.readNamespace(ns, members[ns])
+	}
+	return nil
+}
+
+func (l *look) readNamespace(ns string, pids []int) {
+	dir := "proc/" + strconv.Itoa(pids[0]) + "/net/"
+	addrs := parseFibTrie(readSome(l.root, dir+"fib_trie", maxNetFile))
+	addrs = append(addrs, parseIfInet6(readSome(l.root, dir+"if_inet6", maxNetFile))...)
+	name := l.nameNamespace(ns, pids, addrs)
+	l.names[ns] = name
+	l.places.addNamespace(name, addrs)
+
+	owners := map[uint64][]int{}
+	for _, pid := range pids {
+		l.socketsOf(pid, owners)
+	}
+	for _, proto := range []string{"tcp", "udp"} {
+		for _, file := range []string{proto, proto + "6"} {
+			for _, s := range parseNet(proto, readSome(l.root, dir+file, maxNetFile)) {
+				s.netns, s.pids = ns, owners[s.inode]
+				l.addSocket(s)
+			}
+		}
+	}
+}
+
+// nameNamespace gives a network namespace a name that holds: its container,
+// else a digest of its addresses. The kernel's own number changes.
+func (l *look) nameNamespace(ns string, pids []int, addrs []netip.Addr) string {
+	for _, pid := range pids {
+		if e := l.get(pid); e != nil && e.place.container != "" {
+			return e.place.container
+		}
+	}
+	texts := make([]string, len(addrs))
+	for i, a := range addrs {
+		texts[i] = a.String()
+	}
+	slices.Sort(texts)
+	sum := sha256.Sum256([]byte(strings.Join(texts, " ")))
+	return "netns:" + hex.EncodeToString(sum[:4])
+}
+
+func (l *look) socketsOf(pid int, owners map[uint64][]int) {
+	dir := "proc/" + strconv.Itoa(pid) + "/fd"
+	list, err := fs.ReadDir(l.root, dir)
+	if err != nil {
+		return // gone, or not permitted: the socket stays without an owner
+	}
+	for i, d := range list {
+		if i == maxFDs {
+			return
+		}
+		target, err := l.host.ReadLink(dir + "/" + d.Name())
+		if err != nil {
+			continue
+		}
+		if inode, ok := socketInode(target); ok && !slices.Contains(owners[inode], pid) {
+			owners[inode] = append(owners[inode], pid)
+		}
+	}
+}
+
+// addServices adds the processes that hold no socket but are worth knowing: the
+// top process of a unit or container, and daemons that outlived their start.
+func (l *look) addServices(ctx context.Context) error {
+	pids, err := l.pids()
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return discovery.ErrNotHere
+		}
+		return err
+	}
+	for i, pid := range pids {
+		if i%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		e := l.get(pid)
+		if e != nil && l.ours(e) && l.isService(e) {
+			l.instance(e)
+		}
+	}
+	return nil
+}
+
+// settled is how old a daemon must be before it is one: what double-forks for
+// a moment is not a service. In clock ticks, a hundredth of a second each.
+const settled = 60 * 100
+
+func (l *look) isService(e *entry) bool {
+	parent := l.get(e.ppid)
+	old := l.uptime >= e.start+settled
+	switch {
+	case e.tty != 0 || !old:
+		return false
+	case e.place.unit != "":
+		return parent == nil || parent.place.unit != e.place.unit
+	case e.place.container != "":
+		return parent == nil || parent.place.container != e.place.container
+	}
+	return l.isInit(e) || e.pid == 1
+}
+
+// isInit says whether e was left to an init: process 1, a subreaper or that of
+// its own process namespace. Every daemon that put itself in the background is.
+func (l *look) isInit(e *entry) bool {
+	parent := l.get(e.ppid)
+	return parent == nil || parent.pid == 1 || parent.pidns != e.pidns
+}
+
+// instance returns the instance that e belongs to.
+func (l *look) instance(e *entry) *instance {
+	leader := l.leader(e)
+	in := l.instances[leader]
+	if in == nil {
+		in = &instance{leader: leader, process: l.process(leader)}
+		l.instances[leader] = in
+	}
+	return in
+}
+
+// holder picks the one process that a socket belongs to. An init that only
+// keeps the socket for a service (socket activation) steps back; of the others
+// the oldest opened it and its children inherited it.
+func (l *look) holder(pids []int) *entry {
+	var best *entry
+	for _, pid := range pids {
+		e := l.get(pid)
+		if e == nil || !l.ours(e) {
+			continue
+		}
+		if best == nil || best.pid == 1 && e.pid != 1 || e.pid != 1 && e.start < best.start {
+			best = e
+		}
+	}
+	return best
+}
+
+func (l *look) snapshot() *Snapshot {
+	low, high := parsePortRange(readSome(l.root, "proc/sys/net/ipv4/ip_local_port_range", 128))
+	ephemeral := func(p uint16) bool { return p >= low && p <= high }
+	taken := listening{}
+	for _, s := range l.sockets {
+		if s.listens() && !(s.proto == "udp" && ephemeral(s.local.Port())) {
+			taken.add(s)
+		}
+	}
+	snap := &Snapshot{Addrs: l.places.own, Uptime: l.uptime, Started: map[*Process]uint64{}}
+	orphans := map[string]*Process{}
+	for _, s := range l.sockets {
+		holder := l.holder(s.pids)
+		switch {
+		case s.listens():
+			auto := ephemeral(s.local.Port())
+			if holder == nil && len(s.pids) > 0 {
+				continue // another system's process holds it
+			}
+			if holder != nil && !auto {
+				in := l.instance(holder)
+				in.ports = append(in.ports, port{s.proto, s.local.Port()})
+			}
+			snap.Listen = append(snap.Listen, Listen{Process: l.processOf(holder, s, orphans), Proto: s.proto, Addr: s.local.Addr().WithZone(""),
+				Port: s.local.Port(), Scope: l.places.scope(s.local.Addr()), Netns: l.names[s.netns], Inode: s.inode,
+				Ephemeral: s.proto == "udp" && auto && holder != nil})
+		case holder != nil && !taken.accepted(s) && !servesByPort(s, ephemeral):
+			snap.Peers = append(snap.Peers, Peer{Process: l.instance(holder).process, PID: holder.pid, Start: holder.start,
+				Endpoint: Endpoint{Proto: s.proto, Addr: s.remote.Addr().WithZone(""), Port: s.remote.Port(),
+					Scope: l.places.scope(s.remote.Addr()), Netns: l.names[s.netns]}})
+		}
+	}
+	l.finish(snap, orphans)
+	return snap
+}
+
+// processOf describes who holds a listening socket. A socket without a process
+// belongs to the kernel (NFS, WireGuard) or to someone we may not look at.
+func (l *look) processOf(holder *entry, s socket, orphans map[string]*Process) *Process {
+	if holder != nil {
+		return l.instance(holder).process
+	}
+	id := "unknown/" + l.names[s.netns] + ":" + s.proto + strconv.Itoa(int(s.local.Port()))
+	if orphans[id] == nil {
+		orphans[id] = &Process{ID: id, Name: "unknown", User: l.user(&entry{uid: s.uid})}
+	}
+	return orphans[id]
+}
+
+// finish gives everything its identity and its order.
+func (l *look) finish(snap *Snapshot, orphans map[string]*Process) {
+	list := make([]*instance, 0, len(l.instances))
+	for _, in := range l.instances {
+		slices.SortFunc(in.ports, func(a, b port) int {
+			return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.proto, b.proto))
+		})
+		list = append(list, in)
+	}
+	// The oldest speaks for instances that share an ID.
+	slices.SortFunc(list, func(a, b *instance) int {
+		return cmp.Or(cmp.Compare(a.leader.start, b.leader.start), cmp.Compare(a.leader.pid, b.leader.pid))
+	})
+	identify(list, l.isInit)
+
+	byID := map[string]*Process{}
+	for _, in := range list {
+		if byID[in.process.ID] == nil {
+			byID[in.process.ID] = in.process
+			snap.Started[in.process] = in.leader.start
+		}
+	}
+	for id, p := range orphans {
+		byID[id] = p
+	}
+	for _, p := range byID {
+		snap.Processes = append(snap.Processes, p)
+	}
+	slices.SortFunc(snap.Processes, func(a, b *Process) int { return cmp.Compare(a.ID, b.ID) })
+	for i := range snap.Listen {
+		snap.Listen[i].Process = byID[snap.Listen[i].Process.ID]
+	}
+	for i := range snap.Peers {
+		snap.Peers[i].Process = byID[snap.Peers[i].Process.ID]
+	}
+}
+
+// listening knows which local addresses somebody listens on.
+type listening map[listenKey][]netip.Addr
+
+type listenKey struct {
+	netns, proto string
+	port         uint16
+}
+
+func (l listening) add(s socket) {
+	k := listenKey{s.netns, s.proto, s.local.Port()}
+	l[k] = append(l[k], s.local.Addr().WithZone(""))
+}
+
+// accepted says whether a connected socket is the server's side: its local
+// address is one that somebody listens on.
+func (l listening) accepted(s socket) bool {
+	for _, a := range l[listenKey{s.netns, s.proto, s.local.Port()}] {
+		if a.IsUnspecified() || a == s.local.Addr().WithZone("") {
+			return true
+		}
+	}
+	return false
+}
+
+// servesByPort is the second guess for a connection whose listener is gone: a
+// local port that the kernel does not hand out and a remote one that it does.
+func servesByPort(s socket, ephemeral func(uint16) bool) bool {
+	return !ephemeral(s.local.Port()) && ephemeral(s.remote.Port())
+}

@@ -1,0 +1,162 @@
+package verdict
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"assim/event"
+	"assim/wire"
+)
+
+// Link is one attachment of a system to the network.
+type Link struct {
+	Name   string       // interface name; may be empty when only the address is known
+	Addr   netip.Addr   // its address
+	Switch string       // chassis id of the switch it hears; empty = unknown
+	Port   string       // port on that switch
+	Subnet netip.Prefix // of Addr
+}
+
+// Map is what the CMA knows about cabling and rings. Its slices are appended to
+// dst and belong to the caller.
+type Map interface {
+	// Name is what people call the system.
+	Name(id wire.ID) string
+	// Links appends the attachments of a system, the one its rings use first.
+	Links(dst []Link, id wire.ID) []Link
+	// Witnesses appends those who heartbeat with id by plan.
+	Witnesses(dst []wire.ID, id wire.ID) []wire.ID
+	// Behind appends the systems with any link on that switch, in port order.
+	Behind(dst []wire.ID, chassis string) []wire.ID
+	// Switches appends the switches of a subnet, and Bare its systems that hear
+	// no switch.
+	Switches(dst []string, subnet netip.Prefix) []string
+	Bare(dst []wire.ID, subnet netip.Prefix) []wire.ID
+	// Near appends the n subnets from distance after on to both sides of subnet,
+	// in the order of the top ring.
+	Near(dst []netip.Prefix, subnet netip.Prefix, after, n int) []netip.Prefix
+	// Sample appends up to n systems from all over the place.
+	Sample(dst []wire.ID, n int) []wire.ID
+	// Dead is how long silence of this system is tolerated.
+	Dead(id wire.ID) time.Duration
+}
+
+// Options tune a Judge. The zero value of each field means its default.
+type Options struct {
+	// Agree is how long a lone accusation waits for the other witness before the
+	// CMA pings the accused itself. 500 ms: half an interval.
+	Agree time.Duration
+	// Window is how long a group of silent systems is watched for company before
+	// it is named. Longer tells a switch from hosts more surely, later.
+	Window time.Duration
+	// Answer is how long a ping may go unanswered, all its tries together.
+	Answer time.Duration
+	// Merge is how long after a death it can still turn out to have been part of
+	// something bigger.
+	Merge time.Duration
+	// Settle is how long the systems behind a switch may take to return after
+	// the first of them did, before each is a case of its own.
+	Settle time.Duration
+	// Local is the nanoprobe on the CMA's own host: what it alone says may be
+	// the CMA's own trouble.
+	Local wire.ID
+}
+
+func (o *Options) defaults() {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&o.Agree, 500*time.Millisecond)
+	def(&o.Window, 700*time.Millisecond)
+	def(&o.Answer, 600*time.Millisecond)
+	def(&o.Merge, time.Minute)
+	def(&o.Settle, 3*time.Minute)
+}
+
+// Status is what is believed of a system.
+type Status uint8
+
+// The statuses. Up is never stored.
+const (
+	Up           Status = iota
+	Unresponsive        // silent: shown, nobody is paged
+	Dead                // nobody hears it
+	Stopped             // its nanoprobe is gone, the system answers
+	Shut                // it said goodbye
+	Unknown             // behind something unreachable: not accused
+)
+
+// String is the word the graph stores.
+func (s Status) String() string {
+	return [...]string{"up", "unresponsive", "dead", "stopped", "shutdown", "unknown"}[s]
+}
+
+// ParseStatus is the inverse of Status.String.
+func ParseStatus(s string) (Status, error) {
+	for st := Up; st <= Unknown; st++ {
+		if st.String() == s {
+			return st, nil
+		}
+	}
+	return Up, fmt.Errorf("verdict: %q is no status (up, unresponsive, dead, stopped, shutdown, unknown)", s)
+}
+
+// Claim is one observation of a nanoprobe, with its roster positions resolved
+// to ids and its age to an instant.
+type Claim struct {
+	By    wire.ID
+	Kind  wire.ObservationKind // ObsSwept: About did not answer in a sweep
+	About wire.ID              // zero: By's own link
+	At    time.Time            // when it was noticed
+	Since time.Time            // last sign of life of About; zero = unknown
+	Link  string               // interface or address, for ObsLinkDown and ObsLinkUp
+}
+
+// Change is a new status of one system, to be stored.
+type Change struct {
+	ID     wire.ID
+	Status Status
+	Since  time.Time // last sign of life
+}
+
+// Out collects what a Judge wants known and done. The caller empties it with
+// Reset and keeps its memory.
+type Out struct {
+	Events    []event.Event
+	Pings     []wire.ID  // ask each for a sign of life, twice; tell Alive, Refused or NoAnswer
+	Changes   []Change   // new statuses, also back to Up
+	Incidents []Incident // as they are now, for each that opened, changed or closed
+}
+
+// Reset empties o and keeps its memory.
+func (o *Out) Reset() {
+	o.Events, o.Pings, o.Changes, o.Incidents = o.Events[:0], o.Pings[:0], o.Changes[:0], o.Incidents[:0]
+}
+
+// Incident is one fault with its evidence and consequences.
+type Incident struct {
+	ID         string // "<kind>/<number>"
+	Kind       event.Kind
+	About      string // key of what broke: a system, "sw-<chassis>", a subnet, "cma"
+	Name       string // what people call it
+	Cause      string // why we think so, one sentence
+	Since      time.Time
+	Opened     time.Time
+	Closed     time.Time // zero while open
+	Systems    []wire.ID // who suffers (a lone system: itself)
+	Witnesses  []wire.ID
+	Evidence   []string // sentences, in the order they came, bounded
+	Confidence float64  // 0..1: see confidence
+	Superseded string   // id of the incident that explains this one better
+}
+
+// clone protects the Judge's own copy from the reader's hands.
+func (in *Incident) clone() Incident {
+	c := *in
+	c.Systems, c.Witnesses, c.Evidence = slices.Clone(in.Systems), slices.Clone(in.Witnesses), slices.Clone(in.Evidence)
+	return c
+}

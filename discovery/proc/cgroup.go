@@ -1,6 +1,9 @@
 package proc
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // maxCgroup bounds /proc/PID/cgroup; a dozen hierarchies need 2 KiB.
 const maxCgroup = 16 << 10
@@ -124,19 +127,16 @@ func unitOf(s string) string {
 	if !strings.HasSuffix(s, ".service") || strings.HasPrefix(s, "run-u") || strings.HasPrefix(s, "run-r") {
 		return ""
 	}
-	// An instance that begins with a counter ("sshd@12-10.0.0.1:22.service") is
-	// made per connection; only its template lasts.
-	if name, instance, ok := strings.Cut(s, "@"); ok {
-		digits := 0
-		for digits < len(instance) && '0' <= instance[digits] && instance[digits] <= '9' {
-			digits++
-		}
-		if digits > 0 && digits < len(instance) && instance[digits] == '-' {
-			s = name + "@.service"
-		}
+	// Socket activation makes an instance per connection; only its template lasts.
+	if name, instance, ok := strings.Cut(strings.TrimSuffix(s, ".service"), "@"); ok && perConnection.MatchString(instance) {
+		return name + "@.service"
 	}
 	return unescapeUnit(s)
 }
+
+// perConnection matches "12-10.0.0.1:22-10.0.0.9:50000" and "1-4711-0", but not
+// the "15-main" of postgresql@15-main.service.
+var perConnection = regexp.MustCompile(`^\d+-(.*:\d+|\d+-\d+)`)
 
 // unescapeUnit undoes systemd's \x2d.
 func unescapeUnit(s string) string {

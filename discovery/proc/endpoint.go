@@ -54,27 +54,3 @@ func (e Endpoint) Node(system graph.Key) graph.Node {
 		"scope", string(e.Scope),
 	)}
 }
-
-// compare orders endpoints for documents.
-func (e Endpoint) compare(f Endpoint) int {
-	switch {
-	case e.Proto != f.Proto:
-		return compareStrings(e.Proto, f.Proto)
-	case e.Port != f.Port:
-		return int(e.Port) - int(f.Port)
-	case e.Addr != f.Addr:
-		return e.Addr.Compare(f.Addr)
-	default:
-		return compareStrings(e.Netns, f.Netns)
-	}
-}
-
-func compareStrings(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}

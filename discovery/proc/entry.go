@@ -235,3 +235,17 @@ func base(p string) string {
 	}
 	return path.Base(p)
 }
+
+// BootTime reads when the machine booted, in seconds since 1970; 0 = unknown.
+// It moves by a second now and then as the clock is disciplined.
+func BootTime(root fs.FS) int64 {
+	for line := range strings.Lines(readSome(root, "proc/stat", maxProcStat)) {
+		if rest, ok := strings.CutPrefix(line, "btime "); ok {
+			t, _ := strconv.ParseInt(strings.TrimSpace(rest), 10, 64)
+			return t
+		}
+	}
+	return 0
+}
+
+const maxProcStat = 1 << 20 // a line per processor comes before the boot time

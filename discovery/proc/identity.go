@@ -11,9 +11,9 @@ import (
 
 // instance is one program with the workers it forked: what becomes a Process.
 type instance struct {
-	leader  *entry   // the topmost ancestor of the same program
-	members []*entry // with the leader
-	ports   []port   // where it listens, lowest first
+	leader  *entry // the topmost ancestor of the same program
+	ports   []port // where it listens, lowest first
+	service bool   // see look.isService
 	process *Process
 }
 

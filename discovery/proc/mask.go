@@ -35,13 +35,13 @@ func Mask(args []string) []string {
 	return out
 }
 
-// secretWord is a name that announces a secret. "pass" alone must end a word,
-// so that --passive and --bypass stay readable.
-const secretWord = `(?:passw(?:or)?d|passphrase|passwd|pass|pwd|secret|token|api[-_.]?key|access[-_.]?key|private[-_.]?key|encryption[-_.]?key|credentials?|auth[-_.]?key|requirepass|masterauth)`
+// secretWord is a name that announces a secret. "pass" alone must be
+// a word, so that --passive and --bypass stay readable.
+const secretWord = `(?:passw(?:or)?d|passphrase|passwd|(?:\b|_)pass|(?:\b|_)pwd|secret|token|api[-_.]?key|access[-_.]?key|private[-_.]?key|encryption[-_.]?key|credentials?|auth[-_.]?key|requirepass|masterauth)`
 
 var (
 	namedValue  = regexp.MustCompile(`(?i)^(-{0,2}[\w.:-]*` + secretWord + `[=:])(.+)$`)
-	namedFlag   = regexp.MustCompile(`(?i)^--?(?:[\w.]+[-_.])*` + secretWord + `$`)
+	namedFlag   = regexp.MustCompile(`(?i)^--?[\w.-]*` + secretWord + `$`)
 	urlPassword = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:)[^/\s@]+@`)
 	headerValue = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|cookie|[\w-]*(?:token|api-?key|secret))(\s*:\s*).+`)
 	inlineValue = regexp.MustCompile(`(?i)((?:^|[\s;,&?{"'])[\w.-]*` + secretWord + `["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s;,&]+)`)

@@ -51,6 +51,7 @@ type Snapshot struct {
 	Peers     []Peer
 	Addrs     []OwnAddr
 	Started   map[*Process]uint64 // start of the leader, clock ticks after boot
+	Service   map[*Process]bool   // after ReadAll: the top of a unit or container, or a daemon of its own
 	Uptime    uint64              // hundredths of a second since boot
 }
 
@@ -254,7 +255,7 @@ func (l *look) addServices(ctx context.Context) error {
 		}
 		e := l.get(pid)
 		if e != nil && l.ours(e) && l.isService(e) {
-			l.instance(e)
+			l.instance(e).service = true
 		}
 	}
 	return nil
@@ -322,7 +323,7 @@ func (l *look) snapshot() *Snapshot {
 			taken.add(s)
 		}
 	}
-	snap := &Snapshot{Addrs: l.places.own, Uptime: l.uptime, Started: map[*Process]uint64{}}
+	snap := &Snapshot{Addrs: l.places.own, Uptime: l.uptime, Started: map[*Process]uint64{}, Service: map[*Process]bool{}}
 	orphans := map[string]*Process{}
 	for _, s := range l.sockets {
 		holder := l.holder(s.pids)
@@ -382,6 +383,9 @@ func (l *look) finish(snap *Snapshot, orphans map[string]*Process) {
 		if byID[in.process.ID] == nil {
 			byID[in.process.ID] = in.process
 			snap.Started[in.process] = in.leader.start
+		}
+		if in.service {
+			snap.Service[byID[in.process.ID]] = true
 		}
 	}
 	for id, p := range orphans {

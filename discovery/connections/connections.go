@@ -1,0 +1,205 @@
+// Package connections discovers whom the processes of this system are clients
+// of: established TCP and connected UDP, seen from the client's side only.
+//
+//	(Process app)-[:CONNECTS_TO]->(Endpoint tcp/10.0.0.7:5432)<-[:LISTENS_ON]-(Process postgres)
+//
+// The document is the set of (process, remote endpoint) pairs, without
+// ephemeral ports, counters or times. A pair stays in it until it was unseen
+// for a day, so that a busy, steady system says nothing new.
+package connections
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"assim/discovery"
+	"assim/discovery/proc"
+	"assim/graph"
+)
+
+// Type is the discovery type "connections".
+var Type = discovery.Type{
+	Name:  "connections",
+	Short: "which process is a client of which endpoint, remembered for a day",
+	Every: 15 * time.Second,
+	On:    []discovery.Trigger{discovery.Sockets},
+	Needs: []string{"CAP_SYS_PTRACE: clients that run as other users are not seen"},
+	Make:  collector,
+	Graph: Graph,
+	About: discovery.About{
+		Reads: []string{"netlink sock_diag", "/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns,fd,net}", "/etc/passwd", "/proc/uptime"},
+		Keys: []discovery.Field{
+			{Key: "processes[]", Meaning: "as in listeners"},
+			{Key: "connections[].process", Meaning: "id of the client process"},
+			{Key: "connections[].proto", Meaning: "tcp or udp"},
+			{Key: "connections[].addr", Meaning: "remote address"},
+			{Key: "connections[].port", Meaning: "remote port"},
+			{Key: "connections[].scope", Meaning: "global, internal (containers), link or host (loopback)"},
+			{Key: "connections[].netns", Meaning: "container or network namespace of the client, empty for the main one"},
+			{Key: "truncated", Meaning: "true when a limit cut the list: 4096 pairs, 512 per process"},
+		},
+		Graph: "(System)-[:RUNS]->(Process)-[:CONNECTS_TO]->(Endpoint)",
+	},
+}
+
+// Limits of a document. A crawler talks to more hosts than anybody wants in a
+// graph.
+const (
+	maxPairs           = 4096
+	maxPairsPerProcess = 512
+)
+
+// forgetAfter is how long a pair may be unseen before it leaves the document,
+// in hundredths of a second of uptime. Shorter makes nightly jobs come and go.
+const forgetAfter = 24 * 60 * 60 * 100
+
+// Payload is the document.
+type Payload struct {
+	Processes   []*proc.Process `json:"processes"`
+	Connections []Connection    `json:"connections"`
+	Truncated   bool            `json:"truncated,omitempty"`
+}
+
+// Connection is one pair.
+type Connection struct {
+	Process string `json:"process"`
+	proc.Endpoint
+}
+
+// memory is what a collector keeps from one look to the next.
+type memory struct {
+	pairs map[Connection]*pair
+	runs  map[run]string // identity a running process had when last seen
+}
+
+// pair is when a Connection was last seen and by whom.
+type pair struct {
+	process *proc.Process
+	seen    uint64 // uptime, hundredths of a second
+}
+
+// run is one process from its start to its end.
+type run struct {
+	pid   int
+	start uint64
+}
+
+func collector() func(context.Context, discovery.Host) (any, error) {
+	m := &memory{pairs: map[Connection]*pair{}, runs: map[run]string{}}
+	return func(ctx context.Context, h discovery.Host) (any, error) {
+		snap, err := proc.Read(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		m.add(snap)
+		return m.document(), nil
+	}
+}
+
+// add takes in what is seen now and forgets what was unseen for too long.
+func (m *memory) add(snap *proc.Snapshot) {
+	runs := map[run]string{}
+	for _, p := range snap.Peers {
+		r := run{p.PID, p.Start}
+		runs[r] = p.Process.ID
+		if before, ok := m.runs[r]; ok && before != p.Process.ID {
+			m.rename(before, p.Process)
+		}
+		m.pairs[Connection{p.Process.ID, p.Endpoint}] = &pair{p.Process, snap.Uptime}
+	}
+	m.runs = runs
+	for c, p := range m.pairs {
+		if snap.Uptime > p.seen+forgetAfter {
+			delete(m.pairs, c)
+		}
+	}
+	m.shrink()
+}
+
+// rename moves what a process did under an identity it has outgrown: a daemon
+// that connects before it listens is known by its port only a moment later.
+func (m *memory) rename(before string, to *proc.Process) {
+	for c, p := range m.pairs {
+		if c.Process == before {
+			delete(m.pairs, c)
+			c.Process = to.ID
+			m.pairs[c] = &pair{to, p.seen}
+		}
+	}
+}
+
+// maxRemembered bounds the memory: beyond it the longest unseen pairs go first.
+const maxRemembered = 2 * maxPairs
+
+func (m *memory) shrink() {
+	excess := len(m.pairs) - maxRemembered
+	if excess <= 0 {
+		return
+	}
+	list := m.sorted()
+	slices.SortStableFunc(list, func(a, b Connection) int { return cmp.Compare(m.pairs[a].seen, m.pairs[b].seen) })
+	for _, c := range list[:excess] {
+		delete(m.pairs, c)
+	}
+}
+
+func (m *memory) sorted() []Connection {
+	list := make([]Connection, 0, len(m.pairs))
+	for c := range m.pairs {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b Connection) int {
+		return cmp.Or(cmp.Compare(a.Process, b.Process), proc.CompareEndpoints(a.Endpoint, b.Endpoint))
+	})
+	return list
+}
+
+func (m *memory) document() *Payload {
+	doc := &Payload{Connections: []Connection{}}
+	perProcess := map[string]int{}
+	var used []*proc.Process
+	for _, c := range m.sorted() {
+		perProcess[c.Process]++
+		if len(doc.Connections) == maxPairs || perProcess[c.Process] > maxPairsPerProcess {
+			doc.Truncated = true
+			continue
+		}
+		doc.Connections = append(doc.Connections, c)
+		used = append(used, m.pairs[c].process)
+	}
+	doc.Processes = proc.Used(used)
+	return doc
+}
+
+// Graph turns a document into processes, endpoints and who is whose client.
+func Graph(system graph.Key, doc []byte) (graph.Change, error) {
+	p, processes, err := proc.Parse("connections", doc, func(p *Payload) []*proc.Process { return p.Processes })
+	if err != nil {
+		return graph.Change{}, err
+	}
+	var c graph.Change
+	for _, process := range proc.Used(p.Processes) {
+		node, rel := process.Piece(system)
+		c.Nodes, c.Rels = append(c.Nodes, node), append(c.Rels, rel)
+	}
+	ends := map[graph.Key]bool{}
+	for _, conn := range p.Connections {
+		process := processes[conn.Process]
+		if process == nil || !conn.Valid() {
+			return graph.Change{}, fmt.Errorf("connections: a connection of %q to %s:%d is not complete", conn.Process, conn.Proto, conn.Port)
+		}
+		if len(ends) == maxPairs {
+			break
+		}
+		node := conn.Node(system)
+		if !ends[node.Key] {
+			ends[node.Key] = true
+			c.Nodes = append(c.Nodes, node)
+		}
+		c.Rels = append(c.Rels, graph.Rel{From: process.Key(system), Type: graph.ConnectsTo, To: node.Key})
+	}
+	return c, nil
+}

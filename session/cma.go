@@ -1,0 +1,260 @@
+package session
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"assim/wire"
+)
+
+// Action says what the CMA has to do with a message.
+type Action uint8
+
+// The actions. In the order of how often they happen.
+const (
+	Ignore     Action = iota // nothing: being processed already, out of order, or stale
+	Process                  // numbered and new: process, then Committed or Failed
+	Glance                   // unnumbered (echo, pong): look at it; it proves no life by itself
+	Repeat                   // numbered, processed before, but its answer may be lost and costs no write: answer again
+	AnswerOnly               // only Reply is to be sent
+)
+
+// Verdict is what CMA.Receive decided.
+type Verdict struct {
+	Action   Action
+	Reply    wire.Signal // to send at once if HasReply
+	HasReply bool
+	Started  bool // with Process: this message begins a new session
+	Clone    bool // two runs of one identity take turns: somebody copied it
+}
+
+// Limits of the CMA end.
+const (
+	cloneTurns  = 3               // takeovers within cloneWindow that make a clone
+	cloneWindow = 2 * time.Minute //
+	maxTurns    = 4096            // identities watched for taking turns at a time
+)
+
+// seen is all the CMA remembers of one nanoprobe: 16 bytes.
+type seen struct {
+	session  wire.Session
+	done     uint32 // last number that is durable
+	taken    bool   // done+1 is being processed
+	begins   bool   // what is being processed begins a session, in next
+	verified bool   // this run's cookie came back
+}
+
+// CMA is the CMA's end for all nanoprobes. It is owned by one goroutine.
+type CMA struct {
+	cookie uint64
+	seen   map[wire.ID]seen
+	next   map[wire.ID]wire.Session // sessions that begin with what is being processed now
+	turns  map[wire.ID]turn
+}
+
+type turn struct {
+	since time.Time
+	count int
+}
+
+// NewCMA returns the CMA's end. cookie is random and not zero, new for every
+// run.
+func NewCMA(cookie uint64) *CMA {
+	return &CMA{cookie: cookie, seen: map[wire.ID]seen{}, next: map[wire.ID]wire.Session{}, turns: map[wire.ID]turn{}}
+}
+
+// RecordSize is the size of what is stored per nanoprobe.
+const RecordSize = 16
+
+// Record encodes what the transaction that processes message seq must store.
+func Record(s wire.Session, seq uint32) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, RecordSize), uint64(s))
+	return binary.BigEndian.AppendUint64(b, uint64(seq))
+}
+
+// ParseRecord is the inverse of Record.
+func ParseRecord(b []byte) (wire.Session, uint32, error) {
+	if len(b) != RecordSize {
+		return 0, 0, errors.New("session: a stored record is not 16 bytes long")
+	}
+	return wire.Session(binary.BigEndian.Uint64(b)), uint32(binary.BigEndian.Uint64(b[8:])), nil
+}
+
+// Restore sets what an earlier run stored of one nanoprobe.
+func (c *CMA) Restore(id wire.ID, record []byte) error {
+	s, seq, err := ParseRecord(record)
+	if err != nil {
+		return err
+	}
+	c.seen[id] = seen{session: s, done: seq}
+	return nil
+}
+
+// Forget drops a nanoprobe whose identity was deleted.
+func (c *CMA) Forget(id wire.ID) {
+	delete(c.seen, id)
+	delete(c.next, id)
+	delete(c.turns, id)
+}
+
+// Session returns the newest durable session of a nanoprobe, 0 if none.
+func (c *CMA) Session(id wire.ID) wire.Session { return c.seen[id].session }
+
+// Receive decides what to do with a message whose seal was opened with the
+// key of id. It does not look into the body.
+func (c *CMA) Receive(now time.Time, id wire.ID, m *wire.Signal) Verdict {
+	st := c.seen[id]
+	switch {
+	case m.Session == 0:
+		return Verdict{}
+	case m.Session < st.session:
+		return c.old(now, id, m, st)
+	case m.Session > st.session:
+		return c.newer(id, m, st)
+	}
+	if m.Seq == 0 {
+		// Nothing unnumbered changes anything durable: no cookie needed.
+		return Verdict{Action: Glance}
+	}
+	if !st.verified {
+		if m.Cookie != c.cookie {
+			return c.answer(m, st, wire.KindDemand)
+		}
+		st.verified = true
+		c.seen[id] = st
+	}
+	switch {
+	case m.Seq <= st.done && m.Kind == wire.KindHashes:
+		return Verdict{Action: Repeat}
+	case m.Seq <= st.done:
+		return c.answer(m, st, wire.KindAck)
+	case m.Seq != st.done+1 || st.taken:
+		return Verdict{}
+	}
+	st.taken = true
+	c.seen[id] = st
+	return Verdict{Action: Process}
+}
+
+// newer handles a session that is greater than the durable one: only its first
+// message, an Announce, can begin it.
+func (c *CMA) newer(id wire.ID, m *wire.Signal, st seen) Verdict {
+	if m.Kind != wire.KindAnnounce || m.Seq != 1 {
+		if m.Seq == 0 {
+			return Verdict{}
+		}
+		v := c.answer(m, st, wire.KindSessionOld)
+		v.Reply.AckThrough = 0
+		v.Reply.Body = wire.AppendSessionOld(nil, wire.SessionOld{Last: m.Session})
+		return v
+	}
+	if st.taken {
+		// One at a time; the Announce is sent again.
+		return Verdict{}
+	}
+	st.taken, st.begins = true, true
+	st.verified = st.verified || m.Cookie == c.cookie
+	c.seen[id] = st
+	c.next[id] = m.Session
+	return Verdict{Action: Process, Started: true}
+}
+
+// old answers an older session. That is a straggler from before a restart, a
+// nanoprobe that lost its state, or a clone: clones take turns.
+func (c *CMA) old(now time.Time, id wire.ID, m *wire.Signal, st seen) Verdict {
+	if m.Seq == 0 {
+		return Verdict{}
+	}
+	v := c.answer(m, st, wire.KindSessionOld)
+	v.Reply.AckThrough = 0
+	v.Reply.Body = wire.AppendSessionOld(nil, wire.SessionOld{Last: st.session})
+	v.Clone = c.takesTurns(now, id)
+	return v
+}
+
+func (c *CMA) takesTurns(now time.Time, id wire.ID) bool {
+	t := c.turns[id]
+	if now.Sub(t.since) > cloneWindow {
+		t = turn{since: now}
+	}
+	t.count++
+	if len(c.turns) >= maxTurns {
+		c.forgetTurns(now)
+	}
+	if len(c.turns) < maxTurns || t.count > 1 {
+		c.turns[id] = t
+	}
+	return t.count >= cloneTurns
+}
+
+func (c *CMA) forgetTurns(now time.Time) {
+	for id, t := range c.turns {
+		if now.Sub(t.since) > cloneWindow {
+			delete(c.turns, id)
+		}
+	}
+}
+
+// Committed records that message seq of that session is durable, and returns
+// the acknowledgment to send.
+func (c *CMA) Committed(id wire.ID, s wire.Session, seq uint32) wire.Signal {
+	st := c.seen[id]
+	switch {
+	case st.begins && c.next[id] == s && seq == 1:
+		delete(c.next, id)
+		st = seen{session: s, done: 1, verified: st.verified}
+	case st.taken && st.session == s && seq == st.done+1:
+		st.done, st.taken = seq, false
+	}
+	c.seen[id] = st
+	return wire.Signal{Session: s, Seq: seq, AckThrough: seq, Cookie: c.cookie, Kind: wire.KindAck}
+}
+
+// Failed records that message seq could not be made durable, or that another
+// version of it is wanted. It will come again.
+func (c *CMA) Failed(id wire.ID, s wire.Session, seq uint32) {
+	st := c.seen[id]
+	switch {
+	case st.begins && c.next[id] == s:
+		delete(c.next, id)
+		st.taken, st.begins = false, false
+	case st.taken && !st.begins && st.session == s && seq == st.done+1:
+		st.taken = false
+	default:
+		return
+	}
+	if st.session == 0 {
+		delete(c.seen, id)
+		return
+	}
+	c.seen[id] = st
+}
+
+// Answer returns a signal of any kind that answers message seq of the session
+// without acknowledging it: KindHold, KindWant, KindRefused. seq 0: unasked,
+// as KindDesired and KindPing are.
+func (c *CMA) Answer(id wire.ID, s wire.Session, seq uint32, kind wire.SignalKind, body []byte) wire.Signal {
+	m := wire.Signal{Session: s, Seq: seq, Cookie: c.cookie, Kind: kind, Body: body}
+	if st := c.seen[id]; st.session == s {
+		m.AckThrough = st.done
+	}
+	return m
+}
+
+// Unasked returns a signal to a nanoprobe in its newest session; ok is false
+// when it has none.
+func (c *CMA) Unasked(id wire.ID, kind wire.SignalKind, body []byte) (m wire.Signal, ok bool) {
+	s := c.Session(id)
+	return c.Answer(id, s, 0, kind, body), s != 0
+}
+
+func (c *CMA) answer(m *wire.Signal, st seen, kind wire.SignalKind) Verdict {
+	return Verdict{
+		Action:   AnswerOnly,
+		HasReply: true,
+		Reply: wire.Signal{
+			Session: m.Session, Seq: m.Seq, AckThrough: st.done, Cookie: c.cookie, Kind: kind,
+		},
+	}
+}

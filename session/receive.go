@@ -1,0 +1,154 @@
+package session
+
+import (
+	"time"
+
+	"assim/wire"
+)
+
+// Receive takes a signal from the CMA whose seal was opened. It returns false
+// for one that means nothing to this session: a replay, or one for a run
+// before.
+func (n *Node) Receive(now time.Time, m *wire.Signal) bool {
+	if m.Session != n.session {
+		return false
+	}
+	fresh := n.head.kind != 0 && n.head.sent && m.Seq == n.head.seq
+	if m.Seq != 0 && !fresh && m.Kind != wire.KindAck {
+		return false // An answer to what is settled already.
+	}
+	if fresh {
+		n.cookie, m.Cookie = m.Cookie, n.cookie
+	}
+	if m.Kind != wire.KindSessionOld {
+		n.acknowledge(now, m)
+	}
+	if m.Slot > 0 && m.Kind != wire.KindHold {
+		n.bulk.granted(now.Add(m.Slot))
+	}
+	if m.Flags&wire.FlagRekey != 0 {
+		n.bulk.rekey = true
+	}
+	return n.act(now, m, fresh)
+}
+
+// acknowledge settles what is in flight. An honest CMA never acknowledges what
+// was not sent.
+func (n *Node) acknowledge(now time.Time, m *wire.Signal) {
+	if n.head.kind == 0 || !n.head.sent || m.AckThrough != n.head.seq {
+		return
+	}
+	n.acked = n.head.seq
+	n.olds = 0
+	if n.tries == 1 {
+		n.measure(now.Sub(n.sentAt))
+	}
+	switch n.head.kind {
+	case wire.KindDocument:
+		n.tell(Event{Kind: Acked, Ref: n.head.doc.DocRef})
+	case wire.KindAnnounce:
+		n.echo = n.applied > 0
+	}
+	n.head = message{}
+	n.tries = 0
+}
+
+func (n *Node) measure(d time.Duration) {
+	if n.rtt == 0 {
+		n.rtt = d
+	}
+	n.rtt += (d - n.rtt) / 8
+}
+
+// act does what a signal's kind asks for. m.Cookie is the cookie before it.
+func (n *Node) act(now time.Time, m *wire.Signal, fresh bool) bool {
+	switch m.Kind {
+	case wire.KindAck:
+	case wire.KindHold:
+		if fresh {
+			n.next = now.Add(m.Slot + n.upTo(m.Slot/4))
+		}
+	case wire.KindDemand:
+		if fresh && n.head.kind != 0 && m.Cookie != n.cookie {
+			n.next = now
+		}
+	case wire.KindSessionOld:
+		old, err := wire.ParseSessionOld(m.Body)
+		if err != nil || !fresh {
+			return false
+		}
+		n.begin(now, old.Last)
+	case wire.KindWant:
+		return n.want(m.Body)
+	case wire.KindDesired:
+		return n.desired(m.Body)
+	case wire.KindPing:
+		token, err := wire.ParseToken(m.Body)
+		if err != nil || len(n.pongs) >= maxPongs {
+			return false
+		}
+		n.pongs = append(n.pongs, token)
+	case wire.KindRefused:
+		return n.refused(now, m)
+	default:
+		return false
+	}
+	return true
+}
+
+// begin starts a session greater than the running one and than last, and says
+// everything that is not acknowledged again.
+func (n *Node) begin(now time.Time, last wire.Session) {
+	n.session = max(n.session, last) + 1
+	n.out.restore(n.head)
+	n.head = message{}
+	n.acked, n.tries = 0, 0
+	n.out.announced = false
+	// Two clones of one identity would drive each other on: ever slower.
+	n.next = now.Add(n.upTo(minRetry))
+	if n.olds > 0 {
+		n.next = now.Add(n.backoff(n.olds + 2))
+	}
+	n.olds++
+	n.tell(Event{Kind: NewSession, Session: n.session})
+}
+
+func (n *Node) want(body []byte) bool {
+	refs, err := wire.ParseRefs(body)
+	if err != nil {
+		return false
+	}
+	for _, r := range refs {
+		if n.head.kind == wire.KindDocument && same(n.head.doc.DocRef, r) {
+			n.head.body = []byte{} // See unusable.
+		}
+		n.tell(Event{Kind: Wanted, Ref: r})
+	}
+	return true
+}
+
+func (n *Node) desired(body []byte) bool {
+	p, err := wire.ParseDesiredPart(body)
+	if err != nil {
+		return false
+	}
+	if p.Gen <= n.applied {
+		n.echo = true // The CMA did not hear it yet.
+		return true
+	}
+	if data := n.parts.add(p); data != nil {
+		n.tell(Event{Kind: NewDesired, Gen: p.Gen, Data: data})
+	}
+	return true
+}
+
+func (n *Node) refused(now time.Time, m *wire.Signal) bool {
+	r, err := wire.ParseRefused(m.Body)
+	if err != nil {
+		return false
+	}
+	wait := min(max(r.RetryAfter, time.Second), maxRefusal)
+	n.pause = now.Add(wait*3/4 + n.upTo(wait/2))
+	n.tell(Event{Kind: WasRefused, Refused: r})
+	return true
+}

@@ -1,0 +1,251 @@
+package proc
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"assim/discovery"
+	"assim/discovery/discoverytest"
+	"assim/graph"
+)
+
+// world is a small machine: who runs, who holds which socket.
+type world struct {
+	files fstest.MapFS
+	host  discoverytest.Host
+}
+
+func newWorld() *world {
+	w := &world{files: fstest.MapFS{}, host: discoverytest.Host{
+		ReadLinks: map[string]string{}, Sockets: map[string][]discovery.Socket{},
+		Links: []discovery.Link{{Name: "lo", Loopback: true}, {Name: "eth0", Kind: "device"}, {Name: "docker0", Kind: "bridge"}, {Name: "veth1", Kind: "veth", Master: "docker0"}},
+		Addrs: []discovery.Addr{
+			{Link: "lo", Prefix: netip.MustParsePrefix("127.0.0.1/8")},
+			{Link: "eth0", Prefix: netip.MustParsePrefix("10.0.0.5/24")},
+			{Link: "eth0", Prefix: netip.MustParsePrefix("2001:db8::77/64"), Temporary: true},
+			{Link: "docker0", Prefix: netip.MustParsePrefix("172.17.0.1/16")},
+		},
+	}}
+	w.file("proc/uptime", "100000.00 1.00\n")
+	w.file("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n")
+	w.file("etc/passwd", "root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/:/bin/false\nredis:x:110:110::/:/bin/false\n")
+	w.host.ReadLinks["proc/self/ns/net"], w.host.ReadLinks["proc/self/ns/pid"] = "net:[1]", "pid:[1]"
+	w.proc(1, 0, "/usr/lib/systemd/systemd", "systemd", 0, "/init.scope", "/sbin/init")
+	return w
+}
+
+func (w *world) file(name, text string) { w.files[name] = &fstest.MapFile{Data: []byte(text)} }
+
+func (w *world) proc(pid, ppid int, exe, comm string, uid int, cgroup string, args ...string) {
+	dir := "proc/" + strconv.Itoa(pid) + "/"
+	w.file(dir+"stat", fmt.Sprintf("%d (%s) S %d 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 %d 0 0", pid, comm, ppid, 1000+pid))
+	w.file(dir+"cmdline", strings.Join(args, "\x00")+"\x00")
+	w.file(dir+"status", fmt.Sprintf("Name:\t%s\nUid:\t%d\t%d\t%d\t%d\n", comm, uid, uid, uid, uid))
+	w.file(dir+"cgroup", "0::"+cgroup+"\n")
+	w.host.ReadLinks[dir+"exe"], w.host.ReadLinks[dir+"cwd"] = exe, "/"
+	w.host.ReadLinks[dir+"ns/net"], w.host.ReadLinks[dir+"ns/pid"] = "net:[1]", "pid:[1]"
+}
+
+func (w *world) listen(proto, addr string, pids ...int) {
+	state := map[string]string{"tcp": "listen", "udp": "unconn"}[proto]
+	w.host.Sockets[proto] = append(w.host.Sockets[proto], discovery.Socket{Proto: proto, Local: netip.MustParseAddrPort(addr), State: state, PIDs: pids,
+		Inode: uint64(len(w.host.Sockets[proto]) + 1)})
+}
+
+func (w *world) connect(local, remote string, pids ...int) {
+	w.host.Sockets["tcp"] = append(w.host.Sockets["tcp"], discovery.Socket{Proto: "tcp", Local: netip.MustParseAddrPort(local),
+		Remote: netip.MustParseAddrPort(remote), State: "established", PIDs: pids})
+}
+
+func (w *world) look(t *testing.T) *Snapshot {
+	t.Helper()
+	snap, err := ReadAll(context.Background(), discoverytest.NewHost(w.files, w.host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snap
+}
+
+func ids(snap *Snapshot) []string {
+	var list []string
+	for _, p := range snap.Processes {
+		list = append(list, p.ID)
+	}
+	return list
+}
+
+func listens(snap *Snapshot) []string {
+	var list []string
+	for _, l := range snap.Listen {
+		list = append(list, fmt.Sprintf("%s %s/%s %s", l.Process.ID, l.Proto, netip.AddrPortFrom(l.Addr, l.Port), l.Netns))
+	}
+	slices.Sort(list)
+	return list
+}
+
+func peers(snap *Snapshot) []string {
+	var list []string
+	for _, p := range snap.Peers {
+		list = append(list, p.Process.ID+" -> "+p.Endpoint.Key(graphSystem).ID)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func same(t *testing.T, what string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s:\n got  %q\n want %q", what, got, want)
+	}
+}
+
+func TestWorkersAreOneProcessWithTheirMaster(t *testing.T) {
+	w := newWorld()
+	w.proc(100, 1, "/usr/sbin/nginx", "nginx", 0, "/system.slice/nginx.service", "nginx: master process /usr/sbin/nginx")
+	w.proc(101, 100, "/usr/sbin/nginx", "nginx", 33, "/system.slice/nginx.service", "nginx: worker process")
+	w.proc(102, 100, "/usr/sbin/nginx", "nginx", 33, "/system.slice/nginx.service", "nginx: worker process")
+	w.listen("tcp", "0.0.0.0:80", 100, 101, 102)
+	w.connect("10.0.0.5:40000", "10.0.0.7:8080", 102)
+	snap := w.look(t)
+	same(t, "processes", ids(snap), "nginx/nginx.service:tcp80", "systemd/root~"+snapHash(snap, "systemd"))
+	same(t, "peers", peers(snap), "nginx/nginx.service:tcp80 -> tcp/10.0.0.7:8080")
+}
+
+func snapHash(snap *Snapshot, name string) string {
+	for _, p := range snap.Processes {
+		if p.Name == name {
+			return p.argsHash()
+		}
+	}
+	return ""
+}
+
+func TestARestartedServiceIsTheSameProcess(t *testing.T) {
+	before, after := newWorld(), newWorld()
+	before.proc(100, 1, "/usr/sbin/nginx", "nginx", 0, "/", "nginx: master process nginx")
+	before.listen("tcp", "0.0.0.0:80", 100)
+	after.proc(977, 1, "/usr/sbin/nginx (deleted)", "nginx", 0, "/", "nginx: master process nginx")
+	after.listen("tcp", "0.0.0.0:443", 977)
+	after.listen("tcp", "0.0.0.0:80", 977)
+	same(t, "before", ids(before.look(t))[:1], "nginx/root:tcp80")
+	same(t, "after, with another port", ids(after.look(t))[:1], "nginx/root:tcp80")
+}
+
+func TestTwoServersOfOneProgramAreTwoProcesses(t *testing.T) {
+	w := newWorld()
+	w.proc(100, 1, "/usr/bin/redis-check-rdb", "redis-server", 110, "/", "redis-server 127.0.0.1:6379", "", "", "")
+	w.proc(200, 1, "/usr/bin/redis-check-rdb", "redis-server", 110, "/", "redis-server 127.0.0.1:6380")
+	w.proc(300, 1, "/usr/sbin/dnsmasq", "dnsmasq", 0, "/system.slice/libvirtd.service", "dnsmasq", "--conf-file=a")
+	w.proc(400, 1, "/usr/sbin/dnsmasq", "dnsmasq", 0, "/system.slice/libvirtd.service", "dnsmasq", "--conf-file=b")
+	w.listen("tcp", "127.0.0.1:6379", 100)
+	w.listen("tcp", "127.0.0.1:6380", 200)
+	w.listen("udp", "192.168.122.1:53", 300)
+	w.listen("udp", "192.168.123.1:53", 400)
+	got := ids(w.look(t))
+	if len(got) != 5 || !strings.HasPrefix(got[0], "dnsmasq/libvirtd.service:udp53~") || got[0] == got[1] {
+		t.Errorf("two dnsmasq on two addresses: %q", got)
+	}
+	same(t, "redis is called by its name, not its executable", got[2:4], "redis-server/redis:tcp6379", "redis-server/redis:tcp6380")
+}
+
+func TestAnAcceptedSocketIsNotAClient(t *testing.T) {
+	w := newWorld()
+	w.proc(100, 1, "/usr/bin/server", "server", 0, "/", "server")
+	w.proc(200, 1, "/usr/bin/client", "client", 0, "/", "client")
+	w.listen("tcp", "[::]:5432", 100)
+	w.connect("127.0.0.1:5432", "127.0.0.1:50000", 100)
+	w.connect("127.0.0.1:50000", "127.0.0.1:5432", 200)
+	w.connect("10.0.0.5:5432", "10.0.0.9:41000", 100)
+	w.connect("10.0.0.5:22", "10.0.0.9:41001", 100) // its listener is gone
+	snap := w.look(t)
+	same(t, "peers", peers(snap), "client/root~"+snapHash(snap, "client")+" -> n-1/tcp/127.0.0.1:5432")
+}
+
+func TestSocketActivationBelongsToTheService(t *testing.T) {
+	w := newWorld()
+	w.proc(100, 1, "/usr/sbin/sshd", "sshd", 0, "/system.slice/ssh.service", "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups")
+	w.listen("tcp", "0.0.0.0:22", 1, 100)
+	w.listen("tcp", "0.0.0.0:631", 1)
+	same(t, "listeners", listens(w.look(t)), "sshd/ssh.service:tcp22 tcp/0.0.0.0:22 ", "systemd/root:tcp631 tcp/0.0.0.0:631 ")
+}
+
+func TestContainersBelongToTheirHostAndOtherImagesDoNot(t *testing.T) {
+	w := newWorld()
+	w.proc(500, 1, "/bin/app", "app", 999, "/system.slice/docker-"+id64+".scope", "app")
+	w.proc(600, 1, "/bin/other", "other", 0, "/", "other")
+	for pid, ns := range map[string]string{"500": "2", "600": "3"} {
+		w.host.ReadLinks["proc/"+pid+"/ns/net"], w.host.ReadLinks["proc/"+pid+"/ns/pid"] = "net:["+ns+"]", "pid:["+ns+"]"
+		w.file("proc/"+pid+"/net/fib_trie", "|-- 172.17.0.2\n /32 host LOCAL\n|-- 127.0.0.1\n /32 host LOCAL\n")
+		w.file("proc/"+pid+"/net/tcp", " 0: 00000000:1F90 00000000:0000 0A 0:0 00:0 0 999 0 777 1\n"+
+			" 1: 020011AC:C350 0700000A:1538 01 0:0 00:0 0 999 0 778 1\n 2: 0100007F:C351 0100007F:1F91 01 0:0 00:0 0 999 0 779 1\n")
+		for fd, inode := range map[string]string{"3": "777", "4": "778", "5": "779"} {
+			w.file("proc/"+pid+"/fd/"+fd, "")
+			w.host.ReadLinks["proc/"+pid+"/fd/"+fd] = "socket:[" + inode + "]"
+		}
+	}
+	snap := w.look(t)
+	same(t, "processes", ids(snap)[:1], "app/docker:1a2b3c4d5e6f:tcp8080")
+	if slices.ContainsFunc(ids(snap), func(id string) bool { return strings.HasPrefix(id, "other") }) {
+		t.Errorf("a process of another OS image was claimed: %q", ids(snap))
+	}
+	same(t, "peers", peers(snap),
+		"app/docker:1a2b3c4d5e6f:tcp8080 -> n-1/docker:1a2b3c4d5e6f/tcp/127.0.0.1:8081",
+		"app/docker:1a2b3c4d5e6f:tcp8080 -> tcp/10.0.0.7:5432")
+	if !slices.Contains(snap.Addrs, OwnAddr{netip.MustParseAddr("172.17.0.2"), Internal, "docker:1a2b3c4d5e6f"}) {
+		t.Errorf("the container's address is not internal: %v", snap.Addrs)
+	}
+}
+
+func TestOnlyGlobalAddressesNameTheSameEndpointOnTwoSystems(t *testing.T) {
+	w := newWorld()
+	w.proc(200, 1, "/usr/bin/client", "client", 0, "/system.slice/c.service", "client")
+	w.connect("172.17.0.1:50000", "172.17.0.2:80", 200)
+	w.connect("10.0.0.5:50000", "10.0.0.9:80", 200)
+	w.connect("[fe80::5%eth0]:50000", "[fe80::9%eth0]:80", 200)
+	same(t, "peers", peers(w.look(t)), "client/c.service -> n-1/tcp/172.17.0.2:80", "client/c.service -> n-1/tcp/[fe80::9]:80", "client/c.service -> tcp/10.0.0.9:80")
+}
+
+func TestAnEphemeralUDPSocketIsNotYetAServer(t *testing.T) {
+	w := newWorld()
+	w.proc(200, 1, "/usr/bin/dig", "dig", 0, "/", "dig")
+	w.listen("udp", "0.0.0.0:45000", 200)
+	w.listen("udp", "0.0.0.0:51820") // WireGuard: the kernel's own
+	snap := w.look(t)
+	for _, l := range snap.Listen {
+		if l.Ephemeral != (l.Port == 45000) {
+			t.Errorf("port %d: ephemeral %v", l.Port, l.Ephemeral)
+		}
+	}
+}
+
+func TestAScriptIsCalledByItsName(t *testing.T) {
+	for _, c := range []struct {
+		exe, comm string
+		args      []string
+		want      string
+	}{
+		{"/usr/bin/python3.11", "python3", []string{"python3", "/opt/app/server.py", "--port", "80"}, "server.py"},
+		{"/usr/bin/python3.11", "python3", []string{"python3", "-u", "-m", "http.server"}, "http.server"},
+		{"/usr/bin/python3.11", "python3", []string{"python3", "-c", "import x"}, "python3.11"},
+		{"/usr/bin/python3.11", "fail2ban-server", []string{"/usr/bin/python3", "/usr/bin/fail2ban-server"}, "fail2ban-server"},
+		{"/usr/bin/node", "MainThread", []string{"node", "--inspect", "app.js"}, "app.js"},
+		{"/usr/bin/java", "java", []string{"java", "-cp", "x.jar", "-jar", "/srv/app.jar"}, "app.jar"},
+		{"/usr/lib/erlang/erts/bin/beam.smp", "beam.smp", []string{"beam.smp", "-W", "w"}, "beam.smp"},
+		{"/usr/sbin/nginx", "nginx", []string{"nginx: master process nginx"}, "nginx"},
+		{"/usr/lib/systemd/systemd-resolved", "systemd-resolve", []string{"/lib/systemd/systemd-resolved"}, "systemd-resolved"},
+		{"", "kthreadd", nil, "kthreadd"},
+		{"/usr/lib/postgresql/15/bin/postgres", "postgres", []string{"postgres: writer"}, "postgres"},
+	} {
+		e := entry{exe: c.exe, comm: c.comm, args: c.args}
+		if got := e.name(); got != c.want {
+			t.Errorf("%s %q is called %q, want %q", c.exe, c.args, got, c.want)
+		}
+	}
+}
+var graphSystem = graph.Key{Label: graph.System, ID: "n-1"}

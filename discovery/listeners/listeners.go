@@ -29,7 +29,6 @@ var Type = discovery.Type{
 	On:    []discovery.Trigger{discovery.Addrs, discovery.Sockets},
 	Needs: []string{
 		"CAP_SYS_PTRACE: processes of other users are not named",
-		"CAP_NET_ADMIN: nothing is lost, but /proc/net is read instead of the faster netlink",
 	},
 	Make:  collector,
 	Graph: Graph,
@@ -50,6 +49,7 @@ var Type = discovery.Type{
 			{Key: "listeners[].port", Meaning: "port number"},
 			{Key: "listeners[].scope", Meaning: "any, global, internal (containers), link or host (loopback)"},
 			{Key: "listeners[].netns", Meaning: "container or network namespace, empty for the main one"},
+			{Key: "listeners[].v6only", Meaning: "true for a :: that does not stand for IPv4 as well"},
 			{Key: "addresses[].addr", Meaning: "own address, temporary ones left out"},
 			{Key: "addresses[].scope", Meaning: "global, internal, link or host"},
 			{Key: "addresses[].netns", Meaning: "container or network namespace, empty for the main one"},
@@ -85,6 +85,7 @@ type Listener struct {
 	Port    uint16     `json:"port"`
 	Scope   proc.Scope `json:"scope"`
 	Netns   string     `json:"netns,omitempty"`
+	V6Only  bool       `json:"v6only,omitempty"`
 }
 
 // lasting is how long an unconnected UDP socket on an ephemeral port must stay
@@ -127,7 +128,7 @@ func document(list []proc.Listen, addrs []proc.OwnAddr) *Payload {
 		if l.Addr.IsUnspecified() {
 			scope = Any
 		}
-		p.Listeners = append(p.Listeners, Listener{l.Process.ID, l.Proto, l.Addr, l.Port, scope, l.Netns})
+		p.Listeners = append(p.Listeners, Listener{l.Process.ID, l.Proto, l.Addr, l.Port, scope, l.Netns, l.V6Only})
 		used = append(used, l.Process)
 	}
 	slices.SortFunc(p.Listeners, compare)
@@ -212,7 +213,7 @@ func reach(l Listener, own []proc.OwnAddr, exact map[bind]bool) []proc.Endpoint 
 		switch {
 		case a.Netns != l.Netns, !a.Addr.IsValid():
 		case l.Addr.Is4() && !a.Addr.Is4():
-		case l.Addr.Is6() && a.Addr.Is4() && v4Taken:
+		case l.Addr.Is6() && a.Addr.Is4() && (v4Taken || l.V6Only):
 		case exact[bind{l.Netns, l.Proto, l.Port, a.Addr}]:
 		default:
 			list = append(list, proc.Endpoint{Proto: l.Proto, Addr: a.Addr, Port: l.Port, Scope: a.Scope, Netns: l.Netns})

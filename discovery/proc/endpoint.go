@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 
+	"assim/discovery"
 	"assim/graph"
 )
 
@@ -12,10 +13,10 @@ type Scope string
 
 // The scopes. Only a global address names the same thing on two systems.
 const (
-	Global   Scope = "global"
-	Internal Scope = "internal" // behind a bridge of this system: containers, virtual machines
-	Link     Scope = "link"     // fe80::/10, 169.254/16
-	Local    Scope = "host"     // loopback
+	Global   Scope = discovery.ScopeGlobal
+	Internal Scope = "internal"          // behind a bridge of this system: containers, virtual machines
+	Link     Scope = discovery.ScopeLink // fe80::/10, 169.254/16
+	Local    Scope = discovery.ScopeHost // loopback
 )
 
 // Endpoint is an address and port where somebody listens, as seen from one
@@ -30,18 +31,21 @@ type Endpoint struct {
 
 // Key names e in the graph. A global endpoint is "tcp/10.0.0.5:80" wherever it
 // is seen from, so that a server and its client meet in it without a search.
-// One that only means something on a system begins with the system's id, and a
-// loopback one of a container also with the container.
+// One that only means something on a system holds the system's id, and a
+// loopback one of a container also the container.
 func (e Endpoint) Key(system graph.Key) graph.Key {
-	id := e.Proto + "/" + netip.AddrPortFrom(e.Addr, e.Port).String()
-	switch {
-	case e.Scope == Global:
-	case e.Netns != "" && e.Scope != Internal:
-		id = system.ID + "/" + e.Netns + "/" + id
-	default:
-		id = system.ID + "/" + id
+	if e.Netns != "" && e.Scope != Internal {
+		system.ID += "/" + e.Netns
 	}
-	return graph.Key{Label: graph.Endpoint, ID: id}
+	return discovery.EndpointKey(system, e.Proto, netip.AddrPortFrom(e.Addr, e.Port), e.Scope.reach())
+}
+
+// reach is the scope in the graph, where all that stays on a system is "host".
+func (s Scope) reach() string {
+	if s == Internal {
+		return discovery.ScopeHost
+	}
+	return string(s)
 }
 
 // Node returns the node of e.
@@ -51,6 +55,6 @@ func (e Endpoint) Node(system graph.Key) graph.Node {
 		"proto", e.Proto,
 		"addr", e.Addr.String(),
 		"port", int64(e.Port),
-		"scope", string(e.Scope),
+		"scope", e.Scope.reach(),
 	)}
 }

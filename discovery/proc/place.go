@@ -45,7 +45,7 @@ func newPlaces(ctx context.Context, h discovery.Host) (*places, error) {
 	if err != nil && !errors.Is(err, discovery.ErrNotHere) {
 		return nil, err
 	}
-	inside := internalLinks(links, routes)
+	inside := discovery.Internal(links, routes)
 	p := &places{}
 	for _, a := range addrs {
 		if !a.Prefix.IsValid() || a.Temporary {
@@ -64,30 +64,6 @@ func newPlaces(ctx context.Context, h discovery.Host) (*places, error) {
 	}
 	p.own = sortedAddrs(p.own)
 	return p, nil
-}
-
-// internalLinks are the bridges that no cable, bond or tunnel leaves: what
-// container engines and libvirt make. Their networks exist on this system only,
-// and the same 172.17.0.1 is on every host with Docker.
-func internalLinks(links []discovery.Link, routes []discovery.Route) map[string]bool {
-	uplink := map[string]bool{}
-	for _, r := range routes {
-		if !r.Dst.IsValid() || r.Dst.Bits() == 0 {
-			uplink[r.Link] = true // the way out of this system, whatever hangs on it
-		}
-	}
-	for _, l := range links {
-		if l.Master != "" && l.Kind != "veth" && l.Kind != "tun" && l.Kind != "tap" {
-			uplink[l.Master] = true
-		}
-	}
-	inside := map[string]bool{}
-	for _, l := range links {
-		if l.Kind == "bridge" && !uplink[l.Name] {
-			inside[l.Name] = true
-		}
-	}
-	return inside
 }
 
 // scopeOf is what an address says by itself.

@@ -31,6 +31,7 @@ type Listen struct {
 	Scope   Scope
 	Netns   string
 	Inode   uint64
+	V6Only  bool // "::" that does not stand for IPv4 as well
 	// Ephemeral: an unconnected UDP socket on a port the kernel hands out. It is
 	// as often a client between two questions as a server.
 	Ephemeral bool
@@ -130,7 +131,7 @@ func (l *look) readSockets(ctx context.Context) error {
 		}
 		for _, s := range list {
 			l.addSocket(socket{proto: s.Proto, local: unmap(s.Local), remote: unmap(s.Remote), state: strings.ToLower(s.State),
-				inode: s.Inode, uid: s.UID, pids: s.PIDs, netns: l.netns})
+				inode: s.Inode, uid: s.UID, v6only: s.V6Only, pids: s.PIDs, netns: l.netns})
 		}
 	}
 	return l.otherNamespaces(ctx)
@@ -338,7 +339,7 @@ func (l *look) snapshot() *Snapshot {
 				in.ports = append(in.ports, port{s.proto, s.local.Port()})
 			}
 			snap.Listen = append(snap.Listen, Listen{Process: l.processOf(holder, s, orphans), Proto: s.proto, Addr: s.local.Addr().WithZone(""),
-				Port: s.local.Port(), Scope: l.places.scope(s.local.Addr()), Netns: l.names[s.netns], Inode: s.inode,
+				Port: s.local.Port(), Scope: l.places.scope(s.local.Addr()), Netns: l.names[s.netns], Inode: s.inode, V6Only: s.v6only,
 				Ephemeral: s.proto == "udp" && auto && holder != nil})
 		case holder != nil && !taken.accepted(s) && !servesByPort(s, ephemeral):
 			snap.Peers = append(snap.Peers, Peer{Process: l.instance(holder).process, PID: holder.pid, Start: holder.start,

@@ -92,7 +92,7 @@ func listens(snap *Snapshot) []string {
 func peers(snap *Snapshot) []string {
 	var list []string
 	for _, p := range snap.Peers {
-		list = append(list, p.Process.ID+" -> "+p.Endpoint.Key(graphSystem).ID)
+		list = append(list, p.Process.ID+" -> "+p.Key(graphSystem).ID)
 	}
 	slices.Sort(list)
 	return list
@@ -100,6 +100,7 @@ func peers(snap *Snapshot) []string {
 
 func same(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
+	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("%s:\n got  %q\n want %q", what, got, want)
 	}
@@ -164,7 +165,7 @@ func TestAnAcceptedSocketIsNotAClient(t *testing.T) {
 	w.connect("10.0.0.5:5432", "10.0.0.9:41000", 100)
 	w.connect("10.0.0.5:22", "10.0.0.9:41001", 100) // its listener is gone
 	snap := w.look(t)
-	same(t, "peers", peers(snap), "client/root~"+snapHash(snap, "client")+" -> n-1/tcp/127.0.0.1:5432")
+	same(t, "peers", peers(snap), "client/root~"+snapHash(snap, "client")+" -> tcp/n-1/127.0.0.1:5432")
 }
 
 func TestSocketActivationBelongsToTheService(t *testing.T) {
@@ -195,7 +196,7 @@ func TestContainersBelongToTheirHostAndOtherImagesDoNot(t *testing.T) {
 		t.Errorf("a process of another OS image was claimed: %q", ids(snap))
 	}
 	same(t, "peers", peers(snap),
-		"app/docker:1a2b3c4d5e6f:tcp8080 -> n-1/docker:1a2b3c4d5e6f/tcp/127.0.0.1:8081",
+		"app/docker:1a2b3c4d5e6f:tcp8080 -> tcp/n-1/docker:1a2b3c4d5e6f/127.0.0.1:8081",
 		"app/docker:1a2b3c4d5e6f:tcp8080 -> tcp/10.0.0.7:5432")
 	if !slices.Contains(snap.Addrs, OwnAddr{netip.MustParseAddr("172.17.0.2"), Internal, "docker:1a2b3c4d5e6f"}) {
 		t.Errorf("the container's address is not internal: %v", snap.Addrs)
@@ -208,7 +209,7 @@ func TestOnlyGlobalAddressesNameTheSameEndpointOnTwoSystems(t *testing.T) {
 	w.connect("172.17.0.1:50000", "172.17.0.2:80", 200)
 	w.connect("10.0.0.5:50000", "10.0.0.9:80", 200)
 	w.connect("[fe80::5%eth0]:50000", "[fe80::9%eth0]:80", 200)
-	same(t, "peers", peers(w.look(t)), "client/c.service -> n-1/tcp/172.17.0.2:80", "client/c.service -> n-1/tcp/[fe80::9]:80", "client/c.service -> tcp/10.0.0.9:80")
+	same(t, "peers", peers(w.look(t)), "client/c.service -> tcp/n-1/172.17.0.2:80", "client/c.service -> tcp/n-1/[fe80::9]:80", "client/c.service -> tcp/10.0.0.9:80")
 }
 
 func TestAnEphemeralUDPSocketIsNotYetAServer(t *testing.T) {
@@ -248,4 +249,5 @@ func TestAScriptIsCalledByItsName(t *testing.T) {
 		}
 	}
 }
+
 var graphSystem = graph.Key{Label: graph.System, ID: "n-1"}

@@ -23,6 +23,7 @@ type socket struct {
 	state         string
 	inode         uint64
 	uid           uint32
+	v6only        bool
 	pids          []int
 	netns         string
 }

@@ -4,10 +4,19 @@ package all
 
 import (
 	"assim/discovery"
+	"assim/discovery/connections"
+	"assim/discovery/listeners"
+	"assim/discovery/packages"
+	"assim/discovery/processes"
 )
 
 // Types are all built-in types, in the order in which people read them.
-var Types = []discovery.Type{}
+var Types = []discovery.Type{
+	listeners.Type,
+	connections.Type,
+	processes.Type,
+	packages.Type,
+}
 
 // Find returns the built-in type of that name.
 func Find(name string) (discovery.Type, bool) {

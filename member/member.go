@@ -5,14 +5,21 @@ import (
 	"net/netip"
 	"time"
 
+	"assim/heartbeat"
+	"assim/ring"
 	"assim/wire"
 )
 
-// Send is one tick to seal with the edge's key and transmit to Addr.
+// formerFor is how long the rosters before the last change are still answered:
+// neighbors learn of a change one after another.
+const formerFor = 15 * time.Second
+
+// Send is one tick to seal with Key and Dir and to transmit to Addr.
 type Send struct {
-	To   wire.ID
+	To   wire.ID // zero for the answer to a sweep: there only Addr is known
 	Addr netip.AddrPort
 	Key  *[16]byte // nil when the view came without keys
+	Dir  wire.Dir
 	Tick wire.Tick
 }
 
@@ -35,58 +42,167 @@ type Config struct {
 	Start time.Time // instants are counted from here
 }
 
-// Member is one nanoprobe's part in its rings.
+// Member is one nanoprobe's part in its rings. In the steady state it takes a
+// few hundred bytes beside the rosters, which it shares with the caller.
 type Member struct {
-	cfg     *Config
-	rnd     *rand.Rand
-	id      wire.ID
-	session wire.Session
+	cfg      *Config
+	rnd      *rand.Rand
+	want     *wire.Desired // what I run; never nil
+	former   *wire.Desired // what I ran before; nil when all know of the change
+	peers    []peer
+	seats    []seat
+	hunts    []hunt // nil in quiet times
+	id       wire.ID
+	me       heartbeat.Self
+	beat     time.Duration // when the next heartbeats leave
+	deadline time.Duration // 0 = never
+	voice    time.Duration // when anybody was last heard
+	deaf     time.Duration // since when nobody answers; 0 = somebody does
+	forget   time.Duration // when former is dropped
+	martian  martians
 }
+
+// peer is a neighbor of mine, or one whom I lost and still wait for.
+type peer struct {
+	hb        heartbeat.Neighbor
+	edge      wire.Edge
+	view      uint16 // where its roster entry is: in want.Rings
+	index     uint16 // and among its Members
+	via       uint8  // which address I send to: 0 = Addr, i = Alt[i-1]
+	misses    uint8  // pings in vain to Addr while another address answers
+	linkDown  bool   // I reported that Addr is silent
+	accused   bool   // I reported that it is silent
+	sought    bool   // its replacement is being sought
+	restarted bool   // its session has grown since it was last known to live
+	witness   witness
+}
+
+// witness is what another neighbor of a silent one says of it.
+type witness uint8
+
+const (
+	unasked witness = iota
+	hearsIt
+	doesNot
+)
+
+// seat is my place in one ring. All between me and my neighbor are lost.
+type seat struct {
+	view uint16    // in want.Rings
+	dist [2]uint16 // to my neighbor After and Before; 0 = nobody lives that way
+}
+
+var nothing = &wire.Desired{Timing: wire.DefaultTiming}
 
 // New returns a member that is in no ring yet. Sessions of one id must grow
 // from start to start.
 func New(id wire.ID, session wire.Session, cfg *Config, rnd *rand.Rand) *Member {
-	return &Member{cfg: cfg, rnd: rnd, id: id, session: session}
+	return &Member{cfg: cfg, rnd: rnd, id: id, want: nothing, me: heartbeat.Self{Session: session}}
 }
 
 // SetDesired applies the timing and rings of d if it is newer than what m runs,
-// and says whether it was. The views in d are kept, not copied.
-func (m *Member) SetDesired(now time.Time, d *wire.Desired, out *Out) bool { return false }
+// and says whether it was. d is kept, not copied: nobody may change it.
+func (m *Member) SetDesired(at time.Time, d *wire.Desired, out *Out) bool {
+	if d.Gen <= m.want.Gen {
+		return false
+	}
+	now := m.instant(at)
+	old, oldSeats, oldPeers := m.want, m.seats, m.peers
+	m.want, m.former, m.forget = d, old, now+formerFor
+	m.hunts, m.seats, m.peers = nil, nil, nil
+	for i := range d.Rings {
+		if len(ring.Roster{RingView: &d.Rings[i]}.Sides()) > 0 {
+			m.seats = append(m.seats, m.sit(uint16(i), old, oldSeats))
+		}
+	}
+	m.keep(oldPeers)
+	m.fill(now)
+	if m.beat == 0 {
+		m.beat = now + time.Duration(m.rnd.Int64N(int64(m.timing().Interval)+1))
+	}
+	m.beat = min(m.beat, now+m.timing().Interval)
+	m.settle()
+	return true
+}
 
-// Peer tells who is at the other end of an edge, and the key if the view came
-// with keys. Neighbors and everybody else in my rosters are known.
-func (m *Member) Peer(e wire.Edge) (id wire.ID, key *[16]byte, ok bool) { return id, nil, false }
+// sit takes a place in a ring, remembering whom I know to be lost there.
+func (m *Member) sit(view uint16, old *wire.Desired, oldSeats []seat) seat {
+	s := seat{view: view}
+	r := m.roster(view)
+	lost := lostIn(old, oldSeats, r.Ring)
+	for _, d := range r.Sides() {
+		n := 1
+		for n <= r.Reach(d) && lost[r.Members[r.At(d, n)].ID] {
+			n++
+		}
+		if n <= r.Reach(d) {
+			*s.to(d) = uint16(n)
+		}
+	}
+	return s
+}
 
-// ByAddr tells which roster member receives ticks at addr.
-func (m *Member) ByAddr(addr netip.AddrPort) (id wire.ID, ok bool) { return id, false }
+// lostIn collects whom I passed over in a ring.
+func lostIn(d *wire.Desired, seats []seat, id uint64) map[wire.ID]bool {
+	var lost map[wire.ID]bool
+	for i := range seats {
+		r := ring.Roster{RingView: &d.Rings[seats[i].view]}
+		if r.Ring != id {
+			continue
+		}
+		for _, dir := range r.Sides() {
+			for n := 1; n < seats[i].end(r, dir); n++ {
+				if lost == nil {
+					lost = make(map[wire.ID]bool)
+				}
+				lost[r.Members[r.At(dir, n)].ID] = true
+			}
+		}
+	}
+	return lost
+}
 
-// Heard takes an authenticated tick in; from is the datagram's source.
-func (m *Member) Heard(now time.Time, from netip.AddrPort, t *wire.Tick, out *Out) {}
+// keep carries over what I know of those who are still in my rosters.
+func (m *Member) keep(old []peer) {
+	for i := range old {
+		p := old[i]
+		for s := range m.seats {
+			r := m.roster(m.seats[s].view)
+			if at := r.Find(p.edge, m.id); at >= 0 {
+				p.view, p.index, p.sought = m.seats[s].view, uint16(at), false
+				if int(p.via) > len(r.Members[at].Alt) {
+					p.via, p.misses, p.linkDown = 0, 0, false
+				}
+				m.peers = append(m.peers, p)
+				break
+			}
+		}
+	}
+}
 
-// Stranger counts a tick on an edge nobody told me of.
-func (m *Member) Stranger(now time.Time, from netip.AddrPort, out *Out) {}
-
-// Voice tells that the CMA was heard: so I am not deaf.
-func (m *Member) Voice(now time.Time) {}
-
-// Unreachable tells that the host of id answered "port unreachable". It is a
-// hint that anybody on the network can fake, so m asks again before it reports.
-func (m *Member) Unreachable(now time.Time, id wire.ID, out *Out) {}
-
-// LinkChanged tells that one of my own interfaces lost or found its carrier.
-func (m *Member) LinkChanged(now time.Time, name string, up bool, out *Out) {}
-
-// Tick does what is due. Call it no later than Deadline.
-func (m *Member) Tick(now time.Time, out *Out) {}
-
-// Deadline is when Tick wants to be called next; zero = never.
-func (m *Member) Deadline() time.Time { return time.Time{} }
-
-// Goodbye tells the neighbors that m stops in an orderly way.
-func (m *Member) Goodbye(now time.Time, out *Out) {}
+// fill watches everybody who should be my neighbor, and forgets the rest.
+func (m *Member) fill(now time.Duration) {
+	for s := range m.seats {
+		r := m.roster(m.seats[s].view)
+		for _, d := range r.Sides() {
+			if n := *m.seats[s].to(d); n != 0 {
+				m.peerAt(m.seats[s].view, r.At(d, int(n)), now)
+			}
+		}
+	}
+	m.retire()
+}
 
 // Gen is the configuration generation m runs.
-func (m *Member) Gen() uint32 { return 0 }
+func (m *Member) Gen() uint32 { return m.want.Gen }
+
+// Deadline is when Tick wants to be called next; zero = never.
+func (m *Member) Deadline() time.Time {
+	if m.deadline == 0 {
+		return time.Time{}
+	}
+	return m.cfg.Start.Add(m.deadline)
+}
 
 // Neighbor is one whom I heartbeat with now, for people and simulators.
 type Neighbor struct {
@@ -97,5 +213,47 @@ type Neighbor struct {
 	Heard time.Time // last proof of life
 }
 
-// Neighbors appends whom I heartbeat with now.
-func (m *Member) Neighbors(dst []Neighbor) []Neighbor { return dst }
+// Neighbors appends whom I heartbeat with now, and whom I lost and wait for.
+func (m *Member) Neighbors(dst []Neighbor, at time.Time) []Neighbor {
+	for i := range m.peers {
+		p := &m.peers[i]
+		dst = append(dst, Neighbor{
+			ID:    m.entry(p).ID,
+			Ring:  m.want.Rings[p.view].Ring,
+			State: p.hb.State().String(),
+			RTT:   p.hb.RTT(),
+			Heard: at.Add(-p.hb.Silent(m.instant(at))),
+		})
+	}
+	return dst
+}
+
+func (m *Member) instant(at time.Time) time.Duration {
+	return max(at.Sub(m.cfg.Start), 1)
+}
+
+func (m *Member) timing() *wire.Timing { return &m.want.Timing }
+
+func (m *Member) roster(view uint16) ring.Roster {
+	return ring.Roster{RingView: &m.want.Rings[view]}
+}
+
+func (m *Member) entry(p *peer) *wire.Member {
+	return &m.want.Rings[p.view].Members[p.index]
+}
+
+// to is the distance to my neighbor in a direction.
+func (s *seat) to(d ring.Dir) *uint16 {
+	if d == ring.After {
+		return &s.dist[0]
+	}
+	return &s.dist[1]
+}
+
+// end is the first distance in a direction at which nobody is known to be lost.
+func (s *seat) end(r ring.Roster, d ring.Dir) int {
+	if n := *s.to(d); n != 0 {
+		return int(n)
+	}
+	return r.Reach(d) + 1
+}

@@ -58,6 +58,10 @@ func EdgeOf(a, b ID) Edge {
 	return Edge(mix(x) + mix(y))
 }
 
+// SweepEdge returns the edge on which whole rings are asked: Ask without a
+// subject goes Up, and whoever lives answers Heard with its own ShortID, Down.
+func SweepEdge(ring uint64) Edge { return Edge(mix(ring ^ 0x5357454550)) }
+
 // half reads 8 of the 16 bytes.
 func (id *ID) half(at int) uint64 {
 	return binary.BigEndian.Uint64(id[at : at+8])
@@ -144,6 +148,10 @@ type RingView struct {
 	// Keys authenticate the edges between me and each of Members, index by
 	// index (mine is unused). Nil when the caller knows the keys anyway.
 	Keys [][16]byte
+	// SweepKey authenticates the questions of a sweep of this ring and their
+	// answers. All its members have it, and the neighbors of its deputies, who
+	// are in no roster of theirs.
+	SweepKey [16]byte
 	// Sweep marks a ring told for one purpose: when my neighbor Deputy, who
 	// speaks for this ring, is lost, I ping all of it at once.
 	Sweep  bool

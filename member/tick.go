@@ -1,0 +1,273 @@
+package member
+
+import (
+	"net/netip"
+	"time"
+
+	"assim/heartbeat"
+	"assim/wire"
+)
+
+// timerSlack is the lateness of a timer that means nothing.
+const timerSlack = 5 * time.Millisecond
+
+// Tick does what is due. Call it no later than Deadline, and after all datagrams
+// that wait have been heard.
+func (m *Member) Tick(at time.Time, out *Out) {
+	now := m.instant(at)
+	if m.deadline == 0 || now < m.deadline {
+		return
+	}
+	if late := now - m.deadline; late > timerSlack {
+		m.doubt(late, now)
+	}
+	if now >= m.beat {
+		m.heartbeats(now, out)
+	}
+	for i := 0; i < len(m.peers); i++ {
+		m.watch(now, i, out)
+	}
+	if len(m.hunts) > 0 {
+		m.hunting(now, out)
+		m.judgeSilent(now, out)
+		m.retire()
+	}
+	m.settle()
+}
+
+// doubt takes time in which I did not run out of everybody's silence.
+func (m *Member) doubt(late, now time.Duration) {
+	for i := range m.peers {
+		m.peers[i].hb.Doubt(late, now)
+	}
+}
+
+// watch advances what I know of one neighbor.
+func (m *Member) watch(now time.Duration, i int, out *Out) {
+	p, t := &m.peers[i], m.timing()
+	if now < p.hb.Deadline(t) {
+		return
+	}
+	switch {
+	case !p.sought && p.hb.Suspect(now, t):
+		m.suspect(now, p)
+	case p.hb.Overdue(now, t):
+		m.overdue(now, p, out)
+	}
+	if p.hb.Tick(now, t) {
+		m.ping(now, p, out)
+	}
+}
+
+// judgeSilent accuses whoever has been silent for long enough, now that the
+// search for a replacement is over.
+func (m *Member) judgeSilent(now time.Duration, out *Out) {
+	for i := 0; i < len(m.peers); i++ {
+		if p := &m.peers[i]; p.sought && p.hb.Ripe(now, m.timing()) && m.searched(p) {
+			m.accuse(now, i, out)
+		}
+	}
+}
+
+// accuse concludes that a silent neighbor is lost, unless I am deaf, or another
+// witness still hears it.
+func (m *Member) accuse(now time.Duration, i int, out *Out) {
+	p, t := &m.peers[i], m.timing()
+	if m.voice <= p.hb.LateSince(t) {
+		if m.deaf == 0 {
+			m.deaf = now
+		}
+		out.AskCMA = true
+		return
+	}
+	state, kind := heartbeat.Unresponsive, wire.ObsUnresponsive
+	if p.witness == hearsIt {
+		if p.hb.Silent(now) < 3*t.Interval {
+			return
+		}
+		state, kind = heartbeat.PathBroken, wire.ObsPathBroken
+	}
+	silent := p.hb.Silent(now)
+	p.hb.Conclude(now, state, t)
+	p.accused, p.witness = true, unasked
+	m.replace(now, i, wire.Observation{Kind: kind, Silent: silent}, out)
+}
+
+// overdue turns a lost neighbor into a dead one. If others were lost with it,
+// they are asked once more before they are called dead too.
+func (m *Member) overdue(now time.Duration, p *peer, out *Out) {
+	p.hb.Conclude(now, heartbeat.Dead, m.timing())
+	for i := range m.seats {
+		s := &m.seats[i]
+		r := m.roster(s.view)
+		for _, d := range r.Sides() {
+			from := r.Distance(d, int(p.index))
+			end := s.end(r, d)
+			if s.view != p.view || from == 0 || from >= end || !m.speaks(s, d) {
+				continue
+			}
+			if end-from > 1 {
+				m.begin(now, hunt{kind: confirm, seat: i, dir: d, about: p.edge, from: from, reach: end - 1})
+				continue
+			}
+			m.report(out, wire.Observation{
+				Kind: wire.ObsDead, About: r.Members[p.index].ID, Ring: r.Ring, Version: r.Version, Silent: p.hb.Silent(now),
+			})
+		}
+	}
+}
+
+// Unreachable tells that the host of id answered "port unreachable". It is a
+// hint that anybody on the network can fake, so m asks again before it reports.
+func (m *Member) Unreachable(at time.Time, id wire.ID, out *Out) {
+	now := m.instant(at)
+	p := m.peer(wire.EdgeOf(m.id, id))
+	if p == nil {
+		return
+	}
+	if p.hb.Refused(now) {
+		silent := p.hb.Silent(now)
+		m.gone(now, p, heartbeat.Stopped, wire.Observation{Kind: wire.ObsUnreachable, Silent: silent}, out)
+	} else if p.hb.Tick(now, m.timing()) {
+		m.ping(now, p, out)
+	}
+	m.settle()
+}
+
+// goodbye lets a neighbor go that said so.
+func (m *Member) goodbye(now time.Duration, p *peer, out *Out) {
+	m.gone(now, p, heartbeat.Gone, wire.Observation{Kind: wire.ObsGoodbye}, out)
+}
+
+// gone concludes what needs no silence, reports it at once and looks for a
+// replacement afterwards.
+func (m *Member) gone(now time.Duration, p *peer, st heartbeat.State, o wire.Observation, out *Out) {
+	m.drop(p.edge)
+	p.hb.Conclude(now, st, m.timing())
+	p.accused = false
+	said := false
+	for i := range m.seats {
+		s := &m.seats[i]
+		r := m.roster(s.view)
+		for _, d := range r.Sides() {
+			if !m.serves(p, s, d) {
+				continue
+			}
+			m.begin(now, hunt{kind: seek, seat: i, dir: d, about: p.edge, from: int(*s.to(d)), reach: r.Reach(d)})
+			if !said && (st == heartbeat.Stopped || m.speaks(s, d)) {
+				said = true
+				o.About, o.Ring, o.Version = m.entry(p).ID, r.Ring, r.Version
+				m.report(out, o)
+			}
+		}
+	}
+	if !said && st == heartbeat.Stopped {
+		v := &m.want.Rings[p.view]
+		o.About, o.Ring, o.Version = m.entry(p).ID, v.Ring, v.Version
+		m.report(out, o)
+	}
+}
+
+// missesForLink is how many pings to the first address stay unanswered while
+// another one answers until its link is called down.
+const missesForLink = 4
+
+// note follows which address of a dual-homed neighbor answers. Its pings count
+// too: when it asks me from its second address, it has tried the first.
+func (m *Member) note(p *peer, from netip.AddrPort, k wire.TickKind, pings int, out *Out) {
+	if k != wire.Pong && k != wire.Ping {
+		return
+	}
+	w := m.entry(p)
+	i := addressIndex(w, from)
+	switch {
+	case i == 0 && p.via != 0 && k == wire.Pong:
+		if p.linkDown {
+			m.link(p, wire.ObsLinkUp, out)
+		}
+		p.via, p.misses, p.linkDown = 0, 0, false
+	case i > 0 && p.via == 0 && (pings >= 2 || k == wire.Ping):
+		p.via, p.misses = uint8(i), 0
+	}
+}
+
+// retryPrimary pings the first address of a neighbor that answers on another.
+func (m *Member) retryPrimary(p *peer, out *Out) {
+	via := p.via
+	p.via = 0
+	m.heartbeat(p, wire.Ping, out)
+	p.via = via
+	p.misses = min(p.misses, 254) + 1
+	if p.misses == missesForLink && !p.linkDown {
+		p.linkDown = true
+		m.link(p, wire.ObsLinkDown, out)
+	}
+}
+
+func (m *Member) link(p *peer, k wire.ObservationKind, out *Out) {
+	v, w := &m.want.Rings[p.view], m.entry(p)
+	m.report(out, wire.Observation{Kind: k, About: w.ID, Ring: v.Ring, Version: v.Version, Link: w.Addr.Addr().String()})
+}
+
+// LinkChanged tells that one of my own interfaces lost or found its carrier.
+func (m *Member) LinkChanged(at time.Time, name string, up bool, out *Out) {
+	k := wire.ObsLinkDown
+	if up {
+		k = wire.ObsLinkUp
+	}
+	m.report(out, wire.Observation{Kind: k, Link: name})
+}
+
+// martians counts ticks that nobody expects.
+type martians struct {
+	count    uint16
+	since    time.Duration // of the first one counted
+	reported time.Duration
+}
+
+// Bounds on reports of martians: a neighbor that has not yet heard of a change
+// is none, and a persistent one is not news every second.
+const (
+	martianTicks = 20
+	martianFor   = 15 * time.Second
+	martianPause = 10 * time.Minute
+)
+
+// Stranger counts a tick on an edge nobody told me of.
+func (m *Member) Stranger(at time.Time, from netip.AddrPort, out *Out) {
+	m.unexpected(m.instant(at), from, out)
+}
+
+func (m *Member) unexpected(now time.Duration, from netip.AddrPort, out *Out) {
+	w := &m.martian
+	if w.count == 0 || now-w.since > martianPause {
+		w.count, w.since = 0, now
+	}
+	w.count = min(w.count, 1<<16-2) + 1
+	if w.count < martianTicks || now-w.since < martianFor || w.reported != 0 && now-w.reported < martianPause {
+		return
+	}
+	w.count, w.reported = 0, now
+	o := wire.Observation{Kind: wire.ObsMartian, Link: from.String()}
+	o.About, _ = m.ByAddr(from)
+	m.report(out, o)
+}
+
+// settle finds the next deadline.
+func (m *Member) settle() {
+	if len(m.peers) == 0 && len(m.hunts) == 0 {
+		m.deadline = 0
+		return
+	}
+	t := m.timing()
+	d := m.beat
+	for i := range m.peers {
+		d = min(d, m.peers[i].hb.Deadline(t))
+	}
+	for i := range m.hunts {
+		if !m.hunts[i].done {
+			d = min(d, m.hunts[i].next)
+		}
+	}
+	m.deadline = max(d, 1)
+}

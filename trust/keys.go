@@ -1,0 +1,339 @@
+package trust
+
+import (
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"assim/wire"
+)
+
+// The CMA's files in its directory.
+const (
+	CMAKeysFile  = "cma-keys.json"     // stays; 0600
+	RecoveryFile = "cma-recovery.json" // to be carried away to a safe place
+)
+
+// maxEndorsements is how many earlier keys vouch for the present one: a
+// nanoprobe that slept through that many rotations must join again.
+const maxEndorsements = 4
+
+// CMAKeys are the secrets of a CMA. Losing them means that every nanoprobe
+// must join again; whoever steals them can be the CMA until RotateSigning and
+// RotateMaster have run, with the recovery key if the thief may still act.
+type CMAKeys struct {
+	Recovery wire.PubKey // its private half is elsewhere
+
+	signing  ed25519.PrivateKey
+	next     ed25519.PrivateKey // announced, not yet in use
+	endorsed []Endorsement      // by earlier keys or the recovery key, newest first
+
+	mu     sync.RWMutex // rotation meets the receive path
+	epoch  uint16
+	master [32]byte
+	before [32]byte // of epoch-1; all zero when there is none
+	path   string
+}
+
+// Endorsement is the statement of an earlier key, or of the recovery key, that
+// Key is the CMA's from now on.
+type Endorsement struct {
+	Key  wire.PubKey
+	By   wire.PubKey
+	Sign [ed25519.SignatureSize]byte
+}
+
+func endorsementText(key wire.PubKey) []byte {
+	return append([]byte("assim endorses "), key[:]...)
+}
+
+// Valid reports whether By really signed it.
+func (e *Endorsement) Valid() bool {
+	return ed25519.Verify(e.By[:], endorsementText(e.Key), e.Sign[:])
+}
+
+func endorse(by ed25519.PrivateKey, key wire.PubKey) Endorsement {
+	e := Endorsement{Key: key, By: pubOf(by)}
+	copy(e.Sign[:], ed25519.Sign(by, endorsementText(key)))
+	return e
+}
+
+// Trusts reports whether key is the CMA's: it is pinned, or a chain of
+// endorsements leads to it from a key that is.
+func Trusts(pinned func(wire.PubKey) bool, key wire.PubKey, chain []Endorsement) bool {
+	for range maxEndorsements + 1 {
+		if pinned(key) {
+			return true
+		}
+		i := slices.IndexFunc(chain, func(e Endorsement) bool { return e.Key == key && e.Valid() })
+		if i < 0 {
+			return false
+		}
+		key = chain[i].By
+	}
+	return false
+}
+
+type cmaKeysFile struct {
+	Signing  hexBytes          `json:"signing_key"`
+	Next     hexBytes          `json:"next_key"`
+	Recovery hexBytes          `json:"recovery_pub"`
+	Endorsed []endorsementFile `json:"endorsements,omitempty"`
+	Epoch    uint16            `json:"epoch"`
+	Master   hexBytes          `json:"master"`
+	Before   hexBytes          `json:"master_before,omitempty"`
+}
+
+type endorsementFile struct {
+	Key  hexBytes `json:"key"`
+	By   hexBytes `json:"by"`
+	Sign hexBytes `json:"signature"`
+}
+
+type recoveryFile struct {
+	Note string   `json:"note"`
+	Key  hexBytes `json:"recovery_key"`
+}
+
+const recoveryNote = "Carry this file to a safe place off this machine. It makes a stolen CMA harmless: see SECURITY.md."
+
+// LoadCMAKeys reads the keys kept in dir, or makes them. made reports the
+// latter: then the recovery key lies beside them and should be carried away.
+func LoadCMAKeys(dir string) (k *CMAKeys, made bool, err error) {
+	k = &CMAKeys{path: filepath.Join(dir, CMAKeysFile)}
+	err = k.load()
+	if !missing(err) {
+		return k, false, err
+	}
+	recovery, err := generate()
+	if err != nil {
+		return nil, false, err
+	}
+	if k.signing, err = generate(); err != nil {
+		return nil, false, err
+	}
+	if k.next, err = generate(); err != nil {
+		return nil, false, err
+	}
+	k.Recovery = pubOf(recovery)
+	k.epoch = 1
+	_, _ = rand.Read(k.master[:])
+	if err := saveSecret(filepath.Join(dir, RecoveryFile), recoveryFile{recoveryNote, recovery.Seed()}); err != nil {
+		return nil, false, err
+	}
+	return k, true, k.save()
+}
+
+// LoadRecoveryKey reads the file that LoadCMAKeys wrote beside new keys.
+func LoadRecoveryKey(path string) (ed25519.PrivateKey, error) {
+	var f recoveryFile
+	if err := loadSecret(path, &f); err != nil {
+		return nil, err
+	}
+	key, err := keyFrom(f.Key)
+	if err != nil {
+		return nil, fmt.Errorf("trust: %s: %w", path, err)
+	}
+	return key, nil
+}
+
+func generate() (ed25519.PrivateKey, error) {
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, fmt.Errorf("trust: making a key: %w", err)
+	}
+	return key, nil
+}
+
+// Pub returns the key that the CMA shows now.
+func (k *CMAKeys) Pub() wire.PubKey {
+	key, _ := k.Shown()
+	return pubOf(key)
+}
+
+// Shown returns the signing key in use and the statements that vouch for it.
+func (k *CMAKeys) Shown() (ed25519.PrivateKey, []Endorsement) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.signing, k.endorsed
+}
+
+// Pins returns what a nanoprobe shall accept: the present and the next key.
+func (k *CMAKeys) Pins() []wire.PubKey {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return []wire.PubKey{pubOf(k.signing), pubOf(k.next)}
+}
+
+// Epoch returns the present epoch of symmetric keys.
+func (k *CMAKeys) Epoch() uint16 {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.epoch
+}
+
+// masterOf returns the secret of an epoch: only the present and the one before
+// exist.
+func (k *CMAKeys) masterOf(epoch uint16) ([32]byte, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	switch {
+	case epoch == k.epoch:
+		return k.master, true
+	case epoch == k.epoch-1 && k.before != [32]byte{}:
+		return k.before, true
+	}
+	return [32]byte{}, false
+}
+
+// NodeKey returns the key of a nanoprobe's signals in an epoch; ok is false
+// for an epoch that has ended.
+func (k *CMAKeys) NodeKey(id wire.ID, epoch uint16) (key wire.NodeKey, ok bool) {
+	master, ok := k.masterOf(epoch)
+	if !ok {
+		return key, false
+	}
+	msg := append(make([]byte, 0, 32), "sig"...)
+	msg = append(msg, id[:]...)
+	return derive(master, binary.BigEndian.AppendUint16(msg, epoch)), true
+}
+
+// EdgeKey returns the key of the ticks between a and b in the present epoch;
+// their order does not matter.
+func (k *CMAKeys) EdgeKey(edge wire.Edge, a, b wire.ID) wire.EdgeKey {
+	if wire.DirOf(a, b) == wire.Down {
+		a, b = b, a
+	}
+	msg := append(make([]byte, 0, 64), "hb"...)
+	msg = binary.BigEndian.AppendUint64(msg, uint64(edge))
+	msg = append(msg, a[:]...)
+	msg = append(msg, b[:]...)
+	epoch := k.Epoch()
+	master, _ := k.masterOf(epoch)
+	key := derive(master, binary.BigEndian.AppendUint16(msg, epoch))
+	return wire.EdgeKey(key[:16])
+}
+
+func derive(master [32]byte, msg []byte) [32]byte {
+	h := hmac.New(sha256.New, master[:])
+	h.Write(msg)
+	return [32]byte(h.Sum(nil))
+}
+
+// RotateMaster begins the next epoch. Keys of the one before stay good until
+// the next rotation; nanoprobes fetch new ones by bulk meanwhile.
+func (k *CMAKeys) RotateMaster() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.before = k.master
+	k.epoch++
+	_, _ = rand.Read(k.master[:])
+	return k.save()
+}
+
+// EndEpoch makes the keys of the epoch before worthless at once.
+func (k *CMAKeys) EndEpoch() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.before = [32]byte{}
+	return k.save()
+}
+
+// RotateSigning puts the announced next key in use, endorsed by the present
+// one, and announces another.
+func (k *CMAKeys) RotateSigning() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	by, key := k.signing, k.next
+	next, err := generate()
+	if err != nil {
+		return err
+	}
+	k.adopt(key, next, endorse(by, pubOf(key)))
+	return k.save()
+}
+
+// Recover puts a new key in use that the recovery key endorses, and distrusts
+// all before: for when the CMA's keys were stolen or lost. A master epoch
+// begins as well, and the one before ends.
+func (k *CMAKeys) Recover(recovery ed25519.PrivateKey) error {
+	if pubOf(recovery) != k.Recovery {
+		return fmt.Errorf("trust: this is not the recovery key of this CMA (pin %s)", PinOf(k.Recovery))
+	}
+	key, err := generate()
+	if err != nil {
+		return err
+	}
+	next, err := generate()
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.endorsed = nil
+	k.adopt(key, next, endorse(recovery, pubOf(key)))
+	k.epoch += 2
+	k.before = [32]byte{}
+	_, _ = rand.Read(k.master[:])
+	return k.save()
+}
+
+func (k *CMAKeys) adopt(key, next ed25519.PrivateKey, e Endorsement) {
+	k.signing, k.next = key, next
+	k.endorsed = append([]Endorsement{e}, k.endorsed...) // A new slice: Shown gave the old one away.
+	k.endorsed = k.endorsed[:min(len(k.endorsed), maxEndorsements)]
+}
+
+func (k *CMAKeys) save() error {
+	f := cmaKeysFile{
+		Signing: k.signing.Seed(), Next: k.next.Seed(), Recovery: k.Recovery[:],
+		Epoch: k.epoch, Master: k.master[:], Before: unlessZero(k.before[:]),
+	}
+	for _, e := range k.endorsed {
+		f.Endorsed = append(f.Endorsed, endorsementFile{slices.Clone(e.Key[:]), slices.Clone(e.By[:]), slices.Clone(e.Sign[:])})
+	}
+	return saveSecret(k.path, f)
+}
+
+func (k *CMAKeys) load() error {
+	var f cmaKeysFile
+	if err := loadSecret(k.path, &f); err != nil {
+		return err
+	}
+	var err error
+	if k.signing, err = keyFrom(f.Signing); err != nil {
+		return k.damaged(err)
+	}
+	if k.next, err = keyFrom(f.Next); err != nil {
+		return k.damaged(err)
+	}
+	k.epoch = f.Epoch
+	for _, x := range []struct{ dst, src []byte }{{k.Recovery[:], f.Recovery}, {k.master[:], f.Master}} {
+		if err := exactly(x.dst, x.src); err != nil {
+			return k.damaged(err)
+		}
+	}
+	if len(f.Before) > 0 {
+		if err := exactly(k.before[:], f.Before); err != nil {
+			return k.damaged(err)
+		}
+	}
+	for _, e := range f.Endorsed {
+		var got Endorsement
+		if exactly(got.Key[:], e.Key) != nil || exactly(got.By[:], e.By) != nil || exactly(got.Sign[:], e.Sign) != nil {
+			return k.damaged(fmt.Errorf("an endorsement is malformed"))
+		}
+		k.endorsed = append(k.endorsed, got)
+	}
+	return nil
+}
+
+func (k *CMAKeys) damaged(err error) error {
+	return fmt.Errorf("trust: %s is damaged: %w; restore it from a backup, or use the recovery key", k.path, err)
+}

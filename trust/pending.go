@@ -1,0 +1,165 @@
+package trust
+
+import (
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"assim/graph"
+	"assim/wire"
+)
+
+// Limits of the strangers waiting for a person.
+const maxPending = 1000
+
+// Pending is somebody who asked to join and waits for a person to accept.
+type Pending struct {
+	Pub      wire.PubKey
+	Name     string
+	From     netip.Addr
+	Machine  [16]byte
+	Since    time.Time
+	Token    wire.TokenID
+	Accepted bool   // it will be let in when it asks again
+	Port     string // where its switch says it is plugged in, when that is known
+}
+
+// acceptedName remembers an acceptance by name or network for strangers who
+// have not asked yet, until it runs out.
+type acceptedName struct {
+	match string
+	from  netip.Prefix
+	until time.Time
+}
+
+// acceptWindow is how long an acceptance by name or CIDR lets new ones in.
+const acceptWindow = time.Hour
+
+// Pending returns who waits, longest first.
+func (r *Registry) Pending() []Pending {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var out []Pending
+	for _, p := range r.pending {
+		if !p.Accepted {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(a, b Pending) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Name, b.Name)) })
+	return out
+}
+
+// Accept lets in, when they ask next, everybody waiting whose name,
+// fingerprint or address matches what: a system's name, a fingerprint, or a
+// CIDR. It returns how many that were. A name or CIDR holds for those who ask
+// within the next hour, too.
+func (r *Registry) Accept(now time.Time, what string) (int, error) {
+	prefix, cidrErr := netip.ParsePrefix(what)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for pub, p := range r.pending {
+		match := p.Name == what || Fingerprint(pub) == what || cidrErr == nil && prefix.Contains(p.From)
+		if !match || p.Accepted {
+			continue
+		}
+		p.Accepted = true
+		if err := r.kv.Put(encodePending(p)); err != nil {
+			return n, err
+		}
+		r.pending[pub] = p
+		n++
+	}
+	if cidrErr == nil || n == 0 {
+		r.names = slices.DeleteFunc(r.names, func(a acceptedName) bool { return now.After(a.until) })
+		if len(r.names) >= maxPending {
+			return n, fmt.Errorf("trust: too many acceptances wait for somebody to ask; try again later")
+		}
+		r.names = append(r.names, acceptedName{match: what, from: prefix, until: now.Add(acceptWindow)})
+	}
+	return n, nil
+}
+
+// Deny forgets somebody who waits.
+func (r *Registry) Deny(fingerprint string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for pub := range r.pending {
+		if Fingerprint(pub) == fingerprint {
+			delete(r.pending, pub)
+			return r.kv.Put(graph.Record{Bucket: pendingBucket, Name: pubName(pub)})
+		}
+	}
+	return fmt.Errorf("trust: nobody with fingerprint %s waits; list them with: assim pending", fingerprint)
+}
+
+// accepted reports whether a person has let this one in; mu is held.
+func (r *Registry) accepted(now time.Time, pub wire.PubKey, name string, from netip.Addr) bool {
+	if r.pending[pub].Accepted {
+		return true
+	}
+	return slices.ContainsFunc(r.names, func(a acceptedName) bool {
+		return now.Before(a.until) && (a.match == name || a.from.IsValid() && a.from.Contains(from.Unmap()))
+	})
+}
+
+// wait puts somebody on the list; mu is held. When it is full, newcomers are
+// told to come again.
+func (r *Registry) wait(p Pending) error {
+	if _, known := r.pending[p.Pub]; known {
+		return nil
+	}
+	if len(r.pending) >= maxPending {
+		return wire.Refused{Code: wire.CodeBusy, Text: "too many systems wait to be accepted", RetryAfter: 10 * time.Minute}
+	}
+	if err := r.kv.Put(encodePending(p)); err != nil {
+		return err
+	}
+	r.pending[p.Pub] = p
+	return nil
+}
+
+func pendingGone(r *Registry, pub wire.PubKey) []graph.Record {
+	if _, waits := r.pending[pub]; !waits {
+		return nil
+	}
+	return []graph.Record{{Bucket: pendingBucket, Name: pubName(pub)}}
+}
+
+type pendingRecord struct {
+	Name     string    `json:"name"`
+	From     string    `json:"from"`
+	Machine  hexBytes  `json:"machine"`
+	Since    time.Time `json:"since"`
+	Token    hexBytes  `json:"token,omitempty"`
+	Accepted bool      `json:"accepted,omitempty"`
+}
+
+func encodePending(p Pending) graph.Record {
+	return record(pendingBucket, pubName(p.Pub), pendingRecord{
+		Name: p.Name, From: p.From.String(), Machine: p.Machine[:], Since: p.Since.UTC(),
+		Token: unlessZero(p.Token[:]), Accepted: p.Accepted,
+	})
+}
+
+func decodePending(rec graph.Record, err error) (Pending, error) {
+	var f pendingRecord
+	if err := decode(rec, err, &f); err != nil {
+		return Pending{}, err
+	}
+	p := Pending{Name: f.Name, Since: f.Since, Accepted: f.Accepted}
+	copy(p.Machine[:], f.Machine)
+	copy(p.Token[:], f.Token)
+	p.From, _ = netip.ParseAddr(f.From) // Unknown for the local socket.
+	pub, err := hex.DecodeString(rec.Name)
+	if err == nil {
+		err = exactly(p.Pub[:], pub)
+	}
+	if err != nil {
+		return p, fmt.Errorf("trust: record %s/%s is damaged: %w", rec.Bucket, rec.Name, err)
+	}
+	return p, nil
+}

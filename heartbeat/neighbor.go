@@ -32,10 +32,10 @@ func (s State) Lost() bool { return s >= Unresponsive }
 // What a burst is made of. One lost packet in five is not rare on a bad day:
 // four pings in vain happen then to one healthy burst in 60, five to one in 160.
 const (
-	SuspectPings = 4 // in vain until the replacement is sought and others are asked
-	AccusePings  = 5 // in vain until the neighbor may be accused
+	SuspectPings = 4  // in vain until the replacement is sought and others are asked
+	AccusePings  = 5  // in vain until the neighbor may be accused
 	longBurst    = 25 // pings in vain after which I am deaf rather than my neighbor dead
-	stopHints    = 3 // "port unreachable" in a row, with a ping between them, until it is believed
+	stopHints    = 3  // "port unreachable" in a row, with a ping between them, until it is believed
 
 	shortestPing = 20 * time.Millisecond
 	longestPing  = 100 * time.Millisecond

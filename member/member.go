@@ -106,6 +106,11 @@ func (m *Member) SetDesired(at time.Time, d *wire.Desired, out *Out) bool {
 	if d.Gen <= m.want.Gen {
 		return false
 	}
+	if d.Timing.Interval <= 0 {
+		c := *d
+		c.Timing = wire.DefaultTiming
+		d = &c
+	}
 	now := m.instant(at)
 	old, oldSeats, oldPeers := m.want, m.seats, m.peers
 	m.want, m.former, m.forget = d, old, now+formerFor

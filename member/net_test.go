@@ -36,19 +36,18 @@ type lab struct {
 }
 
 type system struct {
-	n        int
-	id       wire.ID
-	m        *Member
-	addr     netip.AddrPort
-	alt      []netip.AddrPort
-	alarm    time.Time
-	dead     bool // powered off
-	stopped  bool // host lives, process does not
-	paused   bool
-	inbox    []event // what waits in its socket while it is paused
-	desired  *wire.Desired
-	sent     int
-	accusing int
+	n       int
+	id      wire.ID
+	m       *Member
+	addr    netip.AddrPort
+	alt     []netip.AddrPort
+	alarm   time.Time
+	dead    bool // powered off
+	stopped bool // host lives, process does not
+	paused  bool
+	inbox   []event // what waits in its socket while it is paused
+	desired *wire.Desired
+	sent    int
 }
 
 type news struct {

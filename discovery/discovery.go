@@ -143,7 +143,7 @@ type Addr struct {
 
 // Route is a route of any table that carries traffic.
 type Route struct {
-	Dst     netip.Prefix // invalid = default
+	Dst     netip.Prefix // 0.0.0.0/0 or ::/0 is a default route
 	Gateway netip.Addr
 	Link    string
 	Source  netip.Addr
@@ -165,6 +165,7 @@ type Socket struct {
 	Proto         string // "tcp" or "udp"
 	Local, Remote netip.AddrPort
 	State         string // "listen", "established", ... ; "unconn" for unconnected UDP
+	V6Only        bool   // a listener on [::] that does not take IPv4
 	Inode         uint64
 	UID           uint32
 	PIDs          []int // processes holding it, lowest first; empty when not permitted to know

@@ -4,8 +4,10 @@ package all
 
 import (
 	"assim/discovery"
+	"assim/discovery/block"
 	"assim/discovery/connections"
 	"assim/discovery/listeners"
+	"assim/discovery/mounts"
 	"assim/discovery/packages"
 	"assim/discovery/processes"
 )
@@ -16,6 +18,8 @@ var Types = []discovery.Type{
 	connections.Type,
 	processes.Type,
 	packages.Type,
+	mounts.Type,
+	block.Type,
 }
 
 // Find returns the built-in type of that name.

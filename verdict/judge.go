@@ -116,6 +116,13 @@ type Claim struct {
 	Link  string               // interface or address, for ObsLinkDown and ObsLinkUp
 }
 
+// Ping is a question the Judge wants asked. No answer within Options.Answer is
+// an answer, too.
+type Ping struct {
+	To    wire.ID
+	Tries int // datagrams to send before giving up
+}
+
 // Change is a new status of one system, to be stored.
 type Change struct {
 	ID     wire.ID
@@ -127,7 +134,7 @@ type Change struct {
 // Reset and keeps its memory.
 type Out struct {
 	Events    []event.Event
-	Pings     []wire.ID  // ask each for a sign of life, twice; tell Alive, Refused or NoAnswer
+	Pings     []Ping     // ask each for a sign of life; tell Alive or Refused if one comes
 	Changes   []Change   // new statuses, also back to Up
 	Incidents []Incident // as they are now, for each that opened, changed or closed
 }
@@ -149,7 +156,7 @@ type Incident struct {
 	Closed     time.Time // zero while open
 	Systems    []wire.ID // who suffers (a lone system: itself)
 	Witnesses  []wire.ID
-	Evidence   []string // sentences, in the order they came, bounded
+	Evidence   []string // sentences, in the order they came
 	Confidence float64  // 0..1: see confidence
 	Superseded string   // id of the incident that explains this one better
 }
@@ -160,3 +167,90 @@ func (in *Incident) clone() Incident {
 	c.Systems, c.Witnesses, c.Evidence = slices.Clone(in.Systems), slices.Clone(in.Witnesses), slices.Clone(in.Evidence)
 	return c
 }
+
+// Judge concludes. One goroutine owns it.
+type Judge struct {
+	m   Map
+	opt Options
+
+	suspects map[wire.ID]*suspect  // systems in trouble
+	paths    map[pair]*path        // who does not hear whom
+	links    map[linkKey]*downLink // networks lost
+	liars    map[wire.ID]time.Time // refuted, not trusted until then
+	heard    map[wire.ID]time.Time // who spoke to the CMA lately; bounded
+	open     []*Incident           // oldest first
+	groups   map[string]*group     // of open group incidents, by incident id
+	probed   map[string]time.Time  // switches and subnets whose systems were sampled
+	serial   int
+	agenda   agenda
+	groupDue time.Time // when to look for common causes
+	pathDue  time.Time // when to look at broken paths
+	outside  time.Time // when somebody else than Local spoke last
+	isolated *Incident
+	control  time.Time // when the control sample was asked; zero = not
+	carrier  bool      // false: the CMA has lost its own network
+}
+
+// New returns a Judge that suspects nobody.
+func New(m Map, opt Options) *Judge {
+	opt.defaults()
+	return &Judge{m: m, opt: opt, carrier: true,
+		suspects: map[wire.ID]*suspect{}, paths: map[pair]*path{}, links: map[linkKey]*downLink{},
+		liars: map[wire.ID]time.Time{}, heard: map[wire.ID]time.Time{},
+		groups: map[string]*group{}, probed: map[string]time.Time{}}
+}
+
+// Status is what is believed of id.
+func (j *Judge) Status(id wire.ID) Status {
+	if s := j.suspects[id]; s != nil {
+		return s.status
+	}
+	return Up
+}
+
+// Open returns the open incidents, oldest first.
+func (j *Judge) Open() []Incident {
+	list := make([]Incident, len(j.open))
+	for i, in := range j.open {
+		list[i] = in.clone()
+	}
+	return list
+}
+
+// Deadline is when Tick wants to be called next; zero = never.
+func (j *Judge) Deadline() time.Time {
+	at := sooner(j.agenda.next(), sooner(j.groupDue, j.pathDue))
+	for _, g := range j.groups {
+		at = sooner(at, g.next)
+	}
+	return at
+}
+
+// Tick does what is due.
+func (j *Judge) Tick(now time.Time, out *Out) {
+	for {
+		id, ok := j.agenda.due(now)
+		if !ok {
+			break
+		}
+		if s := j.suspects[id]; s != nil {
+			j.look(now, s, out)
+		}
+	}
+	if due(now, j.groupDue) {
+		j.groupDue = time.Time{}
+		j.findCommonCauses(now, out)
+	}
+	if due(now, j.pathDue) {
+		j.pathDue = time.Time{}
+		j.findBrokenPaths(now, out)
+	}
+	for _, in := range slices.Clone(j.open) {
+		if g := j.groups[in.ID]; g != nil && due(now, g.next) {
+			j.revisit(now, in, g, out)
+		}
+	}
+}
+
+// due says whether an instant has come; zero never does.
+func due(now, at time.Time) bool { return !at.IsZero() && !at.After(now) }

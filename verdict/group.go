@@ -1,0 +1,497 @@
+package verdict
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"assim/event"
+	"assim/wire"
+)
+
+const (
+	// minPartition is from how many whole switches, silent together, one thing
+	// above them is the better explanation than each of them.
+	minPartition = 3
+	// samples is how many systems of a place are asked before it is believed
+	// to be silent as a whole; fewer in a storm, where places confirm each other.
+	samples = 2
+	// probeFirst and probeLast bound the interval at which the rest of an
+	// incident is asked for after some of it returned; probeIdle before that.
+	probeFirst = time.Second
+	probeLast  = time.Minute
+	probeIdle  = time.Minute
+	// maxControl is how many systems are asked whether it is the CMA that is cut off.
+	maxControl = 3
+)
+
+// place is where systems stand together: a switch, or a subnet for those that
+// hear no switch.
+type place struct {
+	chassis string
+	subnet  netip.Prefix
+}
+
+func (p place) key() string {
+	if p.chassis != "" {
+		return SwitchKey(p.chassis)
+	}
+	return p.subnet.String()
+}
+
+func (p place) compare(q place) int {
+	return cmp.Or(p.subnet.Addr().Compare(q.subnet.Addr()), cmp.Compare(p.subnet.Bits(), q.subnet.Bits()), cmp.Compare(p.chassis, q.chassis))
+}
+
+// group is what an incident about many systems needs beyond the incident.
+type group struct {
+	places  []place
+	left    int       // systems that have not returned
+	next    time.Time // when to look again
+	backoff time.Duration
+	settle  time.Time // when the rest become cases of their own; zero before any returned
+}
+
+// view is what is known of one place.
+type view struct {
+	place
+	silent  []wire.ID // not heard, or known to be dead a moment ago
+	dual    []wire.ID // lost their link to it, live by another
+	unknown []wire.ID // nobody says anything
+	alive   bool      // somebody who has no other way was heard after the silence began
+	pinged  int       // of silent, by the CMA itself
+	by      []wire.ID // who accuses
+	since   time.Time
+}
+
+func (j *Judge) lookForCompany(now time.Time) {
+	if j.groupDue.IsZero() {
+		j.groupDue = now.Add(j.opt.Window)
+	}
+}
+
+// findCommonCauses looks for places that are silent as a whole, asks where it
+// is not sure, and opens one incident for all that broke together.
+func (j *Judge) findCommonCauses(now time.Time, out *Out) {
+	if j.isolated != nil {
+		return
+	}
+	touched := j.touched()
+	views, whole, pending := j.classify(now, touched, out)
+	if len(whole) >= 2 {
+		pending = j.askSiblings(now, whole, touched, out) || pending
+	}
+	subnets := j.wholeSubnets(whole)
+	if !pending && len(subnets) > 0 {
+		pending = j.explore(now, subnets, out)
+	}
+	if !pending && len(whole) > 0 {
+		pending = j.doubtMyself(now, whole, out)
+	}
+	if j.isolated != nil {
+		return
+	}
+	if pending {
+		j.groupDue = now.Add(j.opt.Answer + time.Millisecond)
+		return
+	}
+	j.conclude(now, views, whole, subnets, out)
+}
+
+// touched returns the places of all unexplained suspects and lost links.
+func (j *Judge) touched() []place {
+	set := map[place]bool{}
+	for _, s := range j.suspects {
+		if s.in == nil && (s.status == Up || s.status == Unresponsive) && s.accused() {
+			set[j.placeOf(s.id)] = true
+		}
+	}
+	for _, l := range j.links {
+		if l.in == nil && l.link.Switch != "" {
+			set[place{l.link.Switch, l.link.Subnet}] = true
+		}
+	}
+	list := slices.SortedFunc(maps.Keys(set), place.compare)
+	seen := map[string]bool{}
+	return slices.DeleteFunc(list, func(p place) bool { // a switch may carry several subnets
+		again := seen[p.key()]
+		seen[p.key()] = true
+		return again
+	})
+}
+
+func (j *Judge) placeOf(id wire.ID) place {
+	var buf [4]Link
+	if links := j.m.Links(buf[:0], id); len(links) > 0 {
+		return place{links[0].Switch, links[0].Subnet}
+	}
+	return place{}
+}
+
+func (s *suspect) accused() bool { return len(s.by) > 0 || s.ping == silent }
+
+// classify views places and asks two of those systems about which nobody says
+// anything, where that would decide.
+func (j *Judge) classify(now time.Time, places []place, out *Out) (views, whole []view, pending bool) {
+	var maybe []view
+	for _, p := range places {
+		v := j.view(now, p)
+		views = append(views, v)
+		switch {
+		case v.alive || len(v.silent)+len(v.dual)+len(v.unknown) < 2:
+		case len(v.unknown) == 0:
+			whole = append(whole, v)
+		case len(v.silent) > 0:
+			maybe = append(maybe, v)
+		}
+	}
+	need := samples
+	if len(whole)+len(maybe) >= minPartition {
+		need = 1
+	}
+	for _, v := range maybe {
+		if v.pinged >= min(need, v.pinged+len(v.unknown)) {
+			whole = append(whole, v)
+			continue
+		}
+		pending = j.sample(now, v, need-v.pinged, out) || pending
+	}
+	slices.SortFunc(whole, func(a, b view) int { return a.compare(b.place) })
+	return views, whole, pending
+}
+
+// view collects what is known of one place.
+func (j *Judge) view(now time.Time, p place) view {
+	v := view{place: p}
+	members := j.members(p)
+	rest := members[:0:0]
+	var latestSign time.Time
+	for _, id := range members {
+		s := j.suspects[id]
+		switch {
+		case s == nil:
+			rest = append(rest, id)
+		case s.status == Shut || s.status == Stopped || s.status == Unknown:
+		case s.status == Dead && now.Sub(s.in.Opened) > j.opt.Merge:
+		case s.status == Dead || s.accused():
+			v.add(s)
+			latestSign = latest(latestSign, s.since)
+		default:
+			rest = append(rest, id)
+		}
+	}
+	for _, id := range rest {
+		switch s := j.suspects[id]; {
+		case j.lostLinkTo(id, p.chassis):
+			v.dual = append(v.dual, id)
+		case j.hasOtherWay(id, p.chassis):
+			// Its life says nothing about this switch.
+		case j.heard[id].After(latestSign) || s != nil && len(s.hearers) > 0:
+			v.alive = true
+		default:
+			v.unknown = append(v.unknown, id)
+		}
+	}
+	return v
+}
+
+func (v *view) add(s *suspect) {
+	v.silent = append(v.silent, s.id)
+	v.pinged += one(s.ping == silent)
+	for _, by := range s.by {
+		v.by = with(v.by, by)
+	}
+	if v.since.IsZero() || !s.since.IsZero() && s.since.Before(v.since) {
+		v.since = s.since
+	}
+}
+
+func (j *Judge) members(p place) []wire.ID {
+	if p.chassis != "" {
+		return j.m.Behind(nil, p.chassis)
+	}
+	if !p.subnet.IsValid() {
+		return nil
+	}
+	return j.m.Bare(nil, p.subnet)
+}
+
+// hasOtherWay says whether a system has a link that does not end on this switch.
+func (j *Judge) hasOtherWay(id wire.ID, chassis string) bool {
+	if chassis == "" {
+		return false
+	}
+	var buf [4]Link
+	for _, l := range j.m.Links(buf[:0], id) {
+		if l.Switch != chassis {
+			return true
+		}
+	}
+	return false
+}
+
+// sample asks n systems of a place, spread over it. A place is sampled once in
+// a while only; it says whether an answer is awaited.
+func (j *Judge) sample(now time.Time, v view, n int, out *Out) bool {
+	if at, ok := j.probed[v.key()]; ok && now.Sub(at) < 2*j.opt.Answer {
+		return now.Sub(at) < j.opt.Answer
+	}
+	j.probed[v.key()] = now
+	n = min(n, len(v.unknown))
+	for i := range n {
+		j.probe(now, v.unknown[i*len(v.unknown)/n], 3-n, out)
+	}
+	return n > 0
+}
+
+// probe asks a system that nobody accuses.
+func (j *Judge) probe(now time.Time, id wire.ID, tries int, out *Out) {
+	s := j.suspect(now, id)
+	if !s.accused() && s.ping != asked {
+		s.swept = true
+		s.since = now
+		s.ping = notAsked
+		j.ask(now, s, tries, out)
+	}
+}
+
+// askSiblings asks one system behind each switch of the same subnets of which
+// nothing is known.
+func (j *Judge) askSiblings(now time.Time, whole []view, touched []place, out *Out) (pending bool) {
+	for _, subnet := range subnetsOf(whole) {
+		pending = j.askSubnet(now, subnet, touched, out) || pending
+	}
+	return pending
+}
+
+func (j *Judge) askSubnet(now time.Time, subnet netip.Prefix, known []place, out *Out) (pending bool) {
+	if _, ok := j.probed[subnet.String()]; ok {
+		return false
+	}
+	j.probed[subnet.String()] = now
+	for _, chassis := range j.m.Switches(nil, subnet) {
+		p := place{chassis, subnet}
+		if !slices.ContainsFunc(known, func(q place) bool { return q.key() == p.key() }) {
+			pending = j.askPlace(now, p, out) || pending
+		}
+	}
+	return j.askPlace(now, place{"", subnet}, out) || pending
+}
+
+func (j *Judge) askPlace(now time.Time, p place, out *Out) bool {
+	v := j.view(now, p)
+	if v.alive || len(v.unknown) == 0 {
+		return false
+	}
+	return j.sample(now, v, 1, out)
+}
+
+// explore asks further and further from subnets that are silent as a whole,
+// twice as many each time, until somebody answers on both sides.
+func (j *Judge) explore(now time.Time, subnets []netip.Prefix, out *Out) (pending bool) {
+	n := max(1, len(subnets))
+	for _, s := range []netip.Prefix{subnets[0], subnets[len(subnets)-1]} {
+		for _, near := range j.m.Near(nil, s, 0, n) {
+			if !slices.Contains(subnets, near) {
+				pending = j.askSubnet(now, near, nil, out) || pending
+			}
+		}
+	}
+	return pending
+}
+
+// wholeSubnets returns the subnets in which every place is silent.
+func (j *Judge) wholeSubnets(whole []view) []netip.Prefix {
+	silent := map[string]bool{}
+	for _, v := range whole {
+		silent[v.key()] = true
+	}
+	var list []netip.Prefix
+	for _, subnet := range subnetsOf(whole) {
+		places := 0
+		all := true
+		for _, chassis := range j.m.Switches(nil, subnet) {
+			p := place{chassis, subnet}
+			all = all && (silent[p.key()] || j.explained(p))
+			places++
+		}
+		bare := place{"", subnet}
+		if len(j.members(bare)) > 0 {
+			all = all && (silent[bare.key()] || j.explained(bare))
+			places++
+		}
+		if all && (places >= 2 || silent[bare.key()]) {
+			list = append(list, subnet)
+		}
+	}
+	return list
+}
+
+// explained says whether every system of a place is in trouble already.
+func (j *Judge) explained(p place) bool {
+	for _, id := range j.members(p) {
+		if s := j.suspects[id]; s == nil || s.in == nil && s.status != Shut {
+			return false
+		}
+	}
+	return true
+}
+
+func subnetsOf(views []view) []netip.Prefix {
+	var list []netip.Prefix
+	for _, v := range views {
+		if len(list) == 0 || list[len(list)-1] != v.subnet {
+			list = append(list, v.subnet)
+		}
+	}
+	return list
+}
+
+// doubtMyself asks a few systems from all over the place when nobody but the
+// CMA's own nanoprobe has spoken since the silence began.
+func (j *Judge) doubtMyself(now time.Time, whole []view, out *Out) bool {
+	since := now
+	for _, v := range whole {
+		if v.since.Before(since) {
+			since = v.since
+		}
+	}
+	if j.outside.After(since) {
+		j.control = time.Time{}
+		return false
+	}
+	if j.control.IsZero() {
+		j.control = now
+		for _, id := range j.m.Sample(nil, maxControl) {
+			if id != j.opt.Local {
+				j.probe(now, id, 2, out)
+			}
+		}
+		return true
+	}
+	if now.Sub(j.control) < j.opt.Answer {
+		return true
+	}
+	j.control = time.Time{}
+	j.isolate(now, "nobody answers it, wherever asked", out)
+	return false
+}
+
+// conclude opens what the views add up to; the systems of places that are not
+// silent as a whole are judged one by one.
+func (j *Judge) conclude(now time.Time, views, whole []view, subnets []netip.Prefix, out *Out) {
+	fresh := j.freshSwitches(now)
+	if len(subnets) > 0 || len(whole) > 0 && len(whole)+len(fresh) >= minPartition {
+		j.openPartition(now, whole, fresh, subnets, out)
+	} else {
+		for _, v := range whole {
+			j.openPlace(now, v, out)
+		}
+	}
+	clear(j.probed)
+	for _, v := range views {
+		for _, id := range v.silent {
+			if s := j.suspects[id]; s != nil && s.in == nil && s.swept {
+				s.swept = false
+				j.look(now, s, out)
+			}
+		}
+	}
+	j.settleLinks(now, out)
+}
+
+// freshSwitches returns the incidents about one place that are young enough
+// to be part of something bigger.
+func (j *Judge) freshSwitches(now time.Time) []*Incident {
+	var list []*Incident
+	for _, in := range j.open {
+		if in.Kind == event.SwitchUnreachable && now.Sub(in.Opened) <= j.opt.Merge {
+			list = append(list, in)
+		}
+	}
+	return list
+}
+
+// openPlace opens the incident of one silent switch, or of one silent subnet
+// in which nobody hears a switch.
+func (j *Judge) openPlace(now time.Time, v view, out *Out) {
+	in := j.blankIncident(now, event.SwitchUnreachable)
+	in.About, in.Name = v.key(), "switch "+v.chassis
+	j.take(now, in, v, out)
+	text := fmt.Sprintf("switch %s unreachable: the state of the %s behind it is unknown", v.chassis, plural(len(in.Systems), "system"))
+	if len(v.dual) > 0 {
+		text += fmt.Sprintf("; %s lost a link and live by another", plural(len(v.dual), "system"))
+	}
+	j.openGroup(now, in, []place{v.place}, text, out)
+}
+
+// openPartition opens one incident for everything that fell silent together.
+func (j *Judge) openPartition(now time.Time, whole []view, fresh []*Incident, subnets []netip.Prefix, out *Out) {
+	in := j.blankIncident(now, event.Partition)
+	places := make([]place, 0, len(whole))
+	for _, v := range whole {
+		j.take(now, in, v, out)
+		places = append(places, v.place)
+	}
+	in.About, in.Name = partName(whole, subnets)
+	for _, old := range fresh {
+		places = append(places, j.groups[old.ID].places...)
+		for _, id := range old.Systems {
+			if s := j.suspects[id]; s != nil && s.in == old {
+				s.in = in
+				in.Systems = append(in.Systems, id)
+			}
+		}
+		j.supersede(now, old, in, out)
+	}
+	slices.SortFunc(places, place.compare)
+	in.Cause = "all of it fell silent together, so what connects it is the suspect"
+	j.openGroup(now, in, places, fmt.Sprintf("partition: %s unreachable, the state of %s in %s is unknown",
+		in.Name, plural(len(in.Systems), "system"), plural(len(places), "place")), out)
+}
+
+func partName(whole []view, subnets []netip.Prefix) (about, name string) {
+	switch {
+	case len(subnets) == 1 && len(subnetsOf(whole)) == 1:
+		return subnets[0].String(), "subnet " + subnets[0].String()
+	case len(subnets) > 0:
+		return subnets[0].String(), fmt.Sprintf("%s around %s", plural(len(subnetsOf(whole)), "subnet"), subnets[0])
+	default:
+		return whole[0].subnet.String(), fmt.Sprintf("%s around %s", plural(len(whole), "place"), whole[0].key())
+	}
+}
+
+// take makes the systems of a silent place part of an incident. What was
+// opened about them a moment ago is superseded.
+func (j *Judge) take(now time.Time, in *Incident, v view, out *Out) {
+	if in.Since.IsZero() || v.since.Before(in.Since) {
+		in.Since = v.since
+	}
+	for _, by := range v.by {
+		in.Witnesses = with(in.Witnesses, by)
+	}
+	in.say(fmt.Sprintf("%s: %d of %d systems silent to others, %d of them to the CMA, nobody heard",
+		v.key(), len(v.silent), len(v.silent)+len(v.unknown), v.pinged))
+	in.Confidence = max(in.Confidence, confidence(len(v.by)+v.pinged, 0))
+	for _, id := range slices.Concat(v.silent, v.unknown) {
+		s := j.suspect(now, id)
+		if s.in != nil {
+			j.supersede(now, s.in, in, out)
+		}
+		s.in, s.swept, s.shown = in, false, true
+		if s.since.IsZero() {
+			s.since = v.since
+		}
+		in.Systems = append(in.Systems, id)
+		j.setStatus(now, s, Unknown, out)
+	}
+	j.absorbLinks(now, v, in, out)
+}
+
+func (j *Judge) openGroup(now time.Time, in *Incident, places []place, text string, out *Out) {
+	j.groups[in.ID] = &group{places: places, left: len(in.Systems), next: now.Add(probeIdle), backoff: probeFirst}
+	j.publish(now, in, text, out)
+}

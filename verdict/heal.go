@@ -1,0 +1,145 @@
+package verdict
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"assim/event"
+	"assim/wire"
+)
+
+func (j *Judge) groupOf(s *suspect) *group {
+	if s.in == nil {
+		return nil
+	}
+	return j.groups[s.in.ID]
+}
+
+// returned takes one system of a group back. If it has been running all the
+// time, everybody at its place is reachable again; if it has just started, the
+// others may take longer.
+func (j *Judge) returned(now time.Time, s *suspect, g *group, restarted bool, out *Out) {
+	in := s.in
+	if restarted {
+		j.takeBack(now, s, g, out)
+	} else {
+		for _, id := range j.members(j.placeIn(g, s.id)) {
+			if o := j.suspects[id]; o != nil && o.in == in {
+				j.takeBack(now, o, g, out)
+			}
+		}
+		if j.suspects[s.id] == s {
+			j.takeBack(now, s, g, out)
+		}
+	}
+	if g.left == 0 {
+		in.Systems = nil
+		j.close(now, in, in.Name+" reachable again, all systems returned", out)
+		return
+	}
+	if g.settle.IsZero() {
+		g.settle = now.Add(j.opt.Settle)
+		g.backoff = probeFirst
+		g.next = now.Add(probeFirst)
+	}
+}
+
+// placeIn is the place of a group at which a system stands.
+func (j *Judge) placeIn(g *group, id wire.ID) place {
+	var buf [4]Link
+	for _, l := range j.m.Links(buf[:0], id) {
+		at := place{l.Switch, l.Subnet}
+		for _, p := range g.places {
+			if p.key() == at.key() {
+				return p
+			}
+		}
+	}
+	return place{}
+}
+
+func (j *Judge) takeBack(now time.Time, s *suspect, g *group, out *Out) {
+	delete(j.suspects, s.id)
+	j.setStatus(now, s, Up, out)
+	s.in = nil
+	g.left--
+}
+
+// revisit asks for the systems that have not returned, and in the end makes
+// each of them a case of its own.
+func (j *Judge) revisit(now time.Time, in *Incident, g *group, out *Out) {
+	in.Systems = slices.DeleteFunc(in.Systems, func(id wire.ID) bool { s := j.suspects[id]; return s == nil || s.in != in })
+	if due(now, g.settle) {
+		j.giveUp(now, in, out)
+		return
+	}
+	places := g.places
+	g.next = now.Add(probeIdle)
+	if g.settle.IsZero() {
+		places = places[:min(1, len(places))]
+	} else {
+		g.next = sooner(now.Add(g.backoff), g.settle)
+		g.backoff = min(2*g.backoff, probeLast)
+	}
+	for _, p := range places {
+		for _, id := range j.members(p) {
+			if s := j.suspects[id]; s != nil && s.in == in {
+				j.ask(now, s, 1, out)
+				break
+			}
+		}
+	}
+}
+
+// giveUp closes a group that has mostly returned; the rest are asked once more
+// and judged one by one.
+func (j *Judge) giveUp(now time.Time, in *Incident, out *Out) {
+	rest := in.Systems
+	j.close(now, in, fmt.Sprintf("%s reachable again, %s did not return", in.Name, plural(len(rest), "system")), out)
+	for _, id := range rest {
+		s := j.suspects[id]
+		s.in, s.by, s.hearers, s.agreed, s.ping = nil, nil, nil, false, notAsked
+		s.first = now
+		j.setStatus(now, s, Unresponsive, out)
+		j.ask(now, s, 2, out)
+	}
+}
+
+// isolate says that it is the CMA that is cut off, and drops what it believed
+// of others because of that.
+func (j *Judge) isolate(now time.Time, why string, out *Out) {
+	if j.isolated != nil {
+		return
+	}
+	for _, s := range j.sortedSuspects() {
+		if s.in == nil && (s.status == Up || s.status == Unresponsive) {
+			delete(j.suspects, s.id)
+			j.setStatus(now, s, Up, out)
+		}
+	}
+	clear(j.probed)
+	j.groupDue = time.Time{}
+	in := j.blankIncident(now, event.CMAIsolated)
+	in.About, in.Name, in.Since, in.Confidence = "cma", "the CMA", now, confidence(2, 0)
+	in.say(why)
+	j.isolated = in
+	j.publish(now, in, "the CMA is cut off: "+why+"; the state of everybody is unknown", out)
+}
+
+func (j *Judge) rejoin(now time.Time, why string, out *Out) {
+	in := j.isolated
+	j.isolated = nil
+	j.close(now, in, "the CMA is back on the network: "+why, out)
+}
+
+// sortedSuspects walks the suspects in an order that does not change from run
+// to run.
+func (j *Judge) sortedSuspects() []*suspect {
+	list := make([]*suspect, 0, len(j.suspects))
+	for _, s := range j.suspects {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b *suspect) int { return slices.Compare(a.id[:], b.id[:]) })
+	return list
+}

@@ -1,0 +1,275 @@
+package verdict
+
+import "testing"
+
+const twoRacks = `
+	net1 sw1 a b c d
+	net1 sw2 e f g h`
+
+// Every story is one row of the table in the package comment, or a way in
+// which that row could go wrong.
+var stories = []struct{ name, town, script, news string }{
+	{"a silent system is unresponsive when both witnesses agree and dead after its time", twoRacks, `
+	2.0 a loses b
+	2.2 c loses b
+	9 until`, `
+	2.2 unresponsive b by a c
+	7.2 system dead b by a c`},
+	{"alive again ends a death", twoRacks, `
+	2.0 a loses b
+	2.2 c loses b
+	20 b restarts
+	30 until`, `
+	2.2 unresponsive b by a c
+	7.2 system dead b by a c
+	20.0 alive again b`},
+	{"an unresponsive system that recovers in time is no incident", twoRacks, `
+	2.0 a loses b
+	2.2 c loses b
+	4.0 a takesback b
+	4.1 c takesback b
+	20 until`, `
+	2.2 unresponsive b by a c
+	4.1 alive again b`},
+	{"a lone accusation is believed only after the CMA's ping fails, too", twoRacks, `
+	2.0 a loses b
+	9 until`, `
+	3.1 unresponsive b by a
+	7.0 system dead b by a`},
+	{"a single accuser who stands by a refuted accusation is flagged", twoRacks, `
+	0 answering b
+	2.0 a loses b
+	9 until`, `
+	4.5 report refuted a`},
+	{"an accuser who takes it back is not flagged", twoRacks, `
+	0 answering b
+	2.0 a loses b
+	3.0 a takesback b
+	9 until`, ``},
+	{"two deaths far apart are two incidents", twoRacks, `
+	2.0 a loses b
+	2.1 c loses b
+	2.1 e loses f
+	2.2 g loses f
+	9 until`, `
+	2.1 unresponsive b by a c
+	2.2 unresponsive f by e g
+	7.1 system dead b by a c
+	7.2 system dead f by e g`},
+	{"port unreachable said by both: the nanoprobe stopped", twoRacks, `
+	1.0 a refused b
+	1.3 c refused b
+	9 until`, `
+	1.3 nanoprobe stopped b by a c`},
+	{"port unreachable said by one and by the CMA's ping", twoRacks, `
+	1.0 a refused b
+	1.51 cma refused b
+	9 until`, `
+	1.5 nanoprobe stopped b by a`},
+	{"port unreachable said by a liar is not news", twoRacks, `
+	0 answering b
+	1.0 a refused b
+	9 until`, ``},
+	{"a system's own goodbye is information", twoRacks, `
+	1.0 b stops
+	1.1 a goodbye b
+	3.0 c loses b
+	30 until`, `
+	1.0 shut down b`},
+	{"a witness's word of a goodbye is checked by a ping", twoRacks, `
+	1.0 a goodbye b
+	9 until`, `
+	2.1 shut down b`},
+	{"a faked goodbye is not believed", twoRacks, `
+	0 answering b
+	1.0 a goodbye b
+	9 until`, ``},
+	{"the cable of a dual-homed system", "net1 sw1 a b+sw2 c\nnet1 sw2 d e f", `
+	1.0 b link eth0
+	1.3 a link b 10.0.1.2
+	20 b linkup eth0
+	30 until`, `
+	1.7 link down b eth0 by b a
+	20.0 resolved b eth0`},
+	{"one pair", twoRacks, `
+	2.0 a path b
+	20 a takesback b
+	30 until`, `
+	3.4 path broken between a and b by a of a b
+	20.0 resolved between a and b`},
+	{"a pair both of whose ends complain is one incident", twoRacks, `
+	2.0 a path b
+	2.5 b path a
+	30 until`, `
+	3.4 path broken between a and b by a of a b`},
+	{"two paths to one system are one incident around it", twoRacks, `
+	2.0 a path b
+	2.5 c path b
+	30 until`, `
+	3.4 path broken around b by a c of a b c`},
+	{"two paths between the same switches are one incident", twoRacks, `
+	2.0 a path e
+	2.5 b path f
+	30 until`, `
+	3.4 path broken between switch sw1 and switch sw2 by a b of a e b f`},
+	{"a path that turns out to be a death", twoRacks, `
+	2.0 a path b
+	2.3 a loses b
+	2.4 c loses b
+	30 until`, `
+	2.4 unresponsive b by a c
+	7.4 system dead b by a c`},
+	{"a switch, swept by the neighbors of its deputy", twoRacks, `
+	2.0 e loses a
+	2.0 e sweeps b c d
+	2.1 f loses a
+	2.1 f sweeps b c d
+	30 until`, `
+	2.1 unresponsive a by e f
+	2.7 switch unreachable switch sw1 by e f of a b c d`},
+	{"a switch without a sweep: the CMA asks two of the rest", twoRacks, `
+	2.0 e loses a
+	2.1 f loses a
+	30 until`, `
+	2.1 unresponsive a by e f
+	3.3 switch unreachable switch sw1 by e f of a b c d`},
+	{"a deputy dies, its rack lives", twoRacks, `
+	2.0 e loses a
+	2.0 e hears b c d
+	2.1 f loses a
+	2.2 b loses a
+	2.2 d loses a
+	30 until`, `
+	2.1 unresponsive a by e f
+	7.2 system dead a by e f b d`},
+	{"dual-homed systems behind a dead switch are not accused", "net1 sw1 a b c x+sw2\nnet1 sw2 e f g h", `
+	2.0 e loses a
+	2.0 e sweeps b c
+	2.0 e hears x
+	2.1 f loses a
+	2.1 f sweeps b c
+	2.2 x link eth0
+	2.2 x loses a
+	30 until`, `
+	2.1 unresponsive a by e f
+	2.7 switch unreachable switch sw1 by e f x of a b c`},
+	{"a switch all of whose systems live by another one", "net1 sw1 a+sw2 b+sw2 c+sw2\nnet1 sw2 e f", `
+	1.0 a link eth0
+	1.1 b link eth0
+	1.2 c link eth0
+	30 until`, `
+	1.7 switch unreachable switch sw1`},
+	{"a switch heals: the voice of one that kept running brings all back", twoRacks, `
+	2.0 e loses a
+	2.0 e sweeps b c d
+	2.1 f loses a
+	2.1 f sweeps b c d
+	20 a speaks
+	30 until`, `
+	2.1 unresponsive a by e f
+	2.7 switch unreachable switch sw1 by e f of a b c d
+	20.0 resolved switch sw1`},
+	{"a rack gets its power back one by one; one never returns", twoRacks, `
+	2.0 e loses a
+	2.0 e sweeps b c d
+	2.1 f loses a
+	2.1 f sweeps b c d
+	20 a restarts
+	25 b restarts
+	30 c restarts
+	210 until`, `
+	2.1 unresponsive a by e f
+	2.7 switch unreachable switch sw1 by e f of a b c d
+	200.0 resolved switch sw1
+	200.7 system dead d`},
+	{"late evidence: two deaths become a switch", "net1 sw1 a b c\nnet1 sw2 e f g", `
+	2.0 e loses a
+	2.1 f loses a
+	2.1 e hears b c
+	2.2 c loses a
+	14 e loses b
+	14 f loses b
+	14 e sweeps c
+	14 f sweeps c
+	30 until`, `
+	2.1 unresponsive a by e f
+	7.8 system dead a by e f c
+	14.0 unresponsive b by e f
+	14.7 resolved a
+	14.7 switch unreachable switch sw1 by e f c of a b c`},
+	{"a run of neighbors on a switch is one incident", "net1 sw1 a b c d e f g h i j", `
+	2.0 b loses c
+	2.0 b sweeps d e f
+	2.1 g loses f
+	2.1 g sweeps c d e
+	30 until`, `
+	2.1 unresponsive f by b g
+	2.1 unresponsive c by b g
+	2.7 unresponsive d by b g
+	2.7 unresponsive e by b g
+	7.1 system dead 4 neighbors on switch sw1 by b g of c d e f`},
+	{"a subnet whose every switch is silent is one partition", "net1 sw1 a b\nnet1 sw2 c d\nnet2 sw3 e f\nnet2 sw4 g h", `
+	0 answering e f g h
+	2.0 e loses a
+	2.1 g loses a
+	2.1 e sweeps b c d
+	2.1 g sweeps b c d
+	30 until`, `
+	2.1 unresponsive a by e g
+	2.7 partition subnet 10.0.1.0/24 by e g of a b c d`},
+	{"what nobody reports is found by asking around", "net1 sw1 a b\nnet1 sw2 c d\nnet2 sw3 i j\nnet2 sw4 k l\nnet3 sw5 e f\nnet3 sw6 g h", `
+	0 answering e f g h
+	2.0 e loses k
+	2.1 g loses k
+	2.1 e sweeps l i j
+	2.1 g sweeps l i j
+	30 until`, `
+	2.1 unresponsive k by e g
+	3.3 partition 2 subnets around 10.0.1.0/24 by e g of a b c d i j k l`},
+	{"a subnet without switches", "net1 - a b c\nnet2 - d e f", `
+	0 answering d e f
+	2.0 d loses a
+	2.1 e loses a
+	2.2 d sweeps b c
+	2.2 e sweeps b c
+	30 until`, `
+	2.1 unresponsive a by d e
+	2.7 partition subnet 10.0.1.0/24 by d e of a b c`},
+	{"two switches of many are two incidents", "net1 sw1 a b\nnet1 sw2 c d\nnet1 sw3 e f\nnet1 sw4 g h", `
+	0 answering e f g h
+	2.0 e loses a
+	2.1 g loses a
+	2.1 e sweeps b c d
+	2.1 g sweeps b c d
+	30 until`, `
+	2.1 unresponsive a by e g
+	2.7 switch unreachable switch sw1 by e g of a b
+	2.7 switch unreachable switch sw2 by e g of c d`},
+	{"the CMA's own carrier", twoRacks, `
+	2.0 cma link down
+	20 cma link up
+	30 until`, `
+	2.0 cma network problem the CMA
+	20.0 resolved the CMA`},
+}
+
+func TestStories(t *testing.T) {
+	for _, st := range stories {
+		t.Run(st.name, func(t *testing.T) {
+			play(t, build(t, st.town), Options{}, st.script).want(st.news)
+		})
+	}
+}
+
+func TestWhatOnlyTheCMAsOwnHostSaysIsTheCMAsOwnTrouble(t *testing.T) {
+	w := build(t, "net1 sw1 cmahost a b\nnet1 sw2 c d\nnet2 sw3 e f")
+	s := play(t, w, Options{Local: idOf("cmahost")}, `
+	2.0 cmahost loses a
+	2.0 cmahost loses b
+	2.1 cmahost sweeps c d e f
+	20 c speaks
+	30 until`)
+	s.want(`
+	3.3 cma network problem the CMA
+	20.0 resolved the CMA`)
+}

@@ -1,0 +1,284 @@
+package verdict
+
+import (
+	"slices"
+	"time"
+
+	"assim/event"
+	"assim/wire"
+)
+
+const (
+	// minRun is from how many neighbors on a switch, dying together and alone,
+	// a shared cause (a chassis, a power strip) is the better explanation.
+	minRun = 4
+	// together is how far apart the last signs of life of systems may lie that
+	// broke at one stroke: they are known to about one interval each.
+	together = 3 * time.Second
+)
+
+// look judges one system by what is known now, and has itself called again
+// when more could be.
+func (j *Judge) look(now time.Time, s *suspect, out *Out) {
+	if s.ping == asked && !now.Before(s.askedAt.Add(j.opt.Answer)) {
+		s.ping = silent
+	}
+	switch {
+	case !s.doubt.IsZero() && len(s.by) == 0:
+		j.lookAtDoubt(now, s, out)
+	case s.status == Unknown || s.status > Unresponsive:
+		if s.swept && s.ping == silent {
+			j.lookForCompany(now)
+		}
+	case len(s.goodbye) > 0:
+		j.lookAtGoodbye(now, s, out)
+	case len(s.refusal) > 0 || s.ping == refused:
+		j.lookAtRefusal(now, s, out)
+	default:
+		j.lookAtSilence(now, s, out)
+	}
+}
+
+func (j *Judge) lookAtDoubt(now time.Time, s *suspect, out *Out) {
+	if now.Before(s.doubtAt.Add(persist)) {
+		return
+	}
+	j.settleDoubt(now, s, out)
+	delete(j.suspects, s.id)
+}
+
+// lookAtGoodbye believes the system itself, two witnesses, or one witness whom
+// the CMA's own ping does not refute.
+func (j *Judge) lookAtGoodbye(now time.Time, s *suspect, out *Out) {
+	if !slices.Contains(s.goodbye, s.id) && len(s.goodbye) < 2 && s.ping < silent {
+		j.askIn(now, s, 1, out)
+		return
+	}
+	j.setStatus(now, s, Shut, out)
+	s.shown = true
+	out.Events = append(out.Events, event.Event{At: now, Kind: event.ShutDown, System: s.id.String(), Name: j.m.Name(s.id),
+		Witnesses: j.names(s.goodbye), Text: "system " + j.m.Name(s.id) + " shut down in an orderly way"})
+}
+
+// lookAtRefusal tells a nanoprobe that is gone from a host that is.
+func (j *Judge) lookAtRefusal(now time.Time, s *suspect, out *Out) {
+	if len(s.refusal) < 2 && s.ping < silent {
+		j.askIn(now, s, 1, out)
+		return
+	}
+	in := j.newIncident(now, event.NanoprobeStopped, s)
+	for _, by := range s.refusal {
+		in.say(j.m.Name(by) + " was told that nobody listens there")
+	}
+	if s.ping == refused {
+		in.say("so was the CMA")
+	}
+	in.Confidence = confidence(len(s.refusal)+one(s.ping == refused), len(s.hearers))
+	j.setStatus(now, s, Stopped, out)
+	j.publish(now, in, "nanoprobe of "+in.Name+" stopped, the system is alive", out)
+}
+
+func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
+	if !s.agreed && !j.agree(now, s) {
+		if !s.swept && len(s.by)+len(s.hearers) > 0 {
+			j.askIn(now, s, 2, out)
+		}
+		return
+	}
+	s.agreed = true
+	if !s.swept && !s.shown {
+		j.show(now, s, out)
+	}
+	deadline := latest(s.since.Add(j.m.Dead(s.id)), s.first.Add(j.opt.Window))
+	if s.swept {
+		return // the company decides
+	}
+	if now.Before(deadline) {
+		j.agenda.add(deadline, s.id)
+		return
+	}
+	if !j.groupDue.IsZero() && now.Before(s.first.Add(j.opt.Window+2*j.opt.Answer)) {
+		j.agenda.add(j.groupDue.Add(time.Millisecond), s.id)
+		return
+	}
+	if s.ping != silent && j.dissent(s) {
+		j.ask(now, s, 2, out)
+		return
+	}
+	j.declareDead(now, s, out)
+}
+
+// agree says whether a system is believed to be silent: two say so whom we
+// trust and nobody objects, or the CMA found out itself.
+func (j *Judge) agree(now time.Time, s *suspect) bool {
+	if s.ping == silent {
+		return true
+	}
+	if s.old || len(s.hearers) > 0 {
+		return false
+	}
+	trusted := 0
+	for _, by := range s.by {
+		if !j.mistrusted(now, by) && !j.unheard(by) {
+			trusted++
+		}
+	}
+	return trusted >= 2
+}
+
+// unheard says whether a reporter is itself believed to be silent: then it is
+// more likely the one that hears badly.
+func (j *Judge) unheard(id wire.ID) bool {
+	s := j.suspects[id]
+	return s != nil && s.agreed
+}
+
+// dissent says whether a witness of s that could speak does not accuse it.
+func (j *Judge) dissent(s *suspect) bool {
+	var buf [8]wire.ID
+	for _, w := range j.m.Witnesses(buf[:0], s.id) {
+		if !slices.Contains(s.by, w) && j.suspects[w] == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// askIn pings once the lone accusation had its time to be joined by another.
+func (j *Judge) askIn(now time.Time, s *suspect, tries int, out *Out) {
+	if s.ping != notAsked {
+		return
+	}
+	at := s.first.Add(j.opt.Agree)
+	if now.Before(at) {
+		j.agenda.add(at, s.id)
+		return
+	}
+	j.ask(now, s, tries, out)
+}
+
+// show makes the silence of a system known.
+func (j *Judge) show(now time.Time, s *suspect, out *Out) {
+	s.shown = true
+	j.setStatus(now, s, Unresponsive, out)
+	out.Events = append(out.Events, event.Event{At: now, Kind: event.Unresponsive, System: s.id.String(), Name: j.m.Name(s.id),
+		Witnesses: j.names(s.by), Text: "system " + j.m.Name(s.id) + " is unresponsive"})
+}
+
+// declareDead opens the incident of a dead system, or of a run of them.
+func (j *Judge) declareDead(now time.Time, s *suspect, out *Out) {
+	run, chassis := j.run(s)
+	in := j.newIncident(now, event.SystemDead, s)
+	if len(run) < minRun {
+		run = []*suspect{s}
+	} else {
+		in.About, in.Name = SwitchKey(chassis), plural(len(run), "neighbor")+" on switch "+chassis
+	}
+	in.Systems = in.Systems[:0]
+	confirmed := 0
+	for _, r := range run {
+		r.in = in
+		in.Systems = append(in.Systems, r.id)
+		j.accusations(in, r)
+		confirmed = max(confirmed, len(r.by)+one(r.ping == silent))
+		j.setStatus(now, r, Dead, out)
+		r.shown = true
+	}
+	in.Confidence = confidence(confirmed, len(s.hearers))
+	text := "system " + in.Name + " dead: " + j.whoHearsNothing(s)
+	if len(run) >= minRun {
+		in.Cause = "they are next to each other and broke at one stroke: a chassis or a power strip"
+		text = plural(len(run), "system") + " in a row on switch " + chassis + " dead together: a chassis or a power strip"
+	}
+	j.publish(now, in, text, out)
+}
+
+// run returns the silent systems around s in the order of its switch's ports
+// that went at the same time, if hardly anybody else on that switch did.
+func (j *Judge) run(s *suspect) ([]*suspect, string) {
+	chassis := j.chassis(s.id)
+	if chassis == "" {
+		return nil, ""
+	}
+	behind := j.m.Behind(nil, chassis)
+	at := slices.Index(behind, s.id)
+	if at < 0 {
+		return nil, ""
+	}
+	lo, hi := at, at+1
+	for lo > 0 && j.sameStroke(s, behind[lo-1]) {
+		lo--
+	}
+	for hi < len(behind) && j.sameStroke(s, behind[hi]) {
+		hi++
+	}
+	others := 0
+	for i, id := range behind {
+		if (i < lo || i >= hi) && j.sameStroke(s, id) {
+			others++
+		}
+	}
+	if others*4 > hi-lo {
+		return nil, "" // scattered deaths: no common place, no common cause
+	}
+	list := make([]*suspect, 0, hi-lo)
+	for _, id := range behind[lo:hi] {
+		list = append(list, j.suspects[id])
+	}
+	return list, chassis
+}
+
+func (j *Judge) sameStroke(s *suspect, id wire.ID) bool {
+	o := j.suspects[id]
+	return o != nil && o.agreed && o.in == nil && o.since.Sub(s.since).Abs() <= together
+}
+
+// chassis is the switch a system's rings use; empty if unknown.
+func (j *Judge) chassis(id wire.ID) string {
+	var buf [4]Link
+	if links := j.m.Links(buf[:0], id); len(links) > 0 {
+		return links[0].Switch
+	}
+	return ""
+}
+
+// revive ends the trouble of one system.
+func (j *Judge) revive(now time.Time, s *suspect, why string, out *Out) {
+	delete(j.suspects, s.id)
+	in := s.in
+	if s.status == Up && !s.shown {
+		return
+	}
+	j.setStatus(now, s, Up, out)
+	e := event.Event{At: now, Kind: event.AliveAgain, System: s.id.String(), Name: j.m.Name(s.id),
+		Text: "system " + j.m.Name(s.id) + " alive again: " + why}
+	if in != nil {
+		e.Incident = in.ID
+	}
+	out.Events = append(out.Events, e)
+	if in != nil {
+		j.leave(now, in, s.id, out)
+	}
+}
+
+func (j *Judge) setStatus(now time.Time, s *suspect, st Status, out *Out) {
+	if s.status == st {
+		return
+	}
+	s.status = st
+	out.Changes = append(out.Changes, Change{s.id, st, s.since})
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

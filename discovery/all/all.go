@@ -4,6 +4,8 @@ package all
 
 import (
 	"assim/discovery"
+	"assim/discovery/netconfig"
+	osinfo "assim/discovery/os"
 	"assim/discovery/block"
 	"assim/discovery/connections"
 	"assim/discovery/listeners"
@@ -14,6 +16,8 @@ import (
 
 // Types are all built-in types, in the order in which people read them.
 var Types = []discovery.Type{
+	osinfo.Type,
+	netconfig.Type,
 	listeners.Type,
 	connections.Type,
 	processes.Type,

@@ -94,30 +94,41 @@ type Listener struct {
 const lasting = 3 * 60 * 100
 
 func collector() func(context.Context, discovery.Host) (any, error) {
-	seen := map[uint64]uint64{} // inode of an ephemeral UDP socket → uptime when first seen
+	m := memory{}
 	return func(ctx context.Context, h discovery.Host) (any, error) {
 		snap, err := proc.Read(ctx, h)
 		if err != nil {
 			return nil, err
 		}
-		now := map[uint64]uint64{}
-		var settled []proc.Listen
-		for _, l := range snap.Listen {
-			if l.Ephemeral {
-				first, ok := seen[l.Inode]
-				if !ok {
-					first = snap.Uptime
-				}
-				now[l.Inode] = first
-				if snap.Uptime < first+lasting {
-					continue
-				}
-			}
-			settled = append(settled, l)
-		}
-		seen = now
-		return document(settled, snap.Addrs), nil
+		return document(m.settled(snap), snap.Addrs), nil
 	}
+}
+
+// memory is when each doubtful socket was seen first, by inode, in uptime. Nil
+// before the first look.
+type memory map[uint64]uint64
+
+// settled leaves out what may be gone a moment later: waiting DNS clients, and
+// sockets whose owner left while we looked. In the first look only the former.
+func (m *memory) settled(snap *proc.Snapshot) []proc.Listen {
+	first := len(*m) == 0
+	now := memory{0: snap.Uptime} // never empty again
+	var list []proc.Listen
+	for _, l := range snap.Listen {
+		if l.Ephemeral || l.Unowned {
+			since, seen := (*m)[l.Inode]
+			if !seen {
+				since = snap.Uptime
+			}
+			now[l.Inode] = since
+			if l.Ephemeral && snap.Uptime < since+lasting || l.Unowned && !seen && !first {
+				continue
+			}
+		}
+		list = append(list, l)
+	}
+	*m = now
+	return list
 }
 
 func document(list []proc.Listen, addrs []proc.OwnAddr) *Payload {

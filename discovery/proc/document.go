@@ -49,7 +49,7 @@ func CompareEndpoints(a, b Endpoint) int {
 
 // Used returns, by ID and once each, the processes that a document speaks of.
 func Used(processes []*Process) []*Process {
-	list := slices.Clone(processes)
+	list := append([]*Process{}, processes...)
 	slices.SortFunc(list, func(a, b *Process) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(list, func(a, b *Process) bool { return a.ID == b.ID })
 }

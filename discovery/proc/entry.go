@@ -86,7 +86,9 @@ func (t *table) read(pid int) *entry {
 	e.args = parseCmdline(readSome(t.root, dir+"cmdline", maxCmdline))
 	exe, err := t.host.ReadLink(dir + "exe")
 	e.kernel = err != nil && len(e.args) == 0
-	e.exe = printable(strings.TrimSuffix(exe, " (deleted)"), maxName)
+	if !strings.HasPrefix(exe, "/memfd:") { // a program without a file, under a name of the moment
+		e.exe = printable(strings.TrimSuffix(exe, " (deleted)"), maxName)
+	}
 	if cwd, err := t.host.ReadLink(dir + "cwd"); err == nil && cwd != "/" {
 		e.cwd = printable(strings.TrimSuffix(cwd, " (deleted)"), maxName)
 	}

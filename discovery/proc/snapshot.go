@@ -32,6 +32,9 @@ type Listen struct {
 	Netns   string
 	Inode   uint64
 	V6Only  bool // "::" that does not stand for IPv4 as well
+	// Unowned: nobody visible holds it. Either the kernel does, or its owner may
+	// not be looked at, or it went between two readings of this very look.
+	Unowned bool
 	// Ephemeral: an unconnected UDP socket on a port the kernel hands out. It is
 	// as often a client between two questions as a server.
 	Ephemeral bool
@@ -339,7 +342,7 @@ func (l *look) snapshot() *Snapshot {
 				in.ports = append(in.ports, port{s.proto, s.local.Port()})
 			}
 			snap.Listen = append(snap.Listen, Listen{Process: l.processOf(holder, s, orphans), Proto: s.proto, Addr: s.local.Addr().WithZone(""),
-				Port: s.local.Port(), Scope: l.places.scope(s.local.Addr()), Netns: l.names[s.netns], Inode: s.inode, V6Only: s.v6only,
+				Port: s.local.Port(), Scope: l.places.scope(s.local.Addr()), Netns: l.names[s.netns], Inode: s.inode, V6Only: s.v6only, Unowned: holder == nil && s.inode != 0,
 				Ephemeral: s.proto == "udp" && auto && holder != nil})
 		case holder != nil && !taken.accepted(s) && !servesByPort(s, ephemeral):
 			snap.Peers = append(snap.Peers, Peer{Process: l.instance(holder).process, PID: holder.pid, Start: holder.start,
@@ -357,7 +360,7 @@ func (l *look) processOf(holder *entry, s socket, orphans map[string]*Process) *
 	if holder != nil {
 		return l.instance(holder).process
 	}
-	id := "unknown/" + l.names[s.netns] + ":" + s.proto + strconv.Itoa(int(s.local.Port()))
+	id := strings.TrimSuffix("unknown/"+l.names[s.netns], "/") + "/" + s.proto + strconv.Itoa(int(s.local.Port()))
 	if orphans[id] == nil {
 		orphans[id] = &Process{ID: id, Name: "unknown", User: l.user(&entry{uid: s.uid})}
 	}

@@ -16,19 +16,17 @@ const (
 )
 
 // owners knows which package owns an executable. The file lists of all packages
-// are some 10 MB, so they are read once, and again only for an executable not
-// met before or after the package database changed.
+// are some 10 MB, so they are read through once for all executables, and again
+// only for one not met before or after the package database changed.
 type owners struct {
-	stamp string            // state of the package database when known was filled
+	stamp string            // state of the package database when known was filled; empty without one
 	known map[string]string // executable → package, "" = none
-	root  fs.FS
 }
 
 const statusFile = "var/lib/dpkg/status"
 
-// refresh forgets everything when packages came or went.
-func (o *owners) refresh(root fs.FS) {
-	o.root = root
+// refresh learns the owners of all executables not known yet.
+func (o *owners) refresh(root fs.FS, processes []*proc.Process) {
 	stamp := ""
 	if info, err := fs.Stat(root, statusFile); err == nil {
 		stamp = info.ModTime().String()
@@ -36,53 +34,60 @@ func (o *owners) refresh(root fs.FS) {
 	if stamp != o.stamp || o.known == nil {
 		o.stamp, o.known = stamp, map[string]string{}
 	}
+	if stamp == "" {
+		return
+	}
+	wanted := map[string]string{} // name in a list → executable
+	for _, p := range processes {
+		if _, ok := o.known[p.Exe]; ok || p.Exe == "" || p.Container != "" {
+			continue
+		}
+		o.known[p.Exe] = ""
+		// With a merged /usr, /bin/x and /usr/bin/x are the same file, and lists
+		// may have either.
+		wanted[p.Exe], wanted[strings.TrimPrefix(p.Exe, "/usr")] = p.Exe, p.Exe
+	}
+	if len(wanted) > 0 {
+		o.search(root, wanted)
+	}
 }
 
 // of returns the package that owns the executable of p, or nothing. What runs
 // in a container has the container's own packages.
 func (o *owners) of(p *proc.Process) string {
-	if p.Exe == "" || p.Container != "" || o.stamp == "" {
+	if p.Container != "" {
 		return ""
-	}
-	if _, ok := o.known[p.Exe]; !ok {
-		o.find(p.Exe)
 	}
 	return o.known[p.Exe]
 }
 
-// find looks through the file lists for one executable. A merged /usr makes
-// /bin/x and /usr/bin/x the same file, and lists may have either.
-func (o *owners) find(exe string) {
-	o.known[exe] = ""
-	wanted := map[string]bool{exe: true, strings.TrimPrefix(exe, "/usr"): true}
-	lists, err := fs.Glob(o.root, "var/lib/dpkg/info/*.list")
+func (o *owners) search(root fs.FS, wanted map[string]string) {
+	lists, err := fs.Glob(root, "var/lib/dpkg/info/*.list")
 	if err != nil {
 		return
 	}
-	for i, name := range lists {
-		if i == maxLists {
-			return
-		}
-		if listHas(o.root, name, wanted) {
-			pkg := strings.TrimSuffix(name[strings.LastIndexByte(name, '/')+1:], ".list")
-			pkg, _, _ = strings.Cut(pkg, ":")
-			o.known[exe] = quoteless(pkg)
-			return
+	for _, name := range lists[:min(len(lists), maxLists)] {
+		pkg := strings.TrimSuffix(name[strings.LastIndexByte(name, '/')+1:], ".list")
+		pkg, _, _ = strings.Cut(pkg, ":")
+		for _, exe := range listed(root, name, wanted) {
+			o.known[exe] = pkg
 		}
 	}
 }
 
-func listHas(root fs.FS, name string, wanted map[string]bool) bool {
+// listed returns the wanted executables that a file list holds.
+func listed(root fs.FS, name string, wanted map[string]string) []string {
 	f, err := root.Open(name)
 	if err != nil {
-		return false
+		return nil
 	}
 	defer f.Close()
+	var found []string
 	lines := bufio.NewScanner(io.LimitReader(f, maxListBytes))
 	for lines.Scan() {
-		if wanted[lines.Text()] {
-			return true
+		if exe, ok := wanted[string(lines.Bytes())]; ok {
+			found = append(found, exe)
 		}
 	}
-	return false
+	return found
 }

@@ -7,8 +7,6 @@ package processes
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
 
 	"assim/discovery"
@@ -66,7 +64,7 @@ func collector() func(context.Context, discovery.Host) (any, error) {
 		boot := proc.BootTime(h.Root())
 		next := map[started]int64{}
 		doc := &Payload{Processes: []Service{}}
-		owners.refresh(h.Root())
+		owners.refresh(h.Root(), snap.Processes)
 		for _, p := range snap.Processes {
 			ticks, known := snap.Started[p]
 			if !known || len(doc.Processes) == maxServices || !listens[p] && !snap.Service[p] {
@@ -128,12 +126,4 @@ func Graph(system graph.Key, doc []byte) (graph.Change, error) {
 		c.Nodes, c.Rels = append(c.Nodes, node), append(c.Rels, rel)
 	}
 	return c, nil
-}
-
-// quoteless keeps a package name that is one.
-func quoteless(s string) string {
-	if len(s) > 128 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || !strconv.IsPrint(r) }) {
-		return ""
-	}
-	return s
 }

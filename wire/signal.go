@@ -116,16 +116,17 @@ func AppendSignal(dst []byte, k Sealer, e Envelope, s *Signal) []byte {
 	dst = append(dst, e.ID[:]...)
 	dst = append(dst, e.Nonce[:]...)
 
-	var plain [signalInner + MaxBody]byte
-	inner := binary.BigEndian.AppendUint64(plain[:0], uint64(s.Session))
-	inner = binary.BigEndian.AppendUint32(inner, s.Seq)
-	inner = binary.BigEndian.AppendUint32(inner, s.AckThrough)
-	inner = binary.BigEndian.AppendUint64(inner, s.Cookie)
-	inner = binary.BigEndian.AppendUint32(inner, s.Applied)
-	inner = binary.BigEndian.AppendUint16(inner, packSlot(s.Slot))
-	inner = append(inner, byte(s.Kind), s.Flags)
-	inner = append(inner, s.Body...)
-	return k.aead.Seal(dst, e.Nonce[:], inner, dst[start:start+signalHeader])
+	sealed := len(dst)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Session))
+	dst = binary.BigEndian.AppendUint32(dst, s.Seq)
+	dst = binary.BigEndian.AppendUint32(dst, s.AckThrough)
+	dst = binary.BigEndian.AppendUint64(dst, s.Cookie)
+	dst = binary.BigEndian.AppendUint32(dst, s.Applied)
+	dst = binary.BigEndian.AppendUint16(dst, packSlot(s.Slot))
+	dst = append(dst, byte(s.Kind), s.Flags)
+	dst = append(dst, s.Body...)
+	// In place: the sealed bytes take the room of the plain ones.
+	return k.aead.Seal(dst[:sealed], e.Nonce[:], dst[sealed:], dst[start:sealed])
 }
 
 // SignalEnvelope reads the outside of a signal. Nothing in it is proven yet.

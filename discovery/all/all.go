@@ -4,12 +4,12 @@ package all
 
 import (
 	"assim/discovery"
-	"assim/discovery/netconfig"
-	osinfo "assim/discovery/os"
 	"assim/discovery/block"
 	"assim/discovery/connections"
 	"assim/discovery/listeners"
 	"assim/discovery/mounts"
+	"assim/discovery/netconfig"
+	osinfo "assim/discovery/os"
 	"assim/discovery/packages"
 	"assim/discovery/processes"
 )

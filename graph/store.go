@@ -12,6 +12,7 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrClosed   = errors.New("store is closed")
 	ErrFull     = errors.New("no space left for the store")
+	ErrTooOld   = errors.New("history does not reach back that far")
 )
 
 // Store is a graph that survives: everything Apply returned nil for is there

@@ -30,3 +30,7 @@ func TestMemShowsWhatWasSaid(t *testing.T) {
 		t.Fatalf("%d paths from System alpha to NIC a/eth0, want 1", n)
 	}
 }
+
+func TestMemKeepsTheLaw(t *testing.T) {
+	Run(t, func(testing.TB) graph.Store { return NewMem() })
+}

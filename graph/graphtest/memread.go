@@ -274,24 +274,16 @@ func sortDocuments(docs []graph.Document) {
 	})
 }
 
-// Search looks at every node. A word is found at the start of a word of the
-// node's texts, in any case.
+// Search looks at every node.
 func (r *memReader) Search(words string, limit int) iter.Seq2[graph.Vertex, error] {
 	wanted := graph.Words(words)
-	return func(yield func(graph.Vertex, error) bool) {
-		found := 0
-		for v := range r.Nodes("") {
-			if found == limit || len(wanted) == 0 {
-				return
-			}
-			if graph.HasWords(v, wanted) {
-				found++
-				if !yield(v, nil) {
-					return
-				}
-			}
+	var found []graph.Vertex
+	for v := range r.Nodes("") {
+		if _, ok := graph.Score(v, wanted); ok {
+			found = append(found, v)
 		}
 	}
+	return all(graph.Best(found, wanted, limit))
 }
 
 func (r *memReader) At() time.Time { return r.at }
@@ -330,13 +322,13 @@ func (m *Mem) Diff(_ context.Context, from, to time.Time) iter.Seq2[graph.Differ
 	}
 	var out []graph.Difference
 	for _, k := range slices.SortedFunc(maps.Keys(m.nodes), graph.Key.Compare) {
-		if d, ok := difference(m.nodes[k].spans, a, b); ok {
+		if d, ok := m.difference(m.nodes[k].spans, a, b); ok {
 			d.Node = k
 			out = append(out, d)
 		}
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(m.rels), graph.RelKey.Compare) {
-		if d, ok := difference(m.rels[k].spans, a, b); ok {
+		if d, ok := m.difference(m.rels[k].spans, a, b); ok {
 			d.Rel = k
 			out = append(out, d)
 		}
@@ -344,7 +336,7 @@ func (m *Mem) Diff(_ context.Context, from, to time.Time) iter.Seq2[graph.Differ
 	return all(out)
 }
 
-func difference(spans []span, a, b int64) (graph.Difference, bool) {
+func (m *Mem) difference(spans []span, a, b int64) (graph.Difference, bool) {
 	then, now := visible(spans, a), visible(spans, b)
 	var d graph.Difference
 	switch {
@@ -354,19 +346,39 @@ func difference(spans []span, a, b int64) (graph.Difference, bool) {
 		d.Kind = graph.Added
 	case now == nil:
 		d.Kind = graph.Removed
+		d.At = m.endedBy(spans, b)
 	case slices.Equal(then.labels, now.labels) && then.props.Same(now.props):
 		return d, false
 	default:
 		d.Kind = graph.Changed
 	}
 	if then != nil {
-		d.OldLabels, d.Old = then.labels, then.props
+		d.OldLabels, d.Old = then.labels, orEmpty(then.props)
 	}
 	if now != nil {
-		d.NewLabels, d.New = now.labels, now.props
+		d.NewLabels, d.New = now.labels, orEmpty(now.props)
 		d.At = now.since
 	}
 	return d, true
+}
+
+// orEmpty tells "no properties" from "not there".
+func orEmpty(p graph.Props) graph.Props {
+	if p == nil {
+		return graph.Props{}
+	}
+	return p
+}
+
+// endedBy returns when the last version that ended up to a number did so. One
+// that lasted no time was never seen.
+func (m *Mem) endedBy(spans []span, serial int64) time.Time {
+	for i := len(spans) - 1; i >= 0; i-- {
+		if spans[i].to <= serial && m.times[spans[i].from].Before(m.times[spans[i].to]) {
+			return m.times[spans[i].to]
+		}
+	}
+	return time.Time{}
 }
 
 // Export says again all that was said.

@@ -1,0 +1,443 @@
+package embedded
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"assim/graph"
+)
+
+// source is what the file knows of who is speaking.
+type source struct {
+	id    int64
+	hash  []byte
+	elems []elem // what it claims, sorted
+}
+
+// apply makes one change true within the open transaction.
+func (w *writer) apply(p *prepared, res *graph.Result) error {
+	w.clock = max(w.clock, p.at.UnixNano())
+	before := *res
+	changed, err := w.applySaid(p, res)
+	if err != nil {
+		return err
+	}
+	if p.doc != nil {
+		stored, err := w.applyDoc(p.Document, p.doc)
+		if err != nil {
+			return err
+		}
+		changed = changed || stored
+	}
+	for _, r := range p.Records {
+		if err := w.applyRecord(r); err != nil {
+			return err
+		}
+	}
+	if !changed && *res == before {
+		res.Unchanged++
+	}
+	return w.writeLog()
+}
+
+func (w *writer) applyRecord(r graph.Record) error {
+	if r.Value == nil {
+		return w.c.exec("DELETE FROM record WHERE bucket=?1 AND name=?2", r.Bucket, r.Name)
+	}
+	return w.c.exec("INSERT INTO record(bucket, name, value) VALUES(?1,?2,?3) ON CONFLICT DO UPDATE SET value=?3", r.Bucket, r.Name, r.Value)
+}
+
+// applySaid compares what the source says with what it said, writes the
+// difference and reports whether there was one.
+func (w *writer) applySaid(p *prepared, res *graph.Result) (bool, error) {
+	if p.Keep && len(p.said.Nodes) == 0 {
+		return false, nil
+	}
+	var src source
+	var packed []byte
+	known, err := w.c.one(func(r *rows) {
+		src.id, src.hash, packed = r.int(0), r.blob(1), r.blob(2)
+	}, "SELECT id, hash, elems FROM source WHERE name=?1", p.Source)
+	if err != nil {
+		return false, err
+	}
+	if known && !p.Keep && bytes.Equal(src.hash, p.hash) {
+		return false, nil
+	}
+	if !known {
+		if len(p.said.Nodes) == 0 {
+			return false, nil
+		}
+		src.id = w.nextSource
+		w.nextSource++
+		if err := w.c.exec("INSERT INTO source(id, name) VALUES(?1,?2)", src.id, p.Source); err != nil {
+			return false, err
+		}
+	}
+	if src.elems, err = decodeElems(packed); err != nil {
+		return false, err
+	}
+	d := diff{w: w, p: p, src: src.id, at: p.at.UnixNano(), res: res, ids: make(map[graph.Key]saidNode, len(p.said.Nodes))}
+	if err := d.say(); err != nil {
+		return false, err
+	}
+	now, err := d.replace(src.elems)
+	if err != nil {
+		return false, err
+	}
+	if p.Keep && !d.changed {
+		return false, nil
+	}
+	return d.changed, w.writeSource(src, p, now)
+}
+
+func (w *writer) writeSource(src source, p *prepared, now []elem) error {
+	if len(now) == 0 {
+		return w.c.exec("DELETE FROM source WHERE id=?1", src.id)
+	}
+	hash := p.hash
+	if p.Keep {
+		hash = nil // what it says in all is not what it said just now
+	}
+	return w.c.exec("UPDATE source SET hash=?2, elems=?3 WHERE id=?1", src.id, hash, encodeElems(now))
+}
+
+// saidNode is a node of the change at hand.
+type saidNode struct {
+	id    int64
+	fresh bool // made by this change, so no relationship can have it yet
+}
+
+// diff is one source's change under way.
+type diff struct {
+	w       *writer
+	p       *prepared
+	src     int64
+	at      int64
+	res     *graph.Result
+	ids     map[graph.Key]saidNode
+	said    []elem
+	changed bool
+}
+
+// say makes true all that the change says.
+func (d *diff) say() error {
+	d.said = make([]elem, 0, len(d.p.said.Nodes)+len(d.p.said.Rels))
+	for i := range d.p.said.Nodes {
+		if err := d.sayNode(&d.p.said.Nodes[i]); err != nil {
+			return fmt.Errorf("node %s: %w", d.p.said.Nodes[i].Key, err)
+		}
+	}
+	for i := range d.p.said.Rels {
+		if err := d.sayRel(&d.p.said.Rels[i]); err != nil {
+			return fmt.Errorf("relationship %s: %w", d.p.said.Rels[i].Key(), err)
+		}
+	}
+	return nil
+}
+
+func (d *diff) sayNode(n *graph.Node) error {
+	w := d.w
+	label, err := w.s.names.add(w.c, n.Key.Label)
+	if err != nil {
+		return err
+	}
+	b, err := w.bodyOf(n.Labels, n.Props)
+	if err != nil {
+		return err
+	}
+	v := version{e: -1, label: label, key: n.Key.ID}
+	found, err := w.c.one(v.scanNode, "SELECT id, born, since, src, at, body FROM node WHERE label=?1 AND key=?2", label, n.Key.ID)
+	if err != nil {
+		return err
+	}
+	if found {
+		d.ids[n.Key] = saidNode{id: v.e.id()}
+		d.said = append(d.said, v.e)
+		return d.sayAgain(&v, b)
+	}
+	v.e = nodeElem(w.nextNode)
+	w.nextNode++
+	d.ids[n.Key] = saidNode{id: v.e.id(), fresh: true}
+	d.said = append(d.said, v.e)
+	v.src, v.at, v.body = d.src, d.at, b.encode()
+	d.changed = true
+	d.res.Nodes++
+	return w.createNode(&v, b)
+}
+
+func (d *diff) sayRel(r *graph.Rel) error {
+	w := d.w
+	typ, err := w.s.names.add(w.c, r.Type)
+	if err != nil {
+		return err
+	}
+	b, err := w.bodyOf(nil, r.Props)
+	if err != nil {
+		return err
+	}
+	from, to := d.ids[r.From], d.ids[r.To]
+	v := version{label: typ, key: r.ID, a: from.id, b: to.id}
+	found := false
+	if !from.fresh && !to.fresh {
+		if found, err = w.c.one(v.scanRel, "SELECT id, born, since, src, at, body FROM rel WHERE a=?1 AND type=?2 AND b=?3 AND rid=?4", from.id, typ, to.id, r.ID); err != nil {
+			return err
+		}
+	}
+	if found {
+		d.said = append(d.said, v.e)
+		return d.sayAgain(&v, b)
+	}
+	v.e = relElem(w.nextRel)
+	w.nextRel++
+	d.said = append(d.said, v.e)
+	v.src, v.at, v.body = d.src, d.at, b.encode()
+	d.changed = true
+	d.res.Rels++
+	return w.createRel(&v, b)
+}
+
+// sayAgain adds this source's claim to an element that exists.
+func (d *diff) sayAgain(v *version, b body) error {
+	w := d.w
+	if v.src == d.src { // nobody else speaks of it
+		if d.p.Keep {
+			var err error
+			if b, err = overlayBody(v.body, b); err != nil {
+				return err
+			}
+		}
+		packed := b.encode()
+		if bytes.Equal(packed, v.body) {
+			return nil
+		}
+		d.changed = true
+		d.count(v.e)
+		return w.update(v, packed, d.src, d.at)
+	}
+	var own []byte
+	claimed := false
+	if v.src == 0 {
+		var err error
+		claimed, err = w.c.one(func(r *rows) { own = r.blob(0) }, "SELECT body FROM claim WHERE elem=?1 AND src=?2", int64(v.e), d.src)
+		if err != nil {
+			return err
+		}
+	}
+	if claimed && d.p.Keep {
+		var err error
+		if b, err = overlayBody(own, b); err != nil {
+			return err
+		}
+	}
+	packed := b.encode()
+	if claimed && bytes.Equal(own, packed) {
+		return nil
+	}
+	d.changed = true
+	if v.src != 0 {
+		if err := w.share(v); err != nil {
+			return err
+		}
+	}
+	if err := w.c.exec("INSERT INTO claim(elem, src, at, body) VALUES(?1,?2,?3,?4) ON CONFLICT DO UPDATE SET at=?3, body=?4", int64(v.e), d.src, d.at, packed); err != nil {
+		return err
+	}
+	if !claimed {
+		adds, err := addsTo(v.body, b)
+		if err != nil {
+			return err
+		}
+		if !adds {
+			return nil // it says nothing that is not known already
+		}
+	}
+	return d.merge(v)
+}
+
+// replace takes back what the source said before and does not say now. It
+// returns all that it says now.
+func (d *diff) replace(before []elem) ([]elem, error) {
+	if d.p.Keep {
+		return append(d.said, before...), nil
+	}
+	slices.Sort(d.said)
+	// Relationships first: no relationship may outlive its ends.
+	for _, rels := range []bool{true, false} {
+		for _, e := range before {
+			if e.isRel() != rels {
+				continue
+			}
+			if _, still := slices.BinarySearch(d.said, e); still {
+				continue
+			}
+			d.changed = true
+			if err := d.takeBack(e); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return d.said, nil
+}
+
+func (d *diff) takeBack(e elem) error {
+	w := d.w
+	v, err := w.load(e)
+	if err != nil {
+		return err
+	}
+	if v.src == d.src {
+		d.res.Removed++
+		return w.remove(v)
+	}
+	var own []byte
+	if _, err := w.c.one(func(r *rows) { own = r.blob(0) }, "SELECT body FROM claim WHERE elem=?1 AND src=?2", int64(e), d.src); err != nil {
+		return err
+	}
+	if err := w.c.exec("DELETE FROM claim WHERE elem=?1 AND src=?2", int64(e), d.src); err != nil {
+		return err
+	}
+	others, err := w.c.one(nil, "SELECT 1 FROM claim WHERE elem=?1 LIMIT 1", int64(e))
+	if err != nil {
+		return err
+	}
+	if !others {
+		d.res.Removed++
+		return w.remove(v)
+	}
+	if len(own) == 0 {
+		return nil // it said nothing but that the element exists
+	}
+	return d.merge(v)
+}
+
+// merge makes an element what its claims say together.
+func (d *diff) merge(v *version) error {
+	w := d.w
+	claims, err := w.claims(v.e)
+	if err != nil {
+		return err
+	}
+	b, err := w.bodyOf(graph.Union(claims))
+	if err != nil {
+		return err
+	}
+	packed := b.encode()
+	if bytes.Equal(packed, v.body) {
+		return nil
+	}
+	d.count(v.e)
+	return w.update(v, packed, 0, 0)
+}
+
+func (d *diff) count(e elem) {
+	if e.isRel() {
+		d.res.Rels++
+	} else {
+		d.res.Nodes++
+	}
+}
+
+// claims returns all claims on an element that several sources speak of.
+func (w *writer) claims(e elem) ([]graph.Claim, error) {
+	var out []graph.Claim
+	err := w.c.each(func(r *rows) error {
+		b, err := decodeBody(r.blob(2))
+		if err != nil {
+			return err
+		}
+		labels, props, err := w.s.names.extra(b)
+		if err != nil {
+			return err
+		}
+		out = append(out, graph.Claim{Source: r.text(0), At: time.Unix(0, r.int(1)), Labels: labels, Props: props})
+		return nil
+	}, "SELECT s.name, c.at, c.body FROM claim c JOIN source s ON s.id=c.src WHERE c.elem=?1", int64(e))
+	return out, err
+}
+
+// share moves the claim of an element's only source out of the element, to
+// make room for a second.
+func (w *writer) share(v *version) error {
+	if err := w.c.exec("INSERT INTO claim(elem, src, at, body) VALUES(?1,?2,?3,?4)", int64(v.e), v.src, v.at, v.body); err != nil {
+		return err
+	}
+	v.src, v.at = 0, 0
+	if v.e.isRel() {
+		return w.c.exec("UPDATE rel SET src=0, at=0 WHERE id=?1", v.e.id())
+	}
+	return w.c.exec("UPDATE node SET src=0, at=0 WHERE id=?1", v.e.id())
+}
+
+// bodyOf replaces names by their numbers.
+func (w *writer) bodyOf(labels []string, props graph.Props) (body, error) {
+	var b body
+	for _, l := range labels {
+		id, err := w.s.names.add(w.c, l)
+		if err != nil {
+			return body{}, err
+		}
+		b.labels = append(b.labels, id)
+	}
+	if len(props) > 0 {
+		b.props = make([]prop, 0, len(props))
+	}
+	for name, v := range props {
+		id, err := w.s.names.add(w.c, name)
+		if err != nil {
+			return body{}, err
+		}
+		b.props = append(b.props, prop{id, v})
+	}
+	return b, nil
+}
+
+// overlayBody returns old with b's labels added and b's values on top.
+func overlayBody(old []byte, b body) (body, error) {
+	was, err := decodeBody(old)
+	if err != nil {
+		return body{}, err
+	}
+	for _, l := range b.labels {
+		if !slices.Contains(was.labels, l) {
+			was.labels = append(was.labels, l)
+		}
+	}
+	for _, p := range b.props {
+		i := slices.IndexFunc(was.props, func(q prop) bool { return q.name == p.name })
+		if i < 0 {
+			was.props = append(was.props, p)
+		} else {
+			was.props[i] = p
+		}
+	}
+	return was, nil
+}
+
+// addsTo reports whether b says anything that the packed body does not.
+func addsTo(packed []byte, b body) (bool, error) {
+	if b.empty() {
+		return false, nil
+	}
+	was, err := decodeBody(packed)
+	if err != nil {
+		return false, err
+	}
+	for _, l := range b.labels {
+		if !slices.Contains(was.labels, l) {
+			return true, nil
+		}
+	}
+	for _, p := range b.props {
+		i := slices.IndexFunc(was.props, func(q prop) bool { return q.name == p.name })
+		if i < 0 || !bytes.Equal(appendValue(nil, was.props[i].value), appendValue(nil, p.value)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+var errGone = errors.New("an element that a source speaks of is not in the file; run the check")

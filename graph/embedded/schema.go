@@ -1,0 +1,99 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+)
+
+// applicationID marks the file as ours; it reads "asim".
+const applicationID = 0x6173696d
+
+// ErrFormat means that a file is not a graph store, or one of a newer format.
+var ErrFormat = errors.New("not a graph store that this version can read")
+
+// migrations bring a file from format i to format i+1. A new file starts at
+// format 0 and runs them all, so the path is walked by every test. Never alter
+// an entry that was released; add one.
+var migrations = []string{
+	format1,
+}
+
+const format1 = `
+CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE name(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE usage(kind INTEGER, name INTEGER, n INTEGER NOT NULL, PRIMARY KEY(kind, name)) WITHOUT ROWID;
+CREATE TABLE source(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, hash BLOB, elems BLOB);
+
+CREATE TABLE node(
+  id INTEGER PRIMARY KEY, label INTEGER NOT NULL, key TEXT NOT NULL,
+  born INTEGER NOT NULL, since INTEGER NOT NULL,
+  src INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB);
+CREATE UNIQUE INDEX node_key ON node(label, key);
+CREATE TABLE nodelabel(label INTEGER, node INTEGER, PRIMARY KEY(label, node)) WITHOUT ROWID;
+
+CREATE TABLE rel(
+  id INTEGER PRIMARY KEY, a INTEGER NOT NULL, type INTEGER NOT NULL, b INTEGER NOT NULL, rid TEXT NOT NULL,
+  born INTEGER NOT NULL, since INTEGER NOT NULL,
+  src INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB);
+CREATE UNIQUE INDEX rel_out ON rel(a, type, b, rid);
+CREATE INDEX rel_in ON rel(b, type);
+
+CREATE TABLE claim(elem INTEGER, src INTEGER, at INTEGER NOT NULL, body BLOB, PRIMARY KEY(elem, src)) WITHOUT ROWID;
+CREATE TABLE indexed(id INTEGER PRIMARY KEY, label INTEGER NOT NULL, prop INTEGER NOT NULL);
+CREATE TABLE value(ix INTEGER, value BLOB, node INTEGER, PRIMARY KEY(ix, value, node)) WITHOUT ROWID;
+
+CREATE TABLE oldnode(
+  id INTEGER, till INTEGER, since INTEGER NOT NULL, born INTEGER NOT NULL,
+  label INTEGER NOT NULL, key TEXT NOT NULL, body BLOB, PRIMARY KEY(id, till)) WITHOUT ROWID;
+CREATE INDEX oldnode_key ON oldnode(label, key, till);
+CREATE INDEX oldnode_till ON oldnode(till);
+CREATE TABLE oldrel(
+  id INTEGER, till INTEGER, since INTEGER NOT NULL, born INTEGER NOT NULL,
+  a INTEGER NOT NULL, type INTEGER NOT NULL, b INTEGER NOT NULL, rid TEXT NOT NULL, body BLOB, PRIMARY KEY(id, till)) WITHOUT ROWID;
+CREATE INDEX oldrel_out ON oldrel(a, till);
+CREATE INDEX oldrel_in ON oldrel(b, till);
+CREATE INDEX oldrel_till ON oldrel(till);
+
+CREATE TABLE log(seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, elems BLOB NOT NULL);
+CREATE INDEX log_at ON log(at);
+
+CREATE TABLE doc(id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, json BLOB NOT NULL);
+CREATE TABLE docref(
+  label TEXT, key TEXT, type TEXT, instance TEXT, till INTEGER, since INTEGER NOT NULL, doc INTEGER NOT NULL,
+  PRIMARY KEY(label, key, type, instance, till)) WITHOUT ROWID;
+CREATE INDEX docref_till ON docref(till);
+CREATE INDEX docref_doc ON docref(doc);
+CREATE TABLE record(bucket TEXT, name TEXT, value BLOB, PRIMARY KEY(bucket, name)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE words USING fts5(text, content='', contentless_delete=1, detail=none, tokenize='unicode61 remove_diacritics 0');
+`
+
+// migrate brings the file behind c to the newest format, one transaction per
+// step.
+func migrate(c *conn, steps []string) error {
+	format, err := c.integer("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	id, err := c.integer("PRAGMA application_id")
+	if err != nil {
+		return err
+	}
+	tables, err := c.integer("SELECT count(*) FROM sqlite_master")
+	if err != nil {
+		return err
+	}
+	if id != applicationID && tables > 0 {
+		return fmt.Errorf("%w: it is a database of something else", ErrFormat)
+	}
+	if format > int64(len(steps)) {
+		return fmt.Errorf("%w: it has format %d, this version knows up to %d; use the version that wrote it or a newer one", ErrFormat, format, len(steps))
+	}
+	for i := format; i < int64(len(steps)); i++ {
+		step := fmt.Sprintf("BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d; %s; COMMIT", applicationID, i+1, steps[i])
+		if err := c.script(step); err != nil {
+			_ = c.script("ROLLBACK") // nothing to roll back when BEGIN failed
+			return fmt.Errorf("bringing the file from format %d to %d: %w", i, i+1, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package embedded
+
+import (
+	"strings"
+
+	"assim/graph"
+)
+
+// The word index lags behind the graph by a moment: the writer brings it up to
+// date when nobody waits for anything. A search looks at what is not indexed
+// yet by itself, so it always answers exactly.
+const (
+	wordsPerSlice  = 50   // log entries indexed in one go, with somebody perhaps waiting
+	maxWordsBehind = 2000 // log entries; with more, changes have to wait for the index
+)
+
+// indexWords brings the word index a step nearer to now.
+func (w *writer) indexWords(entries int64) {
+	_ = w.transaction(func() error { // what fails now is tried again; a full disk is told to whoever applies
+		from, to := w.indexedTo, min(w.indexedTo+entries, w.nextSeq-1)
+		touched, err := w.touchedBetween(from, to)
+		if err != nil {
+			return err
+		}
+		for _, e := range touched {
+			if err := w.indexWordsOf(e); err != nil {
+				return err
+			}
+		}
+		if err := w.c.exec("INSERT INTO meta(name, value) VALUES('words', ?1) ON CONFLICT DO UPDATE SET value=?1", to); err != nil {
+			return err
+		}
+		w.indexedTo = to
+		return nil
+	})
+}
+
+// touchedBetween returns the nodes in log entries after from up to to, once each.
+func (w *writer) touchedBetween(from, to int64) ([]elem, error) {
+	seen := map[elem]bool{}
+	var out []elem
+	err := w.c.each(func(r *rows) error {
+		elems, err := decodeElems(r.blob(0))
+		if err != nil {
+			return err
+		}
+		for _, e := range elems {
+			if !e.isRel() && !seen[e] {
+				seen[e] = true
+				out = append(out, e)
+			}
+		}
+		return nil
+	}, "SELECT elems FROM log WHERE seq>?1 AND seq<=?2", from, to)
+	return out, err
+}
+
+func (w *writer) indexWordsOf(e elem) error {
+	var key string
+	var packed []byte
+	found, err := w.c.one(func(r *rows) { key, packed = r.text(0), r.blob(1) }, "SELECT key, body FROM node WHERE id=?1", e.id())
+	if err != nil {
+		return err
+	}
+	if !found {
+		return w.c.exec("DELETE FROM words WHERE rowid=?1", e.id())
+	}
+	b, err := decodeBody(packed)
+	if err != nil {
+		return err
+	}
+	props := make(graph.Props, len(b.props))
+	for _, p := range b.props {
+		name, err := w.s.names.text(p.name)
+		if err != nil {
+			return err
+		}
+		props[name] = p.value
+	}
+	text := strings.Join(graph.Words(graph.SearchText(graph.Key{ID: key}, props)), " ")
+	return w.c.exec("INSERT OR REPLACE INTO words(rowid, text) VALUES(?1,?2)", e.id(), text)
+}

@@ -1,0 +1,532 @@
+package cypher
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"assim/graph"
+)
+
+// plan turns steps into linked operators, asking the reader which way is
+// cheapest.
+func (rt *run) plan(parts []*pipelineSpec, all bool) *pipeline {
+	p := &pipeline{distinct: len(parts) > 1 && !all}
+	for _, spec := range parts {
+		pl := &planner{rt: rt}
+		for _, s := range spec.steps {
+			pl.step(s)
+		}
+		sink := &sinkOp{p: p}
+		sink.name, sink.details = "Result", strings.Join(spec.columns, ", ")
+		pl.add(sink)
+		p.parts = append(p.parts, &pipelinePart{pl.ops, spec.out})
+	}
+	p.current = p.parts[0]
+	return p
+}
+
+type planner struct {
+	rt  *run
+	ops []operator
+}
+
+func (pl *planner) add(op operator) {
+	if len(pl.ops) > 0 {
+		pl.ops[len(pl.ops)-1].base().next = op
+	}
+	pl.ops = append(pl.ops, op)
+}
+
+func (pl *planner) step(s step) {
+	switch s := s.(type) {
+	case *matchStep:
+		pl.match(s)
+	case *unwindStep:
+		pl.add(&unwindOp{stage: stage{name: "Unwind", details: s.text}, list: s.list, slot: s.slot})
+	case *projectStep:
+		pl.project(s)
+	case *callStep:
+		pl.add(&callOp{stage: stage{name: "Call", details: s.text}, callStep: s})
+		if s.filter != nil {
+			pl.add(&filterOp{stage{name: "Filter"}, s.filter})
+		}
+	}
+}
+
+func (pl *planner) project(s *projectStep) {
+	if s.agg != nil {
+		op := &aggregateOp{stage: stage{name: "Aggregate", details: s.text}, agg: s.agg}
+		for _, it := range s.items {
+			if it.grouped {
+				op.after = append(op.after, it)
+			} else {
+				op.before = append(op.before, it)
+			}
+		}
+		pl.add(op)
+	} else {
+		pl.add(&projectOp{stage{name: "Project", details: s.text}, s.items})
+	}
+	if s.distinct {
+		pl.add(&distinctOp{stage: stage{name: "Distinct"}, slots: s.out})
+	}
+	if len(s.order) > 0 {
+		op := &sortOp{stage: stage{name: "Sort"}, keys: s.order, live: s.live}
+		if s.limit != nil {
+			op.top = []eval{s.limit}
+			if s.skip != nil {
+				op.top = append(op.top, s.skip)
+			}
+		}
+		pl.add(op)
+	}
+	if s.skip != nil {
+		pl.add(&skipOp{stage: stage{name: "Skip"}, n: s.skip})
+	}
+	if s.limit != nil {
+		pl.add(&limitOp{stage: stage{name: "Limit"}, n: s.limit})
+	}
+	if s.filter != nil {
+		pl.add(&filterOp{stage{name: "Filter"}, s.filter})
+	}
+}
+
+// match plans one MATCH; an optional one becomes a pipeline within one
+// operator.
+func (pl *planner) match(m *matchStep) {
+	if !m.optional {
+		mp := newMatchPlanner(pl, m)
+		mp.plan()
+		return
+	}
+	inner := &planner{rt: pl.rt}
+	newMatchPlanner(inner, m).plan()
+	op := &optionalOp{stage: stage{name: "Optional", details: m.text}, fresh: m.fresh}
+	inner.add(&foundOp{of: op})
+	op.inner = inner.ops
+	pl.add(op)
+}
+
+// matchPlanner orders the parts of one pattern: it starts where the fewest
+// nodes are and walks on where the fewest are expected, checking every
+// condition as soon as what it reads is known.
+type matchPlanner struct {
+	*planner
+	m      *matchStep
+	bound  map[int]bool // slots known so far; those before the clause are not fresh
+	fresh  map[int]bool
+	rels   []*relSpec // still to walk
+	walked []*relSpec
+	filter []*filterSpec // still to check
+	paths  []*pathSpec
+	rows   float64 // expected so far
+}
+
+func newMatchPlanner(pl *planner, m *matchStep) *matchPlanner {
+	mp := &matchPlanner{planner: pl, m: m, bound: map[int]bool{}, fresh: map[int]bool{}, rows: 1}
+	for _, s := range m.fresh {
+		mp.fresh[s] = true
+	}
+	mp.rels = slices.Clone(m.rels)
+	mp.filter = slices.Clone(m.filters)
+	mp.paths = slices.Clone(m.paths)
+	return mp
+}
+
+func (mp *matchPlanner) known(slot int) bool { return !mp.fresh[slot] || mp.bound[slot] }
+
+func (mp *matchPlanner) allKnown(slots []int) bool {
+	for _, s := range slots {
+		if !mp.known(s) {
+			return false
+		}
+	}
+	return true
+}
+
+func (mp *matchPlanner) plan() {
+	mp.settle()
+	for _, n := range mp.m.nodes {
+		if n.bound {
+			mp.add(&scanOp{stage: stage{name: "Check", details: nodeText(n)}, slot: n.slot, labels: n.labels, bound: true})
+		}
+	}
+	done := map[*nodeSpec]bool{}
+	for {
+		if r, forward := mp.cheapestRel(); r != nil {
+			mp.walk(r, forward)
+			continue
+		}
+		if !mp.start(done) {
+			break
+		}
+	}
+	mp.settle()
+	if len(mp.ops) == 0 {
+		mp.add(&projectOp{stage{name: "Once"}, nil})
+	}
+}
+
+// settle adds the conditions and paths that can be computed now.
+func (mp *matchPlanner) settle() {
+	for again := true; again; {
+		again = false
+		mp.filter = slices.DeleteFunc(mp.filter, func(f *filterSpec) bool {
+			if !mp.allKnown(f.uses) {
+				return false
+			}
+			mp.rows /= 3
+			mp.add(&filterOp{stage{name: "Filter", details: f.text, estimate: mp.rows}, f.cond})
+			return true
+		})
+		mp.paths = slices.DeleteFunc(mp.paths, func(p *pathSpec) bool {
+			if !mp.allKnown(p.nodes) || !mp.relsWalked(p.rels) {
+				return false
+			}
+			mp.add(&pathOp{stage{name: "Path"}, p})
+			mp.bound[p.slot] = true
+			again = true
+			return true
+		})
+	}
+}
+
+func (mp *matchPlanner) relsWalked(slots []int) bool {
+	for _, r := range mp.rels {
+		if slices.Contains(slots, r.slot) {
+			return false
+		}
+	}
+	return true
+}
+
+// cheapestRel returns the relationship to walk next among those with a known
+// end, and whether to walk it as written.
+func (mp *matchPlanner) cheapestRel() (best *relSpec, forward bool) {
+	bestCost := 0.0
+	for _, r := range mp.rels {
+		from, to := mp.known(mp.m.nodes[r.from].slot), mp.known(mp.m.nodes[r.to].slot)
+		if !from && !to || r.shortest != "" && !(from && to) {
+			continue
+		}
+		start := r.from
+		if !from {
+			start = r.to
+		}
+		cost := mp.fanOut(r, mp.m.nodes[start])
+		if from && to {
+			cost /= 1000
+		}
+		if best == nil || cost < bestCost {
+			best, forward, bestCost = r, from, cost
+		}
+	}
+	return best, forward
+}
+
+// fanOut estimates how many relationships of r one node has.
+func (mp *matchPlanner) fanOut(r *relSpec, from *nodeSpec) float64 {
+	rels := float64(mp.relCount(r))
+	nodes := float64(mp.labelCount(from.labels))
+	each := rels / max(nodes, 1)
+	if r.variable {
+		each = each*10 + 10
+	}
+	return max(each, 0.01)
+}
+
+func (mp *matchPlanner) relCount(r *relSpec) int64 {
+	if len(r.types) == 0 {
+		return mp.rt.r.RelCount("")
+	}
+	var n int64
+	for _, t := range r.types {
+		n += mp.rt.r.RelCount(t)
+	}
+	return n
+}
+
+func (mp *matchPlanner) labelCount(labels []string) int64 {
+	if len(labels) == 0 {
+		return mp.rt.r.Count("")
+	}
+	_, n := mp.rarest(labels)
+	return n
+}
+
+// rarest returns the label that the fewest nodes carry.
+func (mp *matchPlanner) rarest(labels []string) (string, int64) {
+	best, least := "", int64(-1)
+	for _, l := range labels {
+		if n := mp.rt.r.Count(l); least < 0 || n < least {
+			best, least = l, n
+		}
+	}
+	return best, least
+}
+
+// walk adds the operator for one relationship.
+func (mp *matchPlanner) walk(r *relSpec, forward bool) {
+	from, to, dir := mp.m.nodes[r.from], mp.m.nodes[r.to], r.dir
+	if !forward {
+		from, to = to, from
+		dir = reverse(dir)
+	}
+	e := expandOp{rel: r, from: from.slot, to: to.slot, dir: dir, toBound: mp.known(to.slot), toLabels: to.labels}
+	if !r.disjoint {
+		for _, o := range mp.walked {
+			if overlap(o.types, r.types) {
+				e.others = append(e.others, o)
+			}
+		}
+	}
+	mp.rows *= mp.fanOut(r, from)
+	e.stage = stage{name: "Expand", details: relText(from, r, dir, to), estimate: mp.rows}
+	if e.toBound {
+		e.stage.name = "ExpandInto"
+	}
+	switch {
+	case r.shortest != "":
+		e.stage.name = r.shortest
+		mp.add(&shortestOp{e, r.shortest == "allShortestPaths"})
+	case r.ends:
+		e.stage.name = "Reach"
+		mp.add(&reachOp{e})
+	case r.variable && !forward && (r.keep || r.bound):
+		e.stage.name = "WalkBack"
+		mp.add(&walkBackOp{walkOp{expandOp: e}})
+	case r.variable:
+		e.stage.name = "Walk"
+		mp.add(&walkOp{expandOp: e})
+	default:
+		mp.add(&e)
+	}
+	mp.bound[r.slot], mp.bound[to.slot] = true, true
+	mp.rels = slices.DeleteFunc(mp.rels, func(x *relSpec) bool { return x == r })
+	mp.walked = append(mp.walked, r)
+	mp.settle()
+}
+
+func reverse(d graph.Dir) graph.Dir {
+	switch d {
+	case graph.Out:
+		return graph.In
+	case graph.In:
+		return graph.Out
+	}
+	return d
+}
+
+// start adds a scan for the cheapest node that is not known yet.
+func (mp *matchPlanner) start(done map[*nodeSpec]bool) bool {
+	var best *scanOp
+	var bestNode *nodeSpec
+	bestCost := 0.0
+	for _, n := range mp.m.nodes {
+		if mp.known(n.slot) {
+			continue
+		}
+		op, cost := mp.scan(n)
+		if best == nil || cost < bestCost {
+			best, bestNode, bestCost = op, n, cost
+		}
+	}
+	if best == nil {
+		return false
+	}
+	if mp.startRel(bestCost) {
+		return true
+	}
+	mp.rows *= max(bestCost, 1)
+	best.estimate = mp.rows
+	mp.add(best)
+	mp.bound[bestNode.slot] = true
+	if best.hint != nil && best.hint.hint == hintProp && !best.hint.many {
+		mp.filter = slices.DeleteFunc(mp.filter, func(f *filterSpec) bool { return f == best.hint && false })
+	}
+	mp.settle()
+	return true
+}
+
+// startRel starts from a relationship type that is rarer than any node.
+func (mp *matchPlanner) startRel(nodeCost float64) bool {
+	for _, r := range mp.rels {
+		from, to := mp.m.nodes[r.from], mp.m.nodes[r.to]
+		if r.variable || r.bound || r.shortest != "" || mp.known(from.slot) || mp.known(to.slot) || len(from.labels)+len(to.labels) > 0 {
+			continue
+		}
+		cost := float64(mp.relCount(r))
+		if cost*2 >= nodeCost {
+			continue
+		}
+		mp.rows *= max(cost, 1)
+		mp.add(&relScanOp{stage: stage{name: "ScanRels", details: relText(from, r, r.dir, to), estimate: mp.rows}, types: r.types, slot: r.slot, from: from.slot, to: to.slot, dir: r.dir, loop: r.from == r.to})
+		mp.bound[r.slot], mp.bound[from.slot], mp.bound[to.slot] = true, true, true
+		mp.rels = slices.DeleteFunc(mp.rels, func(x *relSpec) bool { return x == r })
+		mp.walked = append(mp.walked, r)
+		mp.settle()
+		return true
+	}
+	return false
+}
+
+// Costs of finding a node by other means than reading a whole label.
+const (
+	costKey   = 1
+	costIndex = 2
+)
+
+// scan is the cheapest way to find candidates for a node.
+func (mp *matchPlanner) scan(n *nodeSpec) (*scanOp, float64) {
+	label, count := "", mp.rt.r.Count("")
+	if len(n.labels) > 0 {
+		label, count = mp.rarest(n.labels)
+	}
+	op := &scanOp{stage: stage{name: "Scan", details: nodeText(n)}, slot: n.slot, label: label}
+	cost := float64(count)
+	for _, f := range mp.filter {
+		if f.hint == hintNone || f.slot != n.slot || !mp.allKnown(f.valueUse) {
+			continue
+		}
+		if c, l := mp.hintCost(f, n, cost); c < cost || op.hint == nil && c <= cost {
+			cost, op.hint, op.label = c, f, l
+			op.name, op.details = hintText(f), nodeText(n)+" by "+f.text
+		}
+	}
+	for _, l := range n.labels {
+		if l != op.label || op.hint != nil && op.hint.hint != hintProp {
+			op.labels = append(op.labels, l)
+		}
+	}
+	return op, cost
+}
+
+func hintText(f *filterSpec) string {
+	if f.hint == hintProp {
+		return "LookUp"
+	}
+	return "Get"
+}
+
+// hintCost is what finding n through f costs, and with which label.
+func (mp *matchPlanner) hintCost(f *filterSpec, n *nodeSpec, scan float64) (float64, string) {
+	if f.hint == hintKey || f.hint == hintID {
+		return costKey, ""
+	}
+	for _, l := range n.labels {
+		if mp.rt.r.Indexed(l, f.prop) {
+			return costIndex, l
+		}
+	}
+	label := ""
+	if len(n.labels) > 0 {
+		label, _ = mp.rarest(n.labels)
+	}
+	return scan, label
+}
+
+func nodeText(n *nodeSpec) string {
+	text := n.name
+	for _, l := range n.labels {
+		text += ":" + l
+	}
+	return "(" + text + ")"
+}
+
+func relText(from *nodeSpec, r *relSpec, dir graph.Dir, to *nodeSpec) string {
+	body := r.name
+	if len(r.types) > 0 {
+		body += ":" + strings.Join(r.types, "|")
+	}
+	if r.variable {
+		body += fmt.Sprintf("*%d..", r.min)
+		if r.max >= 0 {
+			body += fmt.Sprint(r.max)
+		}
+	}
+	left, right := "-[", "]-"
+	switch dir {
+	case graph.Out:
+		right = "]->"
+	case graph.In:
+		left = "<-["
+	}
+	return nodeText(from) + left + body + right + nodeText(to)
+}
+
+func isNotFound(err error) bool { return errors.Is(err, graph.ErrNotFound) }
+
+// walkBackOp is a walk from the pattern's right end, whose list of
+// relationships is turned round to read as written.
+type walkBackOp struct{ walkOp }
+
+func (o *walkBackOp) push(rt *run) error {
+	turn := &turnOp{of: o}
+	turn.next = o.next
+	inner := o.walkOp
+	inner.next = turn
+	if o.rel.bound {
+		return o.pushBound(rt, &inner)
+	}
+	return inner.push(rt)
+}
+
+// pushBound follows a known list from its end.
+func (o *walkBackOp) pushBound(rt *run, inner *walkOp) error {
+	list, ok := rt.f[o.rel.slot].([]any)
+	if !ok {
+		return nil
+	}
+	back := slices.Clone(list)
+	slices.Reverse(back)
+	rt.f[o.rel.slot] = back
+	defer func() { rt.f[o.rel.slot] = list }()
+	return inner.push(rt)
+}
+
+type turnOp struct {
+	stage
+	of *walkBackOp
+}
+
+func (o *turnOp) push(rt *run) error {
+	o.of.rows++
+	list, ok := rt.f[o.of.rel.slot].([]any)
+	if ok {
+		back := slices.Clone(list)
+		slices.Reverse(back)
+		rt.f[o.of.rel.slot] = back
+	}
+	err := o.next.push(rt)
+	rt.f[o.of.rel.slot] = any(list)
+	return err
+}
+
+// describe lists the operators of a plan.
+func (rt *run) describe(p *pipeline) *Plan {
+	plan := &Plan{Reads: rt.reads, Profiled: rt.profiled}
+	for i, part := range p.parts {
+		depth := 0
+		if len(p.parts) > 1 {
+			plan.Operators = append(plan.Operators, PlanOperator{Name: "Union", Details: fmt.Sprintf("part %d", i+1)})
+			depth = 1
+		}
+		plan.list(part.ops, depth)
+	}
+	return plan
+}
+
+func (p *Plan) list(ops []operator, depth int) {
+	for _, op := range ops {
+		s := op.base()
+		if _, ok := op.(*foundOp); ok {
+			continue
+		}
+		p.Operators = append(p.Operators, PlanOperator{s.name, s.details, depth, s.estimate, s.rows})
+		if o, ok := op.(*optionalOp); ok {
+			p.list(o.inner, depth+1)
+		}
+	}
+}

@@ -1,0 +1,361 @@
+package cypher
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTCK runs the public openCypher TCK. The feature files are those under
+// $TCK_DIR, else those that lie beside the project, else the part of them kept
+// in testdata. Scenarios whose tested query writes are set aside.
+func TestTCK(t *testing.T) {
+	dir := os.Getenv("TCK_DIR")
+	if dir == "" {
+		dir = "../../../shared/tck/features"
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Logf("THE FULL TCK IS NOT HERE (%v): only the part kept in testdata/tck is run. Set TCK_DIR to its features folder.", err)
+		t.Skip("the full openCypher TCK is not at " + dir + "; TestTCKPartInTestdata runs the part kept here")
+	}
+	runTCK(t, dir, "testdata/tck-full.txt")
+}
+
+// TestTCKPartInTestdata runs the part of the TCK that is kept with the project,
+// so that a clone alone is tested too.
+func TestTCKPartInTestdata(t *testing.T) {
+	runTCK(t, "testdata/tck/features", "testdata/tck-part.txt")
+}
+
+// leastRate is the part of the reading scenarios that must pass, in percent.
+const leastRate = 95
+
+// runTCK runs all features below dir and holds the result against a record:
+// how many passed before, and the known failures with their reasons.
+func runTCK(t *testing.T, dir, record string) {
+	passedBefore, known := readRecord(t, record)
+	var passed, reading, aside int
+	var failures []string
+	for _, s := range readFeatures(t, dir) {
+		if !s.reads() {
+			aside++
+			continue
+		}
+		reading++
+		err := s.run(filepath.Join(dir, "../graphs"))
+		name := s.file + ": " + s.name
+		if err == nil {
+			passed++
+			if _, ok := known[name]; ok {
+				t.Logf("passes now, remove it from %s: %s", record, name)
+			}
+			continue
+		}
+		failures = append(failures, name+": "+err.Error())
+		reason, ok := known[name]
+		if !ok {
+			reason = "NOT KNOWN"
+		}
+		t.Logf("fails: %s\n    %v\n    reason: %s", name, err, reason)
+	}
+	if out := os.Getenv("TCK_FAILURES"); out != "" {
+		if err := os.WriteFile(out, []byte(strings.Join(failures, "\n")+"\n"), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+	if reading == 0 {
+		t.Fatalf("there is no scenario in %s", dir)
+	}
+	if passed*100 < reading*leastRate {
+		t.Errorf("%d of %d scenarios pass, that is less than %d %%", passed, reading, leastRate)
+	}
+	if passed < passedBefore {
+		t.Errorf("%d scenarios pass, but %d did when %s was written", passed, passedBefore, record)
+	}
+	fmt.Printf("TCK: %d of %d reading scenarios pass, %d set aside\n", passed, reading, aside)
+}
+
+// readRecord reads "passed: N" and lines "FILE: SCENARIO # reason".
+func readRecord(t *testing.T, path string) (passed int, known map[string]string) {
+	known = map[string]string{}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		line := strings.TrimSpace(sc.Text())
+		if n, ok := strings.CutPrefix(line, "passed: "); ok {
+			if passed, err = strconv.Atoi(n); err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+		} else if line != "" && !strings.HasPrefix(line, "#") {
+			name, reason, _ := strings.Cut(line, " -- ")
+			known[name] = reason
+		}
+	}
+	return passed, known
+}
+
+func readFeatures(t *testing.T, dir string) []scenario {
+	var all []scenario
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".feature") {
+			return err
+		}
+		file, _ := filepath.Rel(dir, path)
+		list, err := readFeature(path, file)
+		all = append(all, list...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// reads reports whether the tested query is one that only reads.
+func (s scenario) reads() bool {
+	for _, st := range s.steps {
+		if strings.HasPrefix(st.text, "executing query") && writes(st.doc) {
+			return false
+		}
+	}
+	return true
+}
+
+// writes looks for a clause that writes: one of its words where neither a
+// property's name nor a label can stand.
+func writes(text string) bool {
+	tokens, err := lex(text)
+	if err != nil {
+		return false
+	}
+	for i, t := range tokens {
+		if t.kind != tokName || !slices.Contains([]string{"CREATE", "MERGE", "SET", "DELETE", "REMOVE", "FOREACH"}, strings.ToUpper(t.text)) {
+			continue
+		}
+		next := tokens[min(i+1, len(tokens)-1)]
+		if i > 0 && (tokens[i-1].text == "." || tokens[i-1].text == ":") || next.text == ":" || next.text == "." {
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+// outcome is what a query did.
+type outcome struct {
+	columns []string
+	rows    [][]any
+	err     error
+	started bool // the error came after compiling
+}
+
+// run carries out the scenario; the error says what is not as demanded.
+func (s scenario) run(graphs string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("PANIC: %v", r)
+		}
+	}()
+	w := newWorld()
+	params := map[string]any{}
+	procs := map[string]*procedure{}
+	var got *outcome
+	for _, st := range s.steps {
+		switch {
+		case st.text == "an empty graph", st.text == "any graph", st.text == "no side effects":
+		case strings.HasSuffix(st.text, " graph") && strings.HasPrefix(st.text, "the "):
+			name := strings.TrimSuffix(strings.TrimPrefix(st.text, "the "), " graph")
+			script, err := os.ReadFile(filepath.Join(graphs, name, name+".cypher"))
+			if err != nil {
+				return err
+			}
+			if err := w.execute(string(script)); err != nil {
+				return fmt.Errorf("setup: %w", err)
+			}
+		case strings.HasPrefix(st.text, "having executed"):
+			if err := w.execute(st.doc); err != nil {
+				return fmt.Errorf("setup: %w", err)
+			}
+		case strings.HasPrefix(st.text, "parameters are"):
+			for _, row := range st.table {
+				_, v, err := w.query("RETURN "+row[1]+" AS v", nil)
+				if err != nil {
+					return err
+				}
+				params[row[0]] = v[0][0]
+			}
+		case strings.HasPrefix(st.text, "there exists a procedure"):
+			if err := w.procedure(procs, strings.TrimPrefix(st.text, "there exists a procedure "), st.table); err != nil {
+				return err
+			}
+		case strings.HasPrefix(st.text, "executing"):
+			got = w.ask(st.doc, params, procs)
+		case strings.HasPrefix(st.text, "the result should be"):
+			if err := got.check(st); err != nil {
+				return err
+			}
+		case strings.Contains(st.text, "should be raised at"):
+			if err := got.checkError(st.text); err != nil {
+				return err
+			}
+		case strings.HasPrefix(st.text, "the side effects"):
+		default:
+			return fmt.Errorf("step %q is not known to the runner", st.text)
+		}
+	}
+	return nil
+}
+
+func (w *world) ask(text string, params map[string]any, procs map[string]*procedure) *outcome {
+	all := map[string]*procedure{}
+	for name, p := range builtinProcedures {
+		all[name] = p
+	}
+	for name, p := range procs {
+		all[name] = p
+	}
+	q, err := parseWith(text, all)
+	if err != nil {
+		return &outcome{err: err}
+	}
+	rows, err := q.Run(context.Background(), w.view(), params, Limits{Time: 20 * time.Second})
+	if err != nil {
+		return &outcome{err: err}
+	}
+	list, err := rows.Collect()
+	return &outcome{columns: rows.Columns(), rows: list, err: err, started: true}
+}
+
+// procedure declares a procedure that answers from a table.
+func (w *world) procedure(procs map[string]*procedure, signature string, table [][]string) error {
+	name, rest, _ := strings.Cut(signature, "(")
+	in, out, ok := strings.Cut(rest, ") :: (")
+	if !ok {
+		return fmt.Errorf("signature %q", signature)
+	}
+	out = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(out), ":")), ")"))
+	p := &procedure{args: procFields(in), columns: procFields(out)}
+	var rows [][]any
+	for _, cellsOf := range table[min(1, len(table)):] {
+		var row []any
+		for _, cell := range cellsOf {
+			_, v, err := w.query("RETURN "+cell+" AS v", nil)
+			if err != nil {
+				return err
+			}
+			row = append(row, v[0][0])
+		}
+		rows = append(rows, row)
+	}
+	p.call = func(_ *run, args []any, yield func([]any) error) error {
+		for _, row := range rows {
+			match := true
+			for i, a := range args {
+				match = match && order(a, row[i]) == 0
+			}
+			if match {
+				if err := yield(row[len(args):]); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	procs[strings.TrimSpace(name)] = p
+	return nil
+}
+
+func procFields(text string) []procField {
+	var out []procField
+	for _, part := range strings.Split(text, ",") {
+		if name, typ, ok := strings.Cut(part, "::"); ok {
+			out = append(out, procField{strings.TrimSpace(name), kindNamed(typ)})
+		}
+	}
+	return out
+}
+
+// check compares the rows with a table.
+func (o *outcome) check(st gherkinStep) error {
+	if o.err != nil {
+		return o.err
+	}
+	if st.text == "the result should be empty" {
+		if len(o.rows) > 0 {
+			return fmt.Errorf("%d rows where none should be", len(o.rows))
+		}
+		return nil
+	}
+	anyList := strings.Contains(st.text, "ignoring element order")
+	order := make([]int, len(st.table[0]))
+	for i, name := range st.table[0] {
+		if order[i] = slices.Index(o.columns, name); order[i] < 0 {
+			return fmt.Errorf("columns %q lack %q", o.columns, name)
+		}
+	}
+	if len(order) != len(o.columns) {
+		return fmt.Errorf("columns %q instead of %q", o.columns, st.table[0])
+	}
+	var want, got []string
+	for _, row := range st.table[1:] {
+		var texts []string
+		for _, cell := range row {
+			text, err := expectedText(cell, anyList)
+			if err != nil {
+				return err
+			}
+			texts = append(texts, text)
+		}
+		want = append(want, strings.Join(texts, " | "))
+	}
+	for _, row := range o.rows {
+		var texts []string
+		for _, i := range order {
+			texts = append(texts, actualText(row[i], anyList))
+		}
+		got = append(got, strings.Join(texts, " | "))
+	}
+	if !strings.Contains(st.text, "in order") {
+		sort.Strings(want)
+		sort.Strings(got)
+	}
+	if !slices.Equal(want, got) {
+		return fmt.Errorf("rows differ:\n    want %s\n    got  %s", strings.Join(want, "\n         "), strings.Join(got, "\n         "))
+	}
+	return nil
+}
+
+// checkError holds the error against e.g. "a SyntaxError should be raised at
+// compile time: UndefinedVariable".
+func (o *outcome) checkError(text string) error {
+	what, when, _ := strings.Cut(text, " should be raised at ")
+	what = strings.TrimPrefix(strings.TrimPrefix(what, "a "), "an ")
+	when, detail, _ := strings.Cut(when, ": ")
+	if o.err == nil {
+		return fmt.Errorf("no error, but %s %s is demanded; %d rows", what, detail, len(o.rows))
+	}
+	var e *Error
+	if !errors.As(o.err, &e) {
+		return o.err
+	}
+	if e.Type != what || detail != "*" && e.Detail != detail {
+		return fmt.Errorf("%s %s is demanded, not %s %s: %w", what, detail, e.Type, e.Detail, e)
+	}
+	if when == "compile time" && o.started {
+		return fmt.Errorf("%s %s came only when running", e.Type, e.Detail)
+	}
+	return nil
+}

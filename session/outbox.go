@@ -61,10 +61,7 @@ func (o *outbox) take(start bool) message {
 // refill moves as many waiting observations into m as one signal holds.
 func (o *outbox) refill(m *message) {
 	all := append(m.report, o.reports...)
-	fit := len(all)
-	for fit > 1 && len(encodeReport(time.Time{}, all[:fit])) > wire.MaxBody {
-		fit = fit * 3 / 4
-	}
+	fit := max(1, wire.FitReport(observations(time.Time{}, all), wire.MaxBody))
 	m.report = all[:fit:fit]
 	o.reports = append([]noticed(nil), all[fit:]...)
 }
@@ -168,12 +165,22 @@ func (m *message) encode(now time.Time) []byte {
 }
 
 func encodeReport(now time.Time, report []noticed) []byte {
+	return wire.AppendReport(nil, observations(now, report))
+}
+
+// observations returns what was noticed as it is told at now; without a time
+// Ago is left at its longest, to measure.
+func observations(now time.Time, report []noticed) []wire.Observation {
 	obs := make([]wire.Observation, len(report))
 	for i, r := range report {
 		obs[i] = r.obs
+		obs[i].Ago = longAgo
 		if !now.IsZero() {
-			obs[i].Ago = max(0, now.Sub(r.at))
+			obs[i].Ago = min(max(0, now.Sub(r.at)), longAgo)
 		}
 	}
-	return wire.AppendReport(nil, obs)
+	return obs
 }
+
+// longAgo is the greatest age of an observation: what is older is as old.
+const longAgo = 30 * 24 * time.Hour

@@ -129,7 +129,7 @@ func (id *Identity) Enrolled() bool { return !id.ID.IsZero() }
 // NextSession begins a session that is greater than all before, and remembers
 // it. The clock only helps: when it runs backward the sessions still grow.
 func (id *Identity) NextSession(now time.Time) (wire.Session, error) {
-	return id.SetSession(max(id.Session+1, wire.Session(max(0, now.UnixMilli()))))
+	return id.SetSession(max(id.Session+1, wire.Session(max(0, now.UnixMicro()))))
 }
 
 // SetSession remembers a session that was begun.

@@ -204,6 +204,16 @@ func (k *CMAKeys) NodeKey(id wire.ID, epoch uint16) (key wire.NodeKey, ok bool) 
 	return derive(master, binary.BigEndian.AppendUint16(msg, epoch)), true
 }
 
+// SweepKey returns the key of the questions and answers of a sweep of a ring
+// in the present epoch.
+func (k *CMAKeys) SweepKey(ring uint64) wire.EdgeKey {
+	msg := binary.BigEndian.AppendUint64([]byte("sweep"), ring)
+	epoch := k.Epoch()
+	master, _ := k.masterOf(epoch)
+	key := derive(master, binary.BigEndian.AppendUint16(msg, epoch))
+	return wire.EdgeKey(key[:16])
+}
+
 // EdgeKey returns the key of the ticks between a and b in the present epoch;
 // their order does not matter.
 func (k *CMAKeys) EdgeKey(edge wire.Edge, a, b wire.ID) wire.EdgeKey {

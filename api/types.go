@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"assim/admin"
 	"assim/event"
 )
 
@@ -71,60 +72,14 @@ type Document struct {
 	JSON     json.RawMessage `json:"json"`
 }
 
-// Status is the health of a CMA.
-type Status struct {
-	Version     string             `json:"version"`
-	Started     time.Time          `json:"started"`
-	Store       string             `json:"store"`
-	Listen      string             `json:"listen"`
-	Systems     map[string]int     `json:"systems"` // by status
-	Rings       int                `json:"rings"`
-	Queues      []Queue            `json:"queues"`
-	Counters    map[string]uint64  `json:"counters"`         // since start, by name
-	Rates       map[string]float64 `json:"rates_per_minute"` // over the last minute
-	SetAside    []SetAside         `json:"set_aside"`        // documents that could not be processed
-	LastError   string             `json:"last_error,omitempty"`
-	LastErrorAt time.Time          `json:"last_error_at,omitzero"`
-	RSS         int64              `json:"rss_bytes"`
-	Join        string             `json:"join_hint,omitempty"`
-}
-
-// Queue is a bounded queue of the CMA.
-type Queue struct {
-	Name    string `json:"name"`
-	Length  int    `json:"length"`
-	Limit   int    `json:"limit"`
-	Dropped uint64 `json:"dropped"`
-}
-
-// SetAside is a document kept for later because it could not be turned into graph.
-type SetAside struct {
-	System   string    `json:"system"`
-	Type     string    `json:"type"`
-	Instance string    `json:"instance,omitempty"`
-	Hash     string    `json:"hash"`
-	At       time.Time `json:"at"`
-	Reason   string    `json:"reason"`
-}
-
-// Token is a permission to join, without its secret.
-type Token struct {
-	ID      string    `json:"id"`
-	Note    string    `json:"note,omitempty"`
-	Expires time.Time `json:"expires,omitzero"`
-	Uses    int       `json:"uses"`
-	MaxUses int       `json:"max_uses,omitempty"` // 0 = no limit
-	Revoked bool      `json:"revoked,omitempty"`
-	Join    string    `json:"join,omitempty"` // the string to give to a nanoprobe; only in the answer to create
-}
-
-// TokenRequest asks for a new Token.
-type TokenRequest struct {
-	Note    string        `json:"note,omitempty"`
-	For     time.Duration `json:"for_ns,omitempty"`
-	MaxUses int           `json:"max_uses,omitempty"`
-	Address string        `json:"address,omitempty"` // where nanoprobes reach this CMA; guessed when empty
-}
+// What the CMA and its operators tell each other.
+type (
+	Status       = admin.Status
+	Queue        = admin.Queue
+	SetAside     = admin.SetAside
+	Token        = admin.Token
+	TokenRequest = admin.TokenRequest
+)
 
 // Events is one page of news.
 type Events struct {

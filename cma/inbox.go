@@ -18,15 +18,23 @@ const (
 // errInboxFull means: not taken, not acknowledged, come again later.
 var errInboxFull = errors.New("the inbox is full")
 
-// parcel is one document that arrived and is not in the store yet.
+// parcel is one document, or one list of hashes, that arrived and is not
+// worked on yet.
 type parcel struct {
-	from     wire.ID
-	typ      string
-	instance string
-	json     []byte
-	session  wire.Session // of a document that came as a signal; 0 for bulk
-	seq      uint32
-	done     func(error) // called once, when it is durable or has failed
+	from    wire.ID
+	kind    wire.SignalKind // KindDocument or KindHashes
+	body    []byte          // as it came: see wire.ParseDocument, wire.ParseRefs
+	session wire.Session    // of what came as a numbered signal
+	seq     uint32          // its number; 0 for what came otherwise
+	done    func(receipt)   // called once; must not block
+}
+
+// receipt says what became of a parcel.
+type receipt struct {
+	ref   wire.DocRef   // of a document
+	err   error         // it is not durable, and may come again
+	stale bool          // it is a patch to a version that is not here: see want
+	want  []wire.DocRef // send these; Hash is what is here already
 }
 
 // inbox is the queue before the store: bounded, fair between systems, and it
@@ -59,7 +67,7 @@ func (b *inbox) put(p parcel) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := b.waiting[p.from]
-	if b.closed || b.count >= maxInbox || b.bytes+len(p.json) > maxInboxBytes || l != nil && len(l.parcels) >= maxPerSystem {
+	if b.closed || b.count >= maxInbox || b.bytes+len(p.body) > maxInboxBytes || l != nil && len(l.parcels) >= maxPerSystem {
 		b.dropped++
 		return errInboxFull
 	}
@@ -69,7 +77,7 @@ func (b *inbox) put(p parcel) error {
 	}
 	l.parcels = append(l.parcels, p)
 	b.count++
-	b.bytes += len(p.json)
+	b.bytes += len(p.body)
 	if len(l.parcels) == 1 && !l.busy {
 		b.ready = append(b.ready, p.from)
 		b.wake.Signal()
@@ -94,7 +102,7 @@ func (b *inbox) take() (parcel, bool) {
 	l.parcels = l.parcels[1:]
 	l.busy = true
 	b.count--
-	b.bytes -= len(p.json)
+	b.bytes -= len(p.body)
 	return p, true
 }
 
@@ -114,7 +122,7 @@ func (b *inbox) finished(id wire.ID) {
 
 // work hands parcels to f in n goroutines until ctx ends, and returns when all
 // of them have.
-func (b *inbox) work(ctx context.Context, n int, f func(context.Context, parcel) error) {
+func (b *inbox) work(ctx context.Context, n int, f func(context.Context, parcel) receipt) {
 	var workers sync.WaitGroup
 	for range n {
 		workers.Go(func() {
@@ -123,9 +131,9 @@ func (b *inbox) work(ctx context.Context, n int, f func(context.Context, parcel)
 				if !ok {
 					return
 				}
-				err := f(ctx, p)
+				r := f(ctx, p)
 				b.finished(p.from)
-				p.done(err)
+				p.done(r)
 			}
 		})
 	}

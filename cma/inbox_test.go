@@ -18,19 +18,19 @@ func drain(t *testing.T, b *inbox, want int) []string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var got []string
-	b.work(ctx, 1, func(_ context.Context, p parcel) error {
-		got = append(got, fmt.Sprintf("%d%s", p.from[15], p.typ))
+	b.work(ctx, 1, func(_ context.Context, p parcel) receipt {
+		got = append(got, fmt.Sprintf("%d%s", p.from[15], string(p.body)))
 		if len(got) == want {
 			cancel()
 		}
-		return nil
+		return receipt{}
 	})
 	return got
 }
 
 func mustPut(t *testing.T, b *inbox, from byte, typ string) {
 	t.Helper()
-	if err := b.put(parcel{from: id(from), typ: typ, json: []byte("{}"), done: func(error) {}}); err != nil {
+	if err := b.put(parcel{from: id(from), body: []byte(typ), done: func(receipt) {}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -56,19 +56,19 @@ func TestDocumentsOfOneSystemAreWorkedOnInOrderAndOneAtATime(t *testing.T) {
 	var mu sync.Mutex
 	var order []string
 	working := 0
-	b.work(ctx, 8, func(_ context.Context, p parcel) error {
+	b.work(ctx, 8, func(_ context.Context, p parcel) receipt {
 		mu.Lock()
 		working++
 		if working > 1 {
 			t.Error("two documents of one system at once")
 		}
-		order = append(order, p.typ)
+		order = append(order, string(p.body))
 		if len(order) == 50 {
 			cancel()
 		}
 		working--
 		mu.Unlock()
-		return nil
+		return receipt{}
 	})
 	for i, typ := range order {
 		if typ != fmt.Sprint("-", i) {
@@ -86,7 +86,7 @@ func TestAFullInboxSaysSoAndCounts(t *testing.T) {
 		t.Errorf("one system's document %d: got %v, want %v", maxPerSystem+1, err, errInboxFull)
 	}
 	mustPut(t, b, 2, "x")
-	if err := b.put(parcel{from: id(3), json: make([]byte, maxInboxBytes)}); !errors.Is(err, errInboxFull) {
+	if err := b.put(parcel{from: id(3), body: make([]byte, maxInboxBytes)}); !errors.Is(err, errInboxFull) {
 		t.Errorf("too many bytes: got %v, want %v", err, errInboxFull)
 	}
 	if waiting, dropped := b.size(); waiting != maxPerSystem+1 || dropped != 2 {
@@ -102,8 +102,8 @@ func TestEveryParcelTakenIsAnsweredOnce(t *testing.T) {
 	var left sync.WaitGroup
 	for n := range byte(20) {
 		left.Add(1)
-		err := b.put(parcel{from: id(n), typ: "x", done: func(err error) {
-			if _, twice := answered.LoadOrStore(n, err); twice {
+		err := b.put(parcel{from: id(n), body: []byte("x"), done: func(r receipt) {
+			if _, twice := answered.LoadOrStore(n, r.err); twice {
 				t.Errorf("system %d was answered twice", n)
 			}
 			left.Done()
@@ -113,11 +113,11 @@ func TestEveryParcelTakenIsAnsweredOnce(t *testing.T) {
 		}
 	}
 	go func() { left.Wait(); cancel() }()
-	b.work(ctx, 4, func(_ context.Context, p parcel) error {
+	b.work(ctx, 4, func(_ context.Context, p parcel) receipt {
 		if p.from[15]%2 == 0 {
-			return failure
+			return receipt{err: failure}
 		}
-		return nil
+		return receipt{}
 	})
 	for n := range byte(20) {
 		got, _ := answered.Load(n)

@@ -19,10 +19,9 @@ const (
 // eventBucket holds the journal's records, named by serial.
 const eventBucket = "event"
 
-// journal numbers events, keeps them in the store and tells who waits.
-type journal struct {
-	store graph.Store
-
+// Journal numbers events and tells who waits for them. The committer, which
+// makes them durable, is the only one that adds to it.
+type Journal struct {
 	mu     sync.Mutex
 	events []event.Event // all that are kept, oldest first, serials without gaps
 	next   uint64
@@ -30,8 +29,8 @@ type journal struct {
 }
 
 // openJournal reads the kept events back.
-func openJournal(ctx context.Context, store graph.Store) (*journal, error) {
-	j := &journal{store: store, next: 1, more: make(chan struct{})}
+func openJournal(ctx context.Context, store graph.Store) (*Journal, error) {
+	j := &Journal{next: 1, more: make(chan struct{})}
 	for r, err := range store.Records(ctx, eventBucket) {
 		if err != nil {
 			return nil, fmt.Errorf("journal: %w", err)
@@ -48,42 +47,48 @@ func openJournal(ctx context.Context, store graph.Store) (*journal, error) {
 
 func serialName(n uint64) string { return fmt.Sprintf("%020d", n) }
 
-// Add makes events durable together with change, then tells who waits. Nothing
-// has happened when it returns an error.
-func (j *journal) Add(ctx context.Context, change graph.Change, events ...event.Event) error {
+// number gives events their serials, after the taken ones of the same batch,
+// and returns the records that keep them.
+func (j *Journal) number(events []event.Event, taken int) ([]graph.Record, error) {
+	var records []graph.Record
+	for i := range events {
+		events[i].Serial = j.next + uint64(taken+i)
+		text, err := json.Marshal(events[i])
+		if err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
+		records = append(records, graph.Record{Bucket: eventBucket, Name: serialName(events[i].Serial), Value: text})
+	}
+	return records, nil
+}
+
+// surplus returns the records that drop the oldest events when there are too many.
+func (j *Journal) surplus() []graph.Record {
+	if len(j.events) < maxJournal+journalBlock {
+		return nil
+	}
+	var records []graph.Record
+	for _, old := range j.events[:journalBlock] {
+		records = append(records, graph.Record{Bucket: eventBucket, Name: serialName(old.Serial)})
+	}
+	return records
+}
+
+// publish adds events that are durable now, drops the oldest and wakes who waits.
+func (j *Journal) publish(events []event.Event, drop int) {
 	if len(events) == 0 {
-		_, err := j.store.Apply(ctx, change)
-		return err
+		return
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for i := range events {
-		events[i].Serial = j.next + uint64(i)
-		text, err := json.Marshal(events[i])
-		if err != nil {
-			return err
-		}
-		change.Records = append(change.Records, graph.Record{Bucket: eventBucket, Name: serialName(events[i].Serial), Value: text})
-	}
-	drop := 0
-	if len(j.events) >= maxJournal+journalBlock {
-		drop = journalBlock
-	}
-	for _, old := range j.events[:drop] {
-		change.Records = append(change.Records, graph.Record{Bucket: eventBucket, Name: serialName(old.Serial)})
-	}
-	if _, err := j.store.Apply(ctx, change); err != nil {
-		return err
-	}
 	j.events = append(j.events[drop:], events...)
 	j.next += uint64(len(events))
 	close(j.more)
 	j.more = make(chan struct{})
-	return nil
 }
 
 // Since returns events for api.Journal.
-func (j *journal) Since(since uint64, limit int) ([]event.Event, error) {
+func (j *Journal) Since(since uint64, limit int) ([]event.Event, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	list := j.events
@@ -97,7 +102,7 @@ func (j *journal) Since(since uint64, limit int) ([]event.Event, error) {
 }
 
 // Next returns the serial to come, for api.Journal.
-func (j *journal) Next() (uint64, <-chan struct{}) {
+func (j *Journal) Next() (uint64, <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.next, j.more

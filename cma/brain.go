@@ -1,0 +1,417 @@
+package cma
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"assim/authority"
+	"assim/event"
+	"assim/graph"
+	"assim/ring"
+	"assim/session"
+	"assim/verdict"
+	"assim/wire"
+)
+
+// Buckets of the records that the brain keeps.
+const (
+	seatBucket = "seat" // authority.Record by node id
+	seenBucket = "seen" // session.Record by node id
+	ringBucket = "ring" // roster version by ring id
+)
+
+// Limits and times of the brain.
+const (
+	maxMail   = 8192                   // signals waiting for the brain
+	ringDelay = 300 * time.Millisecond // a ring that changed is written this much later
+	bulkEvery = 2 * time.Millisecond   // between two bulk contacts that are let in
+	holdTime  = 5 * time.Second        // how long a nanoprobe waits while a document is worked on
+	pauseTime = 50 * time.Millisecond  // before what found the commit queue full is tried again
+)
+
+// letter is one opened signal.
+type letter struct {
+	id    wire.ID
+	from  netip.AddrPort
+	to    netip.Addr // own address it was sent to
+	epoch uint16
+	sig   wire.Signal
+}
+
+// brain is the one goroutine that owns the cores: session and authority. It is
+// told of signals, finished commits and stored documents, and it decides.
+type brain struct {
+	now     func() time.Time
+	auth    *authority.Authority
+	sess    *session.CMA
+	slots   session.Slots
+	commits *committer
+	inbox   *inbox
+	health  *health
+	// transmit seals a signal for a nanoprobe and sends it there.
+	transmit func(r route, id wire.ID, m wire.Signal)
+	// sweepKey is the key of the sweeps of a ring.
+	sweepKey func(ring uint64) [16]byte
+
+	mail    chan letter
+	results chan func() // what finished commits and parcels want done here
+	asks    chan func() // what others ask of the brain
+	ended   chan struct{}
+
+	routes  map[wire.ID]route // by which each was last heard
+	out     authority.Out
+	unsaved pending // not handed to the committer yet
+	rings   ringWriter
+}
+
+// pending is what one pass of the brain wants durable, and what may be sent
+// only then.
+type pending struct {
+	seats  map[wire.ID]bool
+	gone   []wire.ID
+	events []event.Event
+	orders []authority.Order
+}
+
+func (p *pending) empty() bool {
+	return len(p.seats) == 0 && len(p.gone) == 0 && len(p.events) == 0 && len(p.orders) == 0
+}
+
+// run is the brain's loop.
+func (b *brain) run(ctx context.Context) {
+	defer close(b.ended)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		timer.Reset(b.wait())
+		select {
+		case <-ctx.Done():
+			return
+		case l := <-b.mail:
+			b.signal(l)
+		case f := <-b.results:
+			f()
+		case f := <-b.asks:
+			f()
+		case <-timer.C:
+		}
+		now := b.now()
+		if due := b.auth.Deadline(); !due.IsZero() && !now.Before(due) {
+			b.auth.Tick(now, &b.out)
+		}
+		b.settle(nil)
+		b.rings.flush(now, b)
+	}
+}
+
+// wait is how long nothing is due.
+func (b *brain) wait() time.Duration {
+	due := b.auth.Deadline()
+	if r := b.rings.due; !r.IsZero() && (due.IsZero() || r.Before(due)) {
+		due = r
+	}
+	switch {
+	case !b.unsaved.empty():
+		return pauseTime
+	case due.IsZero():
+		return time.Hour
+	}
+	return max(0, due.Sub(b.now()))
+}
+
+// ask runs f in the brain and returns when it has, or when ctx ends.
+func (b *brain) ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case b.asks <- func() { f(); close(done) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// post hands the brain what a finished commit or parcel wants done. When the
+// brain has stopped nobody is told any more: what is durable is durable.
+func (b *brain) post(f func()) {
+	select {
+	case b.results <- f:
+	case <-b.ended:
+	}
+}
+
+func (l *letter) route() route { return route{l.from, l.to, l.epoch} }
+
+// way is how to reach a nanoprobe at an address: as it spoke to us, if it is
+// the same address.
+func (b *brain) way(id wire.ID, addr netip.AddrPort) route {
+	if r := b.routes[id]; r.to == addr || !addr.IsValid() {
+		return r
+	}
+	return route{to: addr}
+}
+
+// signal takes one opened signal in.
+func (b *brain) signal(l letter) {
+	now := b.now()
+	v := b.sess.Receive(now, l.id, &l.sig)
+	if v.Clone {
+		b.out.Events = append(b.out.Events, event.Event{At: now, Kind: event.Clone, System: l.id.String(), Name: b.name(l.id),
+			Detail: map[string]string{"from": l.from.String()},
+			Text:   fmt.Sprintf("two systems take turns as %s: its identity file was copied; one of them is at %s", b.name(l.id), l.from.Addr())})
+	}
+	if v.HasReply {
+		b.reply(l, v.Reply)
+	}
+	switch v.Action {
+	case session.Process:
+		b.process(now, l)
+	case session.Repeat:
+		b.answerHashes(l)
+	case session.Glance:
+		b.routes[l.id] = l.route()
+	}
+	if v.Action == session.Process || v.Action == session.Glance {
+		b.auth.Alive(now, l.id, &b.out)
+		b.auth.Echoed(now, l.id, l.sig.Applied, &b.out)
+	}
+	if v.Action == session.Glance && l.sig.Flags&wire.FlagBulk != 0 {
+		m := b.sess.Answer(l.id, l.sig.Session, 0, wire.KindAck, nil)
+		m.Slot = b.slots.Give(now)
+		b.transmit(l.route(), l.id, m)
+	}
+}
+
+// reply answers a letter, with a slot for bulk if it asks for one.
+func (b *brain) reply(l letter, m wire.Signal) {
+	if l.sig.Flags&wire.FlagBulk != 0 && m.Slot == 0 {
+		m.Slot = b.slots.Give(b.now())
+	}
+	b.transmit(l.route(), l.id, m)
+}
+
+// process does what a new numbered message says. Its number becomes durable
+// with its consequences; then it is acknowledged.
+func (b *brain) process(now time.Time, l letter) {
+	b.routes[l.id] = l.route()
+	var err error
+	switch l.sig.Kind {
+	case wire.KindAnnounce:
+		var a wire.Announce
+		if a, err = wire.ParseAnnounce(l.sig.Body); err == nil {
+			b.health.count("announces")
+			b.auth.Announce(now, l.id, l.sig.Session, a.Name, l.from, a.Addrs, &b.out)
+		}
+	case wire.KindReport:
+		var obs []wire.Observation
+		if obs, err = wire.ParseReport(l.sig.Body); err == nil {
+			b.health.count("reports")
+			b.auth.Report(now, l.id, obs, &b.out)
+		}
+	case wire.KindStopping:
+		if _, err = wire.ParseStopping(l.sig.Body); err == nil {
+			b.auth.Stopping(now, l.id, &b.out)
+		}
+	case wire.KindDocument, wire.KindHashes:
+		b.enqueue(l)
+		return
+	default:
+		err = fmt.Errorf("kind %d is not known", l.sig.Kind)
+	}
+	if err != nil {
+		// It is authentic and will not get better: count it, and let its number go.
+		b.health.count("malformed signals")
+		b.health.failed("signal of "+b.name(l.id), err)
+	}
+	b.settle(&l)
+}
+
+// enqueue hands a document or a list of hashes to the workers.
+func (b *brain) enqueue(l letter) {
+	p := parcel{from: l.id, session: l.sig.Session, seq: l.sig.Seq, kind: l.sig.Kind, body: l.sig.Body}
+	p.done = func(r receipt) {
+		b.post(func() { b.finished(l, r) })
+	}
+	if err := b.inbox.put(p); err != nil {
+		b.sess.Failed(l.id, l.sig.Session, l.sig.Seq)
+		hold := b.sess.Answer(l.id, l.sig.Session, l.sig.Seq, wire.KindHold, nil)
+		hold.Slot = holdTime
+		b.reply(l, hold)
+	}
+}
+
+// finished acknowledges a document, or says what is wanted instead.
+func (b *brain) finished(l letter, r receipt) {
+	if r.err != nil || r.stale {
+		b.sess.Failed(l.id, l.sig.Session, l.sig.Seq)
+	} else {
+		ack := b.sess.Committed(l.id, l.sig.Session, l.sig.Seq)
+		if len(r.want) == 0 {
+			b.reply(l, ack)
+		}
+	}
+	want := r.want
+	for len(want) > 0 {
+		var body []byte
+		body, want = wire.AppendRefs(nil, want)
+		b.reply(l, b.sess.Answer(l.id, l.sig.Session, l.sig.Seq, wire.KindWant, body))
+	}
+}
+
+// answerHashes answers a list of hashes that was processed before: its answer
+// may be lost, and asking again costs no write.
+func (b *brain) answerHashes(l letter) {
+	p := parcel{from: l.id, session: l.sig.Session, kind: l.sig.Kind, body: l.sig.Body}
+	p.done = func(r receipt) {
+		b.post(func() {
+			if r.err == nil {
+				if len(r.want) == 0 {
+					b.reply(l, b.sess.Answer(l.id, l.sig.Session, l.sig.Seq, wire.KindAck, nil))
+				}
+				r.stale = true // not numbered: nothing to commit
+				b.finished(l, r)
+			}
+		})
+	}
+	_ = b.inbox.put(p) // it asks again when it hears nothing
+}
+
+// settle hands what the cores want durable to the committer, together with the
+// number of the letter that caused it (if any), and sends what may be sent.
+func (b *brain) settle(cause *letter) {
+	b.collect()
+	if cause == nil && b.unsaved.empty() {
+		return
+	}
+	p := b.unsaved
+	changes := b.changes(&p, cause)
+	done := func(err error) {
+		b.post(func() { b.settled(p.orders, cause, err) })
+	}
+	select {
+	case b.commits.queue <- commit{changes: changes, events: p.events, done: done}:
+		b.unsaved = pending{}
+	default:
+		if cause != nil {
+			b.sess.Failed(cause.id, cause.sig.Session, cause.sig.Seq)
+		}
+	}
+}
+
+func (b *brain) settled(orders []authority.Order, cause *letter, err error) {
+	if err != nil {
+		b.health.failed("what the CMA decided could not be stored", err)
+		if cause != nil {
+			b.sess.Failed(cause.id, cause.sig.Session, cause.sig.Seq)
+		}
+		return
+	}
+	if cause != nil {
+		b.reply(*cause, b.sess.Committed(cause.id, cause.sig.Session, cause.sig.Seq))
+	}
+	for _, o := range orders {
+		b.order(o)
+	}
+}
+
+// collect empties what the cores put out. Pings need nothing durable.
+func (b *brain) collect() {
+	for _, p := range b.out.Pings {
+		if m, ok := b.sess.Unasked(p.To, wire.KindPing, wire.AppendToken(nil, uint64(b.now().UnixNano()))); ok {
+			b.health.count("pings")
+			b.transmit(b.way(p.To, p.Addr), p.To, m)
+		}
+	}
+	for _, id := range b.out.Records {
+		if b.unsaved.seats == nil {
+			b.unsaved.seats = map[wire.ID]bool{}
+		}
+		b.unsaved.seats[id] = true
+	}
+	b.unsaved.gone = append(b.unsaved.gone, b.out.Gone...)
+	b.unsaved.events = append(b.unsaved.events, b.out.Events...)
+	b.unsaved.orders = append(b.unsaved.orders, b.out.Orders...)
+	b.rings.incidents(b.out.Incidents)
+	b.out.Reset()
+}
+
+// changes turns what is pending into changes of the store.
+func (b *brain) changes(p *pending, cause *letter) []graph.Change {
+	var changes []graph.Change
+	for id := range p.seats {
+		r, ok := b.auth.Record(id)
+		if !ok {
+			continue
+		}
+		changes = append(changes, seatChange(id, r, b.now()))
+		b.rings.touched(b.now(), id, r.Membership)
+	}
+	for _, id := range p.gone {
+		changes = append(changes, graph.Change{Source: seatSource(id), At: b.now(), Records: []graph.Record{
+			{Bucket: seatBucket, Name: id.String()}, {Bucket: seenBucket, Name: id.String()}}})
+		b.rings.touched(b.now(), id, ring.Membership{})
+	}
+	mark := graph.Change{Source: "cma/seen", At: b.now(), Keep: true}
+	if cause != nil {
+		mark.Records = seenRecord(cause.id, cause.sig.Session, cause.sig.Seq)
+	}
+	return append(changes, mark)
+}
+
+// seenRecord keeps up to which number a nanoprobe's messages are processed.
+func seenRecord(id wire.ID, s wire.Session, seq uint32) []graph.Record {
+	return []graph.Record{{Bucket: seenBucket, Name: id.String(), Value: session.Record(s, seq)}}
+}
+
+// order sends a desired state in as many signals as it needs.
+func (b *brain) order(o authority.Order) {
+	for i := range o.Desired.Rings {
+		o.Desired.Rings[i].SweepKey = b.sweepKey(o.Desired.Rings[i].Ring)
+	}
+	parts := session.Split(o.Desired.Gen, wire.AppendDesired(nil, &o.Desired))
+	if parts == nil {
+		b.health.failed("desired state of "+b.name(o.To), fmt.Errorf("it does not fit %d signals", wire.MaxParts))
+		return
+	}
+	for i := range parts {
+		m, ok := b.sess.Unasked(o.To, wire.KindDesired, wire.AppendDesiredPart(nil, &parts[i]))
+		if !ok {
+			return
+		}
+		b.health.count("orders sent")
+		b.transmit(b.way(o.To, o.Addr), o.To, m)
+	}
+}
+
+// name is what people call a system.
+func (b *brain) name(id wire.ID) string {
+	if r, ok := b.auth.Record(id); ok && r.Name != "" {
+		return r.Name
+	}
+	return id.String()
+}
+
+// seatSource is the source of what the CMA itself says of a system.
+func seatSource(id wire.ID) string { return "cma/system/" + id.String() }
+
+// seatChange is what is stored of a system when its record changes.
+func seatChange(id wire.ID, r authority.Record, now time.Time) graph.Change {
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic(fmt.Sprintf("cma: a record does not encode: %v", err)) // It holds plain values only.
+	}
+	node := graph.Node{Key: graph.Key{Label: graph.System, ID: id.String()}, Props: graph.P(
+		"id", id.String(), "name", r.Name, "kind", "server", "status", r.Status.String(), "nanoprobe", true)}
+	if r.Status != verdict.Up {
+		node.Props["last_sign"] = r.Since.UTC().Format(time.RFC3339)
+	}
+	return graph.Change{Source: seatSource(id), At: now, Nodes: []graph.Node{node},
+		Records: []graph.Record{{Bucket: seatBucket, Name: id.String(), Value: text}}}
+}

@@ -1,0 +1,354 @@
+// Package cma is the server: it lets nanoprobes in, tells them their neighbors,
+// takes in what they report and discover, and keeps all of it in the graph.
+//
+//	UDP ──▶ receivers ──▶ brain ──────────▶ committer ──▶ store
+//	        open seals    owns the cores     one writer     │
+//	TCP ──▶ bulk ──▶ inbox ──▶ workers ──────┘              ▼
+//	                 fair      run plugins               journal ──▶ events
+//
+// Nothing is acknowledged before it is durable. Every queue is bounded: what
+// does not fit is not acknowledged, and comes again.
+package cma
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"iter"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"assim/authority"
+	"assim/discovery"
+	"assim/discovery/all"
+	"assim/graph"
+	"assim/netio"
+	"assim/session"
+	"assim/trust"
+	"assim/trust/bulk"
+	"assim/wire"
+)
+
+// Config is what an operator may set; see cmd/cma for the settings.
+type Config struct {
+	Data   string // directory of keys
+	Run    string // directory of the local sockets
+	Listen string // ADDRESS:PORT for UDP and TCP; an empty address is all of them
+	Timing wire.Timing
+	Policy trust.Policy
+	Store  string // for people: where the graph is
+}
+
+// readBuffer is the kernel's buffer for datagrams: half a second of a storm.
+const readBuffer = 8 << 20
+
+// The files of the run directory that a nanoprobe of this host looks for.
+const (
+	joinSocket  = "join.sock"
+	addressFile = "address"
+)
+
+// CMA is one server.
+type CMA struct {
+	cfg      Config
+	log      *slog.Logger
+	store    graph.Store
+	now      func() time.Time
+	started  time.Time
+	keys     *trust.CMAKeys
+	registry *trust.Registry
+	health   *health
+	Journal  *Journal // for package api
+	commits  *committer
+	inbox    *inbox
+	ingest   *ingest
+	brain    *brain
+	door     *doorman
+	udp      *netio.UDP
+	tcp      net.Listener
+	join     *net.UnixListener
+	ready    chan struct{}
+	writing  sync.Mutex // one datagram is sent at a time
+}
+
+// New returns a CMA over a store that is open. It reads back what an earlier
+// run stored and makes its keys if there are none.
+func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (*CMA, error) {
+	c := &CMA{cfg: cfg, log: log, store: store, now: time.Now, inbox: newInbox(), ready: make(chan struct{})}
+	c.started = c.now()
+	c.health = newHealth(log, c.now)
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("cma: its directory: %w; choose another with -data", err)
+	}
+	var err error
+	var made bool
+	if c.keys, made, err = trust.LoadCMAKeys(cfg.Data); err != nil {
+		return nil, err
+	}
+	if made {
+		log.Info("keys made; put the recovery key away, it lets the nanoprobes follow you if this host is lost",
+			"recovery", filepath.Join(cfg.Data, trust.RecoveryFile))
+	}
+	if c.Journal, err = openJournal(ctx, store); err != nil {
+		return nil, err
+	}
+	c.commits = newCommitter(store, c.Journal, log, c.health)
+	if c.registry, err = trust.NewRegistry(&records{store: store}); err != nil {
+		return nil, err
+	}
+	c.ingest = &ingest{store: store, commits: c.commits, types: map[string]discovery.Type{}, health: c.health, now: c.now, stored: c.stored}
+	for _, t := range all.Types {
+		c.ingest.types[t.Name] = t
+	}
+	c.brain, err = c.newBrain(ctx)
+	return c, err
+}
+
+// newBrain makes the cores and fills them with what an earlier run stored.
+func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
+	rng := mathrand.New(mathrand.NewPCG(mathrand.Uint64(), mathrand.Uint64()))
+	b := &brain{
+		now: c.now, commits: c.commits, inbox: c.inbox, health: c.health, transmit: c.transmit,
+		sess:  session.NewCMA(trust.NewCookie()),
+		slots: session.Slots{Every: bulkEvery},
+		mail:  make(chan letter, maxMail), results: make(chan func(), maxMail), asks: make(chan func()),
+		ended: make(chan struct{}), routes: map[wire.ID]route{},
+		sweepKey: func(ring uint64) [16]byte { return c.keys.SweepKey(ring) },
+	}
+	b.auth = authority.New(authority.Config{
+		Timing: c.cfg.Timing,
+		Key:    func(x, y wire.ID) [16]byte { return c.keys.EdgeKey(wire.EdgeOf(x, y), x, y) },
+	}, rng)
+	return b, b.restore(ctx, c.store)
+}
+
+// Run serves until ctx ends, and returns when everything it started has ended.
+func (c *CMA) Run(ctx context.Context) (err error) {
+	if err := c.open(); err != nil {
+		return err
+	}
+	defer c.close()
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var front, back sync.WaitGroup
+	writing, stopWriting := context.WithCancel(context.Background())
+	back.Go(func() { c.commits.run(writing) })
+	front.Go(func() { c.brain.run(inner) })
+	front.Go(func() { c.inbox.work(inner, 2*runtime.NumCPU()+2, c.ingest.handle) })
+	front.Go(func() { c.receive(inner) })
+	front.Go(func() { c.follow(inner) })
+	server := &bulk.Server{
+		Enroller: &trust.Enroller{Registry: c.registry, Keys: c.keys, Policy: c.cfg.Policy},
+		Backend:  backend{c}, Enrolled: c.enrolled, Refused: c.refused,
+	}
+	failed := make(chan error, 2)
+	front.Go(func() { failed <- server.Serve(inner, c.tcp) })
+	front.Go(func() { failed <- server.ServeLocal(inner, c.join) })
+	c.log.Info("CMA runs", "listen", c.tcp.Addr(), "store", c.cfg.Store, "systems", c.registry.Count())
+	close(c.ready)
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	cancel()
+	c.udp.Close()
+	front.Wait()
+	stopWriting()
+	back.Wait()
+	c.log.Info("CMA stopped")
+	return err
+}
+
+// open takes the ports and sockets.
+func (c *CMA) open() (err error) {
+	at, err := listenAddress(c.cfg.Listen)
+	if err != nil {
+		return err
+	}
+	if c.udp, err = netio.Listen(netio.Options{Port: int(at.Port()), Bind: at.Addr(), ReadBuffer: readBuffer, Errors: true}); err != nil {
+		return err
+	}
+	host := ""
+	if at.Addr().IsValid() {
+		host = at.Addr().String()
+	}
+	if c.tcp, err = net.Listen("tcp", net.JoinHostPort(host, fmt.Sprint(c.udp.Port()))); err != nil {
+		c.udp.Close()
+		return fmt.Errorf("cma: TCP port %d: %w; choose another with -listen", c.udp.Port(), err)
+	}
+	if c.join, err = bulk.ListenLocal(filepath.Join(c.cfg.Run, joinSocket)); err != nil {
+		c.udp.Close()
+		c.tcp.Close()
+		return err
+	}
+	for _, g := range []netip.Addr{wire.Group4, wire.Group6} {
+		if _, err := c.udp.Join(g); err != nil {
+			c.log.Warn("nanoprobes cannot find this CMA by multicast; give them its address", "group", g, "error", err)
+		}
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	address := net.JoinHostPort(host, fmt.Sprint(c.udp.Port()))
+	if err := os.WriteFile(filepath.Join(c.cfg.Run, addressFile), []byte(address+"\n"), 0o644); err != nil {
+		c.close()
+		return fmt.Errorf("cma: %w; choose another directory with -run", err)
+	}
+	var secret [32]byte
+	_, _ = rand.Read(secret[:])
+	c.door = &doorman{Doorman: trust.NewDoorman(c.registry, c.keys, c.cfg.Policy, &session.Slots{Every: bulkEvery}, secret)}
+	return nil
+}
+
+func (c *CMA) close() {
+	_ = c.udp.Close()
+	_ = c.tcp.Close()
+	_ = c.join.Close()
+	_ = os.Remove(filepath.Join(c.cfg.Run, addressFile))
+}
+
+// listenAddress reads [ADDRESS]:PORT.
+func listenAddress(s string) (netip.AddrPort, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("cma: -listen %q is not [ADDRESS]:PORT, e.g. :1984: %w", s, err)
+	}
+	var n uint16
+	if _, err := fmt.Sscan(port, &n); err != nil {
+		return netip.AddrPort{}, fmt.Errorf("cma: -listen %q: %q is not a port number", s, port)
+	}
+	if host == "" {
+		return netip.AddrPortFrom(netip.Addr{}, n), nil
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("cma: -listen %q: %w", s, err)
+	}
+	return netip.AddrPortFrom(addr, n), nil
+}
+
+// Ready is closed when the CMA serves.
+func (c *CMA) Ready() <-chan struct{} { return c.ready }
+
+// follow joins the multicast groups again when interfaces come, quietly.
+func (c *CMA) follow(ctx context.Context) {
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			for _, g := range []netip.Addr{wire.Group4, wire.Group6} {
+				_, _ = c.udp.Join(g) // said at the start
+			}
+		}
+	}
+}
+
+// records is the registry's view of the store.
+type records struct{ store graph.Store }
+
+func (r *records) Put(list ...graph.Record) error {
+	_, err := r.store.Apply(context.Background(), graph.Change{Source: "cma/registry", Keep: true, Records: list})
+	return err
+}
+
+func (r *records) Get(bucket, name string) ([]byte, error) {
+	return r.store.Record(context.Background(), bucket, name)
+}
+
+func (r *records) Walk(bucket string) iter.Seq2[graph.Record, error] {
+	return r.store.Records(context.Background(), bucket)
+}
+
+// restore fills the cores with what an earlier run stored.
+func (b *brain) restore(ctx context.Context, store graph.Store) error {
+	seats, versions, err := readSeats(ctx, store)
+	if err != nil {
+		return err
+	}
+	now := b.now()
+	b.auth.Restore(now, seats, versions, &b.out)
+	for r, err := range store.Records(ctx, seenBucket) {
+		if err != nil {
+			return fmt.Errorf("cma: %w", err)
+		}
+		id, err := wire.ParseID(r.Name)
+		if err == nil {
+			err = b.sess.Restore(id, r.Value)
+		}
+		if err != nil {
+			return fmt.Errorf("cma: stored number of %s: %w", r.Name, err)
+		}
+	}
+	for _, s := range seats {
+		b.rings.know(s.ID, s.Membership)
+	}
+	return nil
+}
+
+// enrolled and refused hear from the bulk plane who came and who may not.
+func (c *CMA) enrolled(id wire.ID, about *wire.Announce, from netip.AddrPort) {
+	c.health.count("enrollments")
+	c.log.Info("a system joined", "id", id, "name", about.Name, "from", from)
+}
+
+func (c *CMA) refused(about *wire.Announce, from netip.AddrPort, why error) {
+	c.health.count("refusals")
+	name := "somebody"
+	if about != nil {
+		name = about.Name
+	}
+	c.log.Warn("refused", "name", name, "from", from, "reason", why)
+}
+
+// backend is what the bulk plane does with documents.
+type backend struct{ c *CMA }
+
+// Document puts a document in the inbox and waits for its receipt.
+func (b backend) Document(ctx context.Context, from wire.ID, d *wire.Document) wire.DocumentAck {
+	result := make(chan receipt, 1)
+	p := parcel{from: from, kind: wire.KindDocument, body: wire.AppendDocument(nil, d), done: func(r receipt) { result <- r }}
+	for b.c.inbox.put(p) != nil {
+		if !pause(ctx, busyPause) {
+			return wire.DocumentAck{} // it comes again
+		}
+	}
+	select {
+	case r := <-result:
+		switch {
+		case r.stale:
+			return wire.DocumentAck{Have: r.want[0].Hash}
+		case r.err != nil:
+			pause(ctx, busyPause)
+			return wire.DocumentAck{}
+		}
+		return wire.DocumentAck{Stored: true}
+	case <-ctx.Done():
+		return wire.DocumentAck{}
+	}
+}
+
+// busyPause is waited before what had no room is tried again.
+const busyPause = 500 * time.Millisecond
+
+// pause reports whether the time passed before ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// Finish has nothing to add: what is desired travels as signals.
+func (backend) Finish(wire.ID) (wire.BulkDesired, []wire.DocRef) { return wire.BulkDesired{}, nil }

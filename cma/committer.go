@@ -1,0 +1,133 @@
+package cma
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"assim/event"
+	"assim/graph"
+)
+
+// Limits of the committer.
+const (
+	maxCommits = 4096            // waiting to be written
+	maxBatch   = 256             // written in one transaction
+	fullRetry  = 2 * time.Second // between attempts while there is no space
+)
+
+// commit is one change that becomes durable as a whole, with its events.
+type commit struct {
+	changes []graph.Change
+	events  []event.Event
+	done    func(error) // called once, from the committer; must not block
+}
+
+// committer is the one writer: it gathers what waits into one transaction, and
+// publishes events in the order in which they became durable.
+type committer struct {
+	store   graph.Store
+	journal *Journal
+	log     *slog.Logger
+	queue   chan commit
+	health  *health
+}
+
+func newCommitter(store graph.Store, j *Journal, log *slog.Logger, h *health) *committer {
+	return &committer{store: store, journal: j, log: log, queue: make(chan commit, maxCommits), health: h}
+}
+
+// do writes one change and returns when it is durable.
+func (c *committer) do(ctx context.Context, change graph.Change, events ...event.Event) error {
+	result := make(chan error, 1)
+	select {
+	case c.queue <- commit{[]graph.Change{change}, events, func(err error) { result <- err }}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return <-result
+}
+
+// run writes until ctx ends; what is queued then is still written.
+func (c *committer) run(ctx context.Context) {
+	for {
+		select {
+		case first := <-c.queue:
+			c.write(ctx, c.gather(first))
+		case <-ctx.Done():
+			for {
+				select {
+				case first := <-c.queue:
+					c.write(ctx, c.gather(first))
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// gather takes what else waits already, so that one disk write serves all.
+func (c *committer) gather(first commit) []commit {
+	batch := []commit{first}
+	for len(batch) < maxBatch {
+		select {
+		case next := <-c.queue:
+			batch = append(batch, next)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// write makes a batch durable. When that fails, each is tried alone, so that a
+// bad one fails alone.
+func (c *committer) write(ctx context.Context, batch []commit) {
+	err := c.apply(batch)
+	for errors.Is(err, graph.ErrFull) && ctx.Err() == nil {
+		c.health.failed("the store has no space left; nothing is acknowledged until there is: make room on its disk", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(fullRetry):
+			err = c.apply(batch)
+		}
+	}
+	if err == nil || len(batch) == 1 {
+		for _, m := range batch {
+			m.done(err)
+		}
+		return
+	}
+	for _, m := range batch {
+		c.write(ctx, []commit{m})
+	}
+}
+
+func (c *committer) apply(batch []commit) error {
+	changes := make([]graph.Change, 0, len(batch)+1)
+	var news []event.Event
+	for i := range batch {
+		records, err := c.journal.number(batch[i].events, len(news))
+		if err != nil {
+			return err
+		}
+		news = append(news, batch[i].events...)
+		changes = append(changes, batch[i].changes...)
+		if len(records) > 0 {
+			changes = append(changes, graph.Change{Source: "cma/journal", Keep: true, Records: records})
+		}
+	}
+	drop := 0
+	if old := c.journal.surplus(); len(old) > 0 && len(news) > 0 {
+		drop = len(old)
+		changes = append(changes, graph.Change{Source: "cma/journal", Keep: true, Records: old})
+	}
+	// Not ctx: what has begun is finished, so that a stop loses nothing.
+	if _, err := c.store.Apply(context.Background(), changes...); err != nil {
+		return err
+	}
+	c.journal.publish(news, drop)
+	return nil
+}

@@ -1,0 +1,218 @@
+package cma
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"assim/discovery"
+	"assim/event"
+	"assim/graph"
+	"assim/wire"
+	"assim/wire/pack"
+)
+
+// asideBucket keeps the reasons why documents could not be turned into graph,
+// named by system, type and instance. The documents are stored like any other.
+const asideBucket = "aside"
+
+// aside is what is recorded of a document that is set aside.
+type aside struct {
+	System, Type, Instance, Hash string
+	At                           time.Time
+	Reason                       string
+}
+
+// ingest is the way of a document from the inbox into the store.
+type ingest struct {
+	store   graph.Store
+	commits *committer
+	types   map[string]discovery.Type
+	health  *health
+	now     func() time.Time
+	// stored is called when a document is durable, before it is acknowledged.
+	stored func(from wire.ID, typ string)
+}
+
+// handle works on one parcel.
+func (in *ingest) handle(ctx context.Context, p parcel) receipt {
+	if p.kind == wire.KindHashes {
+		return in.hashes(ctx, p)
+	}
+	d, err := wire.ParseDocument(p.body)
+	if err != nil {
+		in.health.count("malformed documents")
+		return receipt{err: in.mark(ctx, p)} // It will not get better: let its number go.
+	}
+	r := receipt{ref: d.DocRef}
+	text, base, err := in.unpack(ctx, p.from, &d)
+	switch {
+	case errors.Is(err, pack.ErrBase):
+		r.stale = true
+		r.want = []wire.DocRef{{Type: d.Type, Instance: d.Instance, Hash: base}}
+		return r
+	case err != nil:
+		in.health.count("malformed documents")
+		in.health.failed(fmt.Sprintf("%s of %s", d.Type, p.from), err)
+		r.err = in.mark(ctx, p)
+		return r
+	}
+	in.health.count("documents")
+	r.err = in.write(ctx, p, &d, text)
+	return r
+}
+
+// unpack returns the JSON of a document, and the hash of the version that is
+// here already.
+func (in *ingest) unpack(ctx context.Context, from wire.ID, d *wire.Document) (text []byte, have wire.Hash, err error) {
+	if d.Encoding == wire.Gone {
+		return []byte("null"), have, nil
+	}
+	var failed error
+	text, err = pack.Unpack(d, func(wire.Hash) []byte {
+		base, err := in.newest(ctx, systemKey(from), d.Type, d.Instance)
+		if failed = err; base != nil {
+			have = pack.HashOf(base)
+		}
+		return base
+	})
+	if failed != nil {
+		return nil, have, failed
+	}
+	return text, have, err
+}
+
+// newest returns the stored JSON of one document, nil if there is none.
+func (in *ingest) newest(ctx context.Context, system graph.Key, typ, instance string) ([]byte, error) {
+	view, err := in.store.View(ctx, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	for d, err := range view.Documents(system, typ) {
+		if err != nil {
+			return nil, err
+		}
+		if d.Instance == instance {
+			return d.JSON, nil
+		}
+	}
+	return nil, nil
+}
+
+// hashes compares what a system has with what is stored, and wants the rest.
+func (in *ingest) hashes(ctx context.Context, p parcel) receipt {
+	refs, err := wire.ParseRefs(p.body)
+	if err != nil {
+		in.health.count("malformed documents")
+		return receipt{err: in.mark(ctx, p)}
+	}
+	have, err := in.stock(ctx, systemKey(p.from))
+	if err != nil {
+		return receipt{err: err}
+	}
+	var want []wire.DocRef
+	for _, r := range refs {
+		name := docName{r.Type, r.Instance}
+		if have[name] != r.Hash {
+			want = append(want, wire.DocRef{Type: r.Type, Instance: r.Instance, Hash: have[name]})
+		}
+	}
+	return receipt{err: in.mark(ctx, p), want: want}
+}
+
+type docName struct{ typ, instance string }
+
+// stock lists the hashes of a system's stored documents.
+func (in *ingest) stock(ctx context.Context, system graph.Key) (map[docName]wire.Hash, error) {
+	view, err := in.store.View(ctx, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	have := map[docName]wire.Hash{}
+	for d, err := range view.Documents(system, "") {
+		if err != nil {
+			return nil, err
+		}
+		var h wire.Hash
+		if _, err := hex.Decode(h[:], []byte(d.Hash)); err != nil {
+			return nil, fmt.Errorf("stored hash of %s: %w", d.Type, err)
+		}
+		have[docName{d.Type, d.Instance}] = h
+	}
+	return have, nil
+}
+
+// mark makes the number of a parcel durable that has no other consequence.
+func (in *ingest) mark(ctx context.Context, p parcel) error {
+	if p.seq == 0 {
+		return nil
+	}
+	return in.commits.do(ctx, graph.Change{Source: "cma/seen", Keep: true, Records: seenRecord(p.from, p.session, p.seq)})
+}
+
+// write makes one document durable: the JSON, what it means as graph, and the
+// number it came with, in one transaction.
+func (in *ingest) write(ctx context.Context, p parcel, d *wire.Document, text []byte) error {
+	system, now := systemKey(p.from), in.now()
+	sum := pack.HashOf(text)
+	hash := hex.EncodeToString(sum[:])
+	change, reason := in.change(system, d.Type, text)
+	change.At = now
+	change.Source = system.ID + "/" + d.Type
+	if d.Instance != "" {
+		change.Source += "/" + d.Instance
+	}
+	if json.Valid(text) {
+		change.Document = &graph.Document{System: system, Type: d.Type, Instance: d.Instance, Hash: hash, JSON: text, At: now}
+	}
+	record := graph.Record{Bucket: asideBucket, Name: system.ID + "/" + d.Type + "/" + d.Instance}
+	var news []event.Event
+	if reason != nil {
+		why, err := json.Marshal(aside{system.ID, d.Type, d.Instance, hash, now, reason.Error()})
+		if err != nil {
+			return err
+		}
+		record.Value = why
+		news = append(news, event.Event{
+			At: now, Kind: event.Troubled, System: system.ID, Detail: map[string]string{"type": d.Type, "reason": reason.Error()},
+			Text: fmt.Sprintf("a %s document of %s is set aside: %v", d.Type, system.ID, reason),
+		})
+	}
+	change.Records = append(change.Records, record)
+	if p.seq != 0 {
+		change.Records = append(change.Records, seenRecord(p.from, p.session, p.seq)...)
+	}
+	if err := in.commits.do(ctx, change, news...); err != nil {
+		return fmt.Errorf("%s of %s: %w", d.Type, system.ID, err)
+	}
+	in.stored(p.from, d.Type)
+	return nil
+}
+
+// change asks the plugin what a document means. An error is the reason to set
+// it aside; the change then leaves alone what the graph has.
+func (in *ingest) change(system graph.Key, typ string, text []byte) (c graph.Change, reason error) {
+	defer func() {
+		if r := recover(); r != nil {
+			c, reason = graph.Change{Keep: true}, fmt.Errorf("the %s plugin panicked: %v", typ, r)
+		}
+	}()
+	t, known := in.types[typ]
+	switch {
+	case !json.Valid(text):
+		return graph.Change{Keep: true}, errors.New("it is not JSON")
+	case !known, t.Graph == nil, string(text) == "null":
+		// A site's own script, or a document that is gone: it says nothing as graph.
+		return graph.Change{}, nil
+	}
+	c, err := t.Graph(system, text)
+	if err != nil {
+		return graph.Change{Keep: true}, err
+	}
+	return c, nil
+}

@@ -1,0 +1,208 @@
+package cma
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"encoding/binary"
+
+	"assim/authority"
+	"assim/graph"
+	"assim/netio"
+	"assim/trust"
+	"assim/wire"
+)
+
+// refuseEvery bounds how often an outcast is told that it is one.
+const refuseEvery = time.Second
+
+// doorman answers strangers. Receivers share it.
+type doorman struct {
+	mu sync.Mutex
+	*trust.Doorman
+	refused time.Time // when an outcast was last told so
+}
+
+// receive reads datagrams until the socket is closed, opens the seals and
+// hands what is authentic to the brain.
+func (c *CMA) receive(ctx context.Context) {
+	batch := make([]netio.Packet, netio.Batch)
+	var lost []netio.Unreachable
+	for ctx.Err() == nil {
+		n, err := c.udp.Read(batch)
+		if err != nil {
+			if ctx.Err() == nil {
+				c.health.failed("receiving datagrams", err)
+			}
+			return
+		}
+		for i := range batch[:n] {
+			c.datagram(&batch[i])
+		}
+		if n > 0 {
+			continue
+		}
+		if lost, err = c.udp.Unreachables(lost[:0]); err == nil {
+			c.unreachable(ctx, lost)
+		}
+	}
+}
+
+// datagram takes one datagram in. Whoever cannot prove anything is counted,
+// and nothing else.
+func (c *CMA) datagram(p *netio.Packet) {
+	switch wire.PlaneOf(p.Data) {
+	case wire.PlaneSignal:
+		c.signal(p)
+	case wire.PlaneHello:
+		c.door.mu.Lock()
+		reply := c.door.Hello(c.now(), p.Data, p.Peer, p.Multicast())
+		c.door.mu.Unlock()
+		if reply == nil {
+			c.health.count("strangers ignored")
+			return
+		}
+		c.health.count("strangers answered")
+		c.send(reply, p)
+	default:
+		c.health.count("foreign datagrams")
+	}
+}
+
+func (c *CMA) signal(p *netio.Packet) {
+	e, err := wire.SignalEnvelope(p.Data)
+	if err != nil || e.FromCMA {
+		c.health.count("malformed datagrams")
+		return
+	}
+	standing := c.registry.Standing(e.ID)
+	if standing == trust.Stranger {
+		c.health.count("signals of strangers")
+		return
+	}
+	key, ok := c.keys.NodeKey(e.ID, e.Epoch)
+	if !ok {
+		c.health.count("signals of an old epoch")
+		return
+	}
+	m, err := wire.OpenSignal(p.Data, wire.NewSealer(key), false)
+	if err != nil {
+		c.health.count("forged signals")
+		return
+	}
+	if standing == trust.Outcast {
+		c.outcast(e, &m, p)
+		return
+	}
+	c.health.count("signals")
+	select {
+	case c.brain.mail <- letter{id: e.ID, from: p.Peer, to: replyFrom(p), epoch: e.Epoch, sig: m}:
+	default:
+		c.health.count("signals dropped: the brain is behind") // they are sent again
+	}
+}
+
+// outcast tells somebody who was put out that it was.
+func (c *CMA) outcast(e wire.Envelope, m *wire.Signal, p *netio.Packet) {
+	c.health.count("signals of outcasts")
+	c.door.mu.Lock()
+	now := c.now()
+	quiet := now.Sub(c.door.refused) < refuseEvery
+	if !quiet {
+		c.door.refused = now
+	}
+	c.door.mu.Unlock()
+	if quiet {
+		return
+	}
+	refusal := wire.Refused{Code: wire.CodeRevoked, Text: "this system was put out", RetryAfter: time.Hour}
+	c.transmit(route{p.Peer, replyFrom(p), e.Epoch}, e.ID, wire.Signal{Session: m.Session, Seq: m.Seq, Kind: wire.KindRefused, Body: wire.AppendRefused(nil, &refusal)})
+}
+
+// replyFrom is the address to answer from: the one that was spoken to, unless
+// that is a group.
+func replyFrom(p *netio.Packet) netip.Addr {
+	if p.Multicast() {
+		return netip.Addr{}
+	}
+	return p.Local
+}
+
+// unreachable tells the brain whose port nobody listens on.
+func (c *CMA) unreachable(ctx context.Context, lost []netio.Unreachable) {
+	for _, u := range lost {
+		if !u.Port {
+			continue
+		}
+		_ = c.brain.ask(ctx, func() { c.brain.auth.Refused(c.now(), u.Peer, &c.brain.out) }) // only while stopping
+	}
+}
+
+// route is a way to a nanoprobe.
+type route struct {
+	to    netip.AddrPort
+	from  netip.Addr // own address to send from; zero: any
+	epoch uint16     // of the key to seal with; 0: the present one
+}
+
+// transmit seals a signal and sends it. A datagram that is lost here might as
+// well have been lost on the way: what matters is sent again.
+func (c *CMA) transmit(r route, id wire.ID, m wire.Signal) {
+	if r.epoch == 0 {
+		r.epoch = c.keys.Epoch()
+	} else if r.epoch != c.keys.Epoch() {
+		m.Flags |= wire.FlagRekey
+	}
+	key, ok := c.keys.NodeKey(id, r.epoch)
+	if !ok {
+		return
+	}
+	b := wire.AppendSignal(nil, wire.NewSealer(key), wire.Envelope{FromCMA: true, Epoch: r.epoch, ID: id, Nonce: trust.Nonce()}, &m)
+	if err := c.write(netio.Packet{Data: b, Peer: r.to, Local: r.from}); err != nil {
+		c.health.count("signals not sent")
+	}
+}
+
+func (c *CMA) send(b []byte, answering *netio.Packet) {
+	if err := c.write(netio.Packet{Data: b, Peer: answering.Peer, Local: replyFrom(answering)}); err != nil {
+		c.health.count("signals not sent")
+	}
+}
+
+// write sends one datagram: the brain and the receiver take turns.
+func (c *CMA) write(p netio.Packet) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.udp.Write(p)
+}
+
+// readSeats reads where everybody sat when an earlier run stopped.
+func readSeats(ctx context.Context, store graph.Store) (seats []authority.Record, versions map[uint64]uint32, err error) {
+	for r, err := range store.Records(ctx, seatBucket) {
+		if err != nil {
+			return nil, nil, fmt.Errorf("cma: %w", err)
+		}
+		var seat authority.Record
+		if err := json.Unmarshal(r.Value, &seat); err != nil {
+			return nil, nil, fmt.Errorf("cma: stored seat of %s: %w", r.Name, err)
+		}
+		seats = append(seats, seat)
+	}
+	versions = map[uint64]uint32{}
+	for r, err := range store.Records(ctx, ringBucket) {
+		if err != nil {
+			return nil, nil, fmt.Errorf("cma: %w", err)
+		}
+		id, err := strconv.ParseUint(r.Name, 16, 64)
+		if err != nil || len(r.Value) != 4 {
+			return nil, nil, fmt.Errorf("cma: stored version of ring %q is malformed", r.Name)
+		}
+		versions[id] = binary.BigEndian.Uint32(r.Value)
+	}
+	return seats, versions, nil
+}

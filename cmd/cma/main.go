@@ -1,0 +1,173 @@
+// Command cma is the server: one per installation.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"assim/api"
+	"assim/cma"
+	"assim/config"
+	"assim/graph"
+	"assim/graph/embedded"
+	"assim/query"
+	"assim/trust"
+	"assim/version"
+	"assim/wire"
+)
+
+// settings are what an operator may set.
+type settings struct {
+	Data    string `name:"data" default:"/var/lib/assim/cma" usage:"directory for the keys and, unless -store says otherwise, the graph"`
+	Run     string `name:"run" default:"/run/assim" usage:"directory for the local sockets"`
+	Listen  string `name:"listen" default:":1984" usage:"[ADDRESS]:PORT for nanoprobes, UDP and TCP"`
+	Store   string `name:"store" default:"embedded" usage:"where the graph is: embedded (in -data), or the path of an embedded store"`
+	Profile string `name:"profile" default:"default" usage:"how impatient heartbeats are: fast (0.2 s), default (1 s) or quiet (5 s)"`
+	Zero    bool   `name:"zero-configuration" usage:"let systems without a join string ask to be accepted by hand (labs)"`
+	Strict  bool   `name:"strict" usage:"single-use, bound join strings and approval by hand; no multicast"`
+	Queries string `name:"queries" default:"/etc/assim/queries.d" usage:"directory of the site's own canned queries"`
+	Debug   bool   `name:"debug" usage:"log more"`
+}
+
+// Exit codes, also in the help text.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	var s settings
+	program := config.Program{
+		Name: "cma", Version: version.String("cma"),
+		Synopsis: `cma is the server: nanoprobes tell it what they discover and who fell silent; it keeps
+all of it in one graph. There is one per installation. Stop it with SIGTERM: nothing
+it acknowledged is lost, even by kill -9.`,
+		Examples: `  cma
+  cma -data /srv/assim -listen 10.0.0.5:1984
+  ASSIM_PROFILE=fast cma
+
+Exit status: 0 stopped by SIGTERM or SIGINT, 1 an error, 2 settings not understood.`,
+	}
+	rest, err := config.Load(program, &s, os.Args[1:], os.Stdout)
+	switch {
+	case errors.Is(err, config.ErrHelp):
+		return
+	case err == nil && len(rest) > 0:
+		err = fmt.Errorf("cma takes no arguments, only settings; %q is none", rest[0])
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitUsage)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, s); err != nil {
+		fmt.Fprintln(os.Stderr, "cma:", err)
+		os.Exit(exitFailed)
+	}
+}
+
+var profiles = map[string]wire.Timing{"fast": wire.FastTiming, "default": wire.DefaultTiming, "quiet": wire.QuietTiming}
+
+func run(ctx context.Context, s settings) error {
+	level := slog.LevelInfo
+	if s.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	timing, ok := profiles[s.Profile]
+	if !ok {
+		return fmt.Errorf("-profile %q is not fast, default or quiet", s.Profile)
+	}
+	queries, err := query.Load(siteQueries(s.Queries))
+	if err != nil {
+		return err
+	}
+	store, where, err := openStore(s)
+	if err != nil {
+		return err
+	}
+	server, err := cma.New(ctx, cma.Config{
+		Data: s.Data, Run: s.Run, Listen: s.Listen, Timing: timing, Store: where,
+		Policy: trust.Policy{ZeroConfiguration: s.Zero, Strict: s.Strict},
+	}, store, log)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	face := &api.Server{Store: store, Queries: queries, Journal: server.Journal, Tokens: server, Status: server.Status}
+	return errors.Join(serve(ctx, s, server, face), store.Close())
+}
+
+// serve runs the server and, once it is up, its face on the local socket.
+func serve(ctx context.Context, s settings, server *cma.CMA, face *api.Server) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var running sync.WaitGroup
+	defer running.Wait()
+	failed := make(chan error, 1)
+	running.Go(func() {
+		select {
+		case <-server.Ready():
+			if err := serveSocket(ctx, filepath.Join(s.Run, api.SocketName), face.Handler()); err != nil {
+				failed <- err
+				cancel()
+			}
+		case <-ctx.Done():
+		}
+	})
+	err := server.Run(ctx)
+	cancel()
+	select {
+	case own := <-failed:
+		return errors.Join(err, own)
+	default:
+		return err
+	}
+}
+
+// openStore opens the graph and says where it is.
+func openStore(s settings) (graph.Store, string, error) {
+	path := s.Store
+	if path == "embedded" {
+		path = filepath.Join(s.Data, "graph.db")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, "", fmt.Errorf("the store's directory: %w; choose another with -data", err)
+	}
+	store, err := embedded.Open(path, embedded.Options{})
+	return store, "embedded, " + path, err
+}
+
+// serveSocket serves operators of this host: root and the group of the socket.
+func serveSocket(ctx context.Context, path string, h http.Handler) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return fmt.Errorf("the local socket: %w; choose another directory with -run", err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"assim/config"
+	"assim/discovery"
+	"assim/discovery/all"
+	"assim/host"
+	"assim/version"
+)
+
+type discoverSettings struct {
+	List bool          `name:"list" usage:"name all discovery types"`
+	JSON bool          `name:"json" usage:"print the document as it is stored, on one line"`
+	Root string        `name:"root" default:"/" usage:"look at another root file system"`
+	Wait time.Duration `name:"wait" default:"65s" usage:"lldp: how long to listen for frames"`
+}
+
+// discover runs one discovery type here and prints its document.
+func discover(ctx context.Context, args []string) int {
+	var s discoverSettings
+	program := config.Program{
+		Name: "nanoprobe", Version: version.String("nanoprobe"),
+		Synopsis: `Usage: nanoprobe discover TYPE [SETTINGS]
+
+Looks once and prints the document that the CMA would be sent. No CMA is needed.`,
+		Examples: `  nanoprobe discover --list
+  nanoprobe discover netconfig
+  nanoprobe discover os --root /mnt/image --json`,
+	}
+	rest, err := config.Load(program, &s, args, os.Stdout)
+	switch {
+	case errors.Is(err, config.ErrHelp):
+		return 0
+	case err == nil && s.List:
+		list()
+		return 0
+	case err == nil && len(rest) != 1:
+		err = errors.New("nanoprobe: discover takes one type; nanoprobe discover --list names them")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitUsage
+	}
+	if err := look(ctx, rest[0], s); err != nil {
+		fmt.Fprintln(os.Stderr, "nanoprobe:", err)
+		return exitFailed
+	}
+	return 0
+}
+
+func list() {
+	for _, t := range all.Types {
+		fmt.Printf("%-18s %s\n", t.Name, t.Short)
+		for _, n := range t.Needs {
+			fmt.Printf("%-18s   %s\n", "", n)
+		}
+	}
+}
+
+func look(ctx context.Context, name string, s discoverSettings) error {
+	t, ok := all.Find(name)
+	if !ok {
+		var names []string
+		for _, t := range all.Types {
+			names = append(names, t.Name)
+		}
+		hint := "; nanoprobe discover --list names them"
+		if near := config.Nearest(name, names); near != "" {
+			hint = "; did you mean " + near + "?"
+		}
+		return fmt.Errorf("there is no discovery type %q%s", name, hint)
+	}
+	h := host.New(s.Root)
+	if t.Make != nil {
+		t.Collect = t.Make()
+	}
+	payload, err := collect(ctx, h, t, s.Wait)
+	if errors.Is(err, discovery.ErrNotHere) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if err != nil {
+		return err
+	}
+	text, _, err := discovery.Canonical(payload)
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		fmt.Println(string(text))
+		return nil
+	}
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		return err
+	}
+	out := json.NewEncoder(os.Stdout)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
+}
+
+// collect looks once; at frames only after having listened for a while.
+func collect(ctx context.Context, h *host.Host, t discovery.Type, wait time.Duration) (any, error) {
+	if !h.Live() || !listens(t) {
+		return t.Collect(ctx, h)
+	}
+	fmt.Fprintf(os.Stderr, "listening for frames, at most %s...\n", wait)
+	watching, stop := context.WithTimeout(ctx, wait)
+	defer stop()
+	heard := make(chan struct{}, 1)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- h.Watch(watching, nil, func(e host.Event) {
+			if e.Trigger == discovery.Frames {
+				select {
+				case heard <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}()
+	select {
+	case <-heard:
+	case <-watching.Done():
+	}
+	payload, err := t.Collect(ctx, h)
+	stop()
+	if werr := <-ended; err == nil {
+		err = werr
+	}
+	if lacks := h.Cannot(); len(lacks) > 0 {
+		fmt.Fprintln(os.Stderr, strings.Join(lacks, "\n"))
+	}
+	return payload, err
+}
+
+func listens(t discovery.Type) bool {
+	for _, trigger := range t.On {
+		if trigger == discovery.Frames {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,145 @@
+package nanoprobe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"assim/discovery"
+	"assim/host"
+	"assim/wire"
+	"assim/wire/pack"
+)
+
+// lookLimit is how long one look may take before it is given up.
+const lookLimit = 60 * time.Second
+
+// look is the end of one discovery type's look at the host.
+type look struct {
+	typ  discovery.Type
+	text []byte // canonical JSON; nil: nothing of this kind here
+	hash wire.Hash
+	cost time.Duration // CPU time
+	err  error
+}
+
+// look runs one type's collector and reports to the loop.
+func (n *Nanoprobe) look(ctx context.Context, t discovery.Type) {
+	limited, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	before := cpuTime()
+	l := n.collect(limited, t)
+	l.cost = cpuTime() - before
+	select {
+	case n.looks <- l:
+	case <-ctx.Done():
+	}
+}
+
+// collect turns a panic of one collector into its error: the others go on.
+func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type) (l look) {
+	l.typ = t
+	defer func() {
+		if r := recover(); r != nil {
+			l.text, l.err = nil, fmt.Errorf("%s panicked: %v", t.Name, r)
+		}
+	}()
+	payload, err := t.Collect(ctx, n.host)
+	if errors.Is(err, discovery.ErrNotHere) {
+		return l
+	}
+	if err != nil {
+		l.err = err
+		return l
+	}
+	text, _, err := discovery.Canonical(payload)
+	if err != nil {
+		l.err = err
+		return l
+	}
+	l.text, l.hash = text, pack.HashOf(text)
+	return l
+}
+
+// cpuTime is what this process and its children have used. Two looks at a time
+// share the blame, which errs on the side of rest.
+func cpuTime() time.Duration {
+	var total time.Duration
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var u syscall.Rusage
+		if syscall.Getrusage(who, &u) == nil {
+			total += time.Duration(u.Utime.Nano() + u.Stime.Nano())
+		}
+	}
+	return total
+}
+
+// looked takes the result of a look in.
+func (n *Nanoprobe) looked(now time.Time, l look) {
+	n.schedule.Done(now, l.typ.Name, l.cost, l.err)
+	n.firsts[l.typ.Name] = true
+	if l.err != nil {
+		n.log.Warn("discovery failed", "type", l.typ.Name, "error", l.err)
+		return
+	}
+	which := name{typ: l.typ.Name}
+	if l.text == nil {
+		if n.docs.of[which] == nil {
+			return // It never was here.
+		}
+		l.text, l.hash = gone, pack.HashOf(gone)
+	}
+	if n.docs.found(now, which, l.text, l.hash, l.typ.Secret) {
+		n.put(which, n.docs.of[which])
+		n.schedule.Happened(now, discovery.Changed(l.typ.Name))
+	}
+}
+
+// gone is the document of a type that has nothing to say any more.
+var gone = []byte("null")
+
+// happened takes news of the host in.
+func (n *Nanoprobe) happened(now time.Time, e host.Event) {
+	if e.File != "" {
+		n.schedule.FileChanged(now, e.File)
+		return
+	}
+	n.schedule.Happened(now, e.Trigger)
+	if e.Trigger == discovery.Links {
+		n.linksChanged(now)
+	}
+}
+
+// linksChanged tells the rings which of the own interfaces lost or found their
+// carrier: whoever has no network accuses nobody.
+func (n *Nanoprobe) linksChanged(now time.Time) {
+	links, err := n.host.Links(context.Background())
+	if err != nil {
+		n.log.Warn("interfaces cannot be listed", "error", err)
+		return
+	}
+	seen := map[string]bool{}
+	for _, l := range links {
+		if l.Loopback {
+			continue
+		}
+		seen[l.Name] = true
+		n.carrier(now, l.Name, l.Up && l.Carrier)
+	}
+	for name := range n.carriers {
+		if !seen[name] {
+			n.carrier(now, name, false)
+			delete(n.carriers, name)
+		}
+	}
+}
+
+func (n *Nanoprobe) carrier(now time.Time, link string, up bool) {
+	was, known := n.carriers[link]
+	n.carriers[link] = up
+	if known && was != up {
+		n.member.LinkChanged(now, link, up, &n.out)
+	}
+}

@@ -6,7 +6,10 @@ import (
 	"assim/discovery"
 	"assim/discovery/block"
 	"assim/discovery/connections"
+	"assim/discovery/cpu"
+	"assim/discovery/dmi"
 	"assim/discovery/listeners"
+	"assim/discovery/memory"
 	"assim/discovery/mounts"
 	"assim/discovery/netconfig"
 	osinfo "assim/discovery/os"
@@ -24,6 +27,9 @@ var Types = []discovery.Type{
 	packages.Type,
 	mounts.Type,
 	block.Type,
+	cpu.Type,
+	memory.Type,
+	dmi.Type,
 }
 
 // Find returns the built-in type of that name.

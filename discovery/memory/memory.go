@@ -1,0 +1,142 @@
+// Package memory discovers how much memory and swap a system has, and how it
+// lies on NUMA nodes. What is free at the moment is not a fact about it.
+package memory
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"assim/discovery"
+	"assim/discovery/conf"
+	"assim/graph"
+)
+
+// Type is the discovery type "memory".
+var Type = discovery.Type{
+	Name:    "memory",
+	Short:   "memory, swap, huge pages, NUMA nodes",
+	Every:   10 * time.Minute,
+	Collect: collect,
+	Graph:   Graph,
+	About: discovery.About{
+		Reads: []string{"/proc/meminfo", "/proc/swaps", "/sys/devices/system/node/node*/meminfo"},
+		Keys: []discovery.Field{
+			{Key: "total_bytes", Meaning: "memory the kernel can use, in bytes"},
+			{Key: "swap_bytes", Meaning: "swap space in bytes"},
+			{Key: "swaps[].name", Meaning: "file or device"},
+			{Key: "swaps[].type", Meaning: "file or partition"},
+			{Key: "swaps[].size_bytes", Meaning: "bytes"},
+			{Key: "huge_pages", Meaning: "pages set aside"},
+			{Key: "huge_page_bytes", Meaning: "bytes of one huge page"},
+			{Key: "nodes[].node", Meaning: "number of the NUMA node"},
+			{Key: "nodes[].total_bytes", Meaning: "its memory in bytes"},
+		},
+		Graph: "(System {memory_bytes, swap_bytes})",
+	},
+}
+
+// Payload is the document.
+type Payload struct {
+	TotalBytes    int64  `json:"total_bytes"`
+	SwapBytes     int64  `json:"swap_bytes"`
+	Swaps         []Swap `json:"swaps,omitempty"`
+	HugePages     int64  `json:"huge_pages,omitempty"`
+	HugePageBytes int64  `json:"huge_page_bytes,omitempty"`
+	Nodes         []Node `json:"nodes,omitempty"`
+}
+
+// Swap is one swap area.
+type Swap struct {
+	Name      string `json:"name"`
+	Type      string `json:"type"`
+	SizeBytes int64  `json:"size_bytes"`
+}
+
+// Node is a NUMA node.
+type Node struct {
+	Node       int   `json:"node"`
+	TotalBytes int64 `json:"total_bytes"`
+}
+
+const maxNodes = 1024 // as many as the kernel can be built for
+
+func collect(_ context.Context, h discovery.Host) (any, error) {
+	text, err := conf.Read(h, "proc/meminfo")
+	if err != nil {
+		return nil, err
+	}
+	info := parse(text)
+	doc := &Payload{TotalBytes: info["MemTotal"], SwapBytes: info["SwapTotal"], HugePages: info["HugePages_Total"], HugePageBytes: info["Hugepagesize"]}
+	if swaps, err := conf.Read(h, "proc/swaps"); err == nil {
+		doc.Swaps = parseSwaps(swaps)
+	}
+	files, _ := fs.Glob(h.Root(), "sys/devices/system/node/node*/meminfo")
+	for _, name := range files[:min(len(files), maxNodes)] {
+		text, err := conf.Read(h, name)
+		number, ok := strings.CutPrefix(strings.Split(name, "/")[4], "node")
+		n, bad := strconv.Atoi(number)
+		if err != nil || !ok || bad != nil {
+			continue
+		}
+		// "Node 0 MemTotal: 123 kB"
+		total := parse(strings.ReplaceAll(text, "Node "+number+" ", ""))["MemTotal"]
+		doc.Nodes = append(doc.Nodes, Node{n, total})
+	}
+	slices.SortFunc(doc.Nodes, func(a, b Node) int { return cmp.Compare(a.Node, b.Node) })
+	return doc, nil
+}
+
+// parse reads "Name: 123 kB" lines; what has no unit is a count.
+func parse(text string) map[string]int64 {
+	info := map[string]int64{}
+	for line := range strings.Lines(text) {
+		name, value, ok := strings.Cut(line, ":")
+		f := strings.Fields(value)
+		if !ok || len(f) == 0 {
+			continue
+		}
+		n, err := strconv.ParseInt(f[0], 10, 52)
+		if err != nil || n < 0 {
+			continue
+		}
+		if len(f) > 1 && f[1] == "kB" {
+			n *= 1024
+		}
+		info[strings.TrimSpace(name)] = n
+	}
+	return info
+}
+
+// parseSwaps reads /proc/swaps: name, type, size and use in KiB, priority.
+// Compressed memory is no swap space.
+func parseSwaps(text string) []Swap {
+	var list []Swap
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) != 5 || f[0] == "Filename" || strings.HasPrefix(f[0], "/dev/zram") {
+			continue
+		}
+		size, err := strconv.ParseInt(f[2], 10, 52)
+		if err == nil && size >= 0 {
+			list = append(list, Swap{Name: strings.ReplaceAll(f[0], `\040`, " "), Type: f[1], SizeBytes: size * 1024})
+		}
+	}
+	slices.SortFunc(list, func(a, b Swap) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+// Graph puts the sizes on the system's node.
+func Graph(system graph.Key, doc []byte) (graph.Change, error) {
+	p := new(Payload)
+	if err := json.Unmarshal(doc, p); err != nil {
+		return graph.Change{}, fmt.Errorf("memory: the document does not parse: %w", err)
+	}
+	return graph.Change{Nodes: []graph.Node{{Key: system, Props: graph.P("memory_bytes", p.TotalBytes, "swap_bytes", p.SwapBytes)}}}, nil
+}

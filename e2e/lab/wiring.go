@@ -14,6 +14,12 @@ func (s *swtch) addr6() netip.Prefix { return addr6(s.Subnet, firstSwitch+s.numb
 // trunkPort is the interface of a trunk to another switch.
 func trunkPort(to string) string { return "to-" + to }
 
+// farIndex begins the interface numbers of ports. The kernel tells a bridge
+// about the carrier of a port at once when the two ends of the cable have
+// different numbers, and only after a second when they happen to be the same,
+// each in its own network.
+const farIndex = 10_000
+
 // wire makes the bridges, the trunks and the cables.
 func (l *Lab) wire(context.Context) error {
 	if err := each(l.switchList(), func(s *swtch) error {
@@ -50,8 +56,8 @@ func (l *Lab) switchList() []*swtch {
 func (l *Lab) wireTrunks() error {
 	for i, t := range l.plan.Trunks {
 		a, b := l.switches[t.A], l.switches[t.B]
-		if err := a.cell.ipHere(fmt.Sprintf("link add %s address %s netns %d type veth peer name %s address %s netns %d",
-			trunkPort(t.B), portMAC(a.number, maxPort+1+i), a.cell.pid(),
+		if err := a.cell.ipHere(fmt.Sprintf("link add %s index %d address %s netns %d type veth peer name %s address %s netns %d",
+			trunkPort(t.B), farIndex+maxPort+1+i, portMAC(a.number, maxPort+1+i), a.cell.pid(),
 			trunkPort(t.A), portMAC(b.number, maxPort+1+i), b.cell.pid())); err != nil {
 			return err
 		}
@@ -74,8 +80,8 @@ func (l *Lab) plugIn(systems []*system) error {
 	for _, s := range systems {
 		for _, n := range s.nics {
 			sw := l.switches[n.Switch]
-			cables[sw] = append(cables[sw], fmt.Sprintf("link add %s address %s netns %d type veth peer name %s address %s netns %d",
-				PortName(n.Port), portMAC(sw.number, n.Port), sw.cell.pid(), n.Name, n.MAC, s.cell.pid()))
+			cables[sw] = append(cables[sw], fmt.Sprintf("link add %s index %d address %s netns %d type veth peer name %s address %s netns %d",
+				PortName(n.Port), farIndex+n.Port, portMAC(sw.number, n.Port), sw.cell.pid(), n.Name, n.MAC, s.cell.pid()))
 			ports[sw] = append(ports[sw], fmt.Sprintf("link set %s master br0 up", PortName(n.Port)))
 		}
 	}

@@ -50,7 +50,7 @@ var seeded = []string{
 // impurities are exceptions: "file: what" with the reason.
 var impurities = map[string]string{
 	"trust/file.go: os":              "identity, keys and register are files that only root may read; this file is the one place",
-	"trust/join.go: net":             "JoinHostPort is a computation",
+	"trust/join.go: net":             "SplitHostPort only computes",
 	"trust/join.go: crypto/rand":     secret,
 	"trust/keys.go: crypto/rand":     secret,
 	"trust/registry.go: crypto/rand": secret,

@@ -1,7 +1,6 @@
 package ring
 
 import (
-	"iter"
 	"net/netip"
 
 	"assim/wire"
@@ -18,6 +17,12 @@ type Limits struct {
 	Window int
 }
 
+// The default limits.
+const (
+	defaultRing   = 64
+	defaultWindow = 16
+)
+
 // Seat is what decides where a system sits.
 type Seat struct {
 	ID     wire.ID
@@ -28,85 +33,223 @@ type Seat struct {
 	Subnet netip.Prefix // of Addr
 }
 
-// Membership is a seat with the rings it was given: what is stored, so that a
-// restarted CMA disturbs nobody.
-type Membership struct {
+// Plan is the CMA's knowledge of all rings. What a change costs depends on the
+// size of the rings it touches, not on the number of systems.
+type Plan struct {
+	limits Limits
+	seats  map[wire.ID]*seated
+	rings  map[uint64]*circle
+	groups map[place]*group
+	next   uint64 // id of the next new ring
+
+	weak   []*circle // whose deputy may have to be replaced
+	urgent []wire.ID
+	stale  []wire.ID
+	moved  []wire.ID
+}
+
+// seated is a system with the rings it is in.
+type seated struct {
 	Seat
-	Home  uint64 // its switch ring, or its subnet ring if it hears no switch
-	Upper uint64 // the ring on which it is a deputy; 0 = none
+	in    [levels]*circle // by level: where it sits, at home or as a deputy
+	since [levels]uint32  // version of that ring in which it came
+	home  uint8           // level of the ring it sits in for itself
+	flags uint8
 }
 
-// Info describes one ring to people.
-type Info struct {
-	Ring    uint64
-	Level   uint8
-	Version uint32
-	Subnet  netip.Prefix
-	Switch  string
-	Members []wire.ID // in ring order
+// What is to be done about a system, and what is known of it.
+const (
+	isUrgent = 1 << iota
+	isStale
+	isMoved
+	isLost
+)
+
+// The levels of rings.
+const (
+	switchLevel = iota
+	subnetLevel
+	topLevel
+	levels
+)
+
+// place names a group: all systems of a level that could share a ring.
+type place struct {
+	level  uint8
+	subnet netip.Prefix
+	chass  string
 }
 
-// Neighbor is one of those a system heartbeats with, by plan.
-type Neighbor struct {
-	ID    wire.ID
-	Ring  uint64
-	Level uint8
+// group is a list of rings of bounded size over one order.
+type group struct {
+	place
+	rings []*circle
 }
-
-// Plan is the CMA's knowledge of all rings.
-type Plan struct{}
 
 // NewPlan returns a plan without systems.
-func NewPlan(l Limits) *Plan { return &Plan{} }
+func NewPlan(l Limits) *Plan {
+	if l.Ring <= 0 {
+		l.Ring = defaultRing
+	}
+	if l.Window <= 0 {
+		l.Window = defaultWindow
+	}
+	l.Ring = min(max(l.Ring, 4), wire.MaxMembers)
+	l.Window = min(l.Window, (wire.MaxMembers-1)/2)
+	return &Plan{
+		limits: l, next: 1,
+		seats: make(map[wire.ID]*seated), rings: make(map[uint64]*circle), groups: make(map[place]*group),
+	}
+}
 
 // Join seats a system, or moves it when it has a seat already. Nothing happens
 // if the seat is the one it has.
-func (p *Plan) Join(s Seat) {}
+func (p *Plan) Join(s Seat) {
+	s.Subnet = s.Subnet.Masked()
+	old := p.seats[s.ID]
+	switch {
+	case old == nil:
+		p.seat(&seated{Seat: s})
+	case sameOrder(&old.Seat, &s):
+		if old.Addr != s.Addr || !equalAddrs(old.Alt, s.Alt) {
+			old.Seat = s
+			p.readdressed(old)
+		}
+	default:
+		lost := old.flags & isLost
+		p.Leave(s.ID)
+		p.seat(&seated{Seat: s, flags: lost})
+	}
+}
+
+func (p *Plan) seat(s *seated) {
+	p.seats[s.ID] = s
+	s.home = subnetLevel
+	if s.Switch != "" {
+		s.home = switchLevel
+	}
+	c := p.insert(s, s.home)
+	p.relieve(c)
+	p.mark(s, isMoved|isUrgent)
+}
 
 // Leave takes a system out for good (decommissioned). A dead one stays seated.
-func (p *Plan) Leave(id wire.ID) {}
+func (p *Plan) Leave(id wire.ID) {
+	s := p.seats[id]
+	if s == nil {
+		return
+	}
+	delete(p.seats, id)
+	for l := uint8(topLevel); l > s.home; l-- {
+		if c := s.below(l); s.in[l] != nil && c != nil {
+			p.succeed(c, true)
+		}
+	}
+	p.remove(s, s.home)
+	p.mark(s, isMoved)
+}
 
 // SetLost tells that a system is known to be lost (or back): a lost deputy is
-// replaced, and Neighbors looks past it.
-func (p *Plan) SetLost(id wire.ID, lost bool) {}
+// replaced when somebody of its ring lives, and Neighbors looks past it. Tell
+// all losses of one fault before you drain Urgent: a ring that is lost as a
+// whole then keeps its deputies.
+func (p *Plan) SetLost(id wire.ID, lost bool) {
+	s := p.seats[id]
+	if s == nil || (s.flags&isLost != 0) == lost {
+		return
+	}
+	s.flags ^= isLost
+	for l := range s.in {
+		if s.in[l] != nil && !s.in[l].weak {
+			s.in[l].weak = true
+			p.weak = append(p.weak, s.in[l])
+		}
+	}
+}
 
-// Urgent drains whom a change gave another neighbor, duty or address book entry
-// next to it: tell them now.
-func (p *Plan) Urgent(dst []wire.ID) []wire.ID { return dst }
+// Urgent drains whom a change gave another neighbor, duty or neighbor's address:
+// tell them now.
+func (p *Plan) Urgent(dst []wire.ID) []wire.ID {
+	p.replaceLost()
+	for _, id := range p.urgent {
+		if s := p.seats[id]; s != nil && s.flags&isUrgent != 0 {
+			s.flags &^= isUrgent | isStale
+			dst = append(dst, id)
+		}
+	}
+	p.urgent = p.urgent[:0]
+	return dst
+}
 
 // Stale drains at most max of those whose roster is merely older than the
 // truth: tell them at leisure.
-func (p *Plan) Stale(dst []wire.ID, max int) []wire.ID { return dst }
-
-// Moved drains whose Membership changed: store them.
-func (p *Plan) Moved(dst []wire.ID) []wire.ID { return dst }
-
-// Views returns the rings as id is to be told. Keys are left to the caller.
-func (p *Plan) Views(id wire.ID) []wire.RingView { return nil }
-
-// Membership returns what to store of id.
-func (p *Plan) Membership(id wire.ID) (Membership, bool) { return Membership{}, false }
-
-// Neighbors appends whom id heartbeats with, looking past lost ones: at most four.
-func (p *Plan) Neighbors(dst []Neighbor, id wire.ID) []Neighbor { return dst }
-
-// Run resolves the Run of an observation: the members from About on, in ring
-// order. It returns About alone when the roster has changed since version.
-func (p *Plan) Run(dst []wire.ID, o *wire.Observation) []wire.ID { return dst }
-
-// Swept resolves the Bits of an observation into who did not answer and who
-// did. ok is false when the roster has changed since.
-func (p *Plan) Swept(silent, alive []wire.ID, o *wire.Observation) (s, a []wire.ID, ok bool) {
-	return silent, alive, false
+func (p *Plan) Stale(dst []wire.ID, max int) []wire.ID {
+	n := 0
+	for n < len(p.stale) && max > 0 {
+		id := p.stale[n]
+		n++
+		if s := p.seats[id]; s != nil && s.flags&isStale != 0 {
+			s.flags &^= isStale
+			dst = append(dst, id)
+			max--
+		}
+	}
+	if p.stale = p.stale[n:]; len(p.stale) == 0 {
+		p.stale = nil
+	}
+	return dst
 }
 
-// Ring describes one ring.
-func (p *Plan) Ring(ring uint64) (Info, bool) { return Info{}, false }
+// Moved drains whose Membership changed: store them, and remove what was stored
+// of those who have none any more.
+func (p *Plan) Moved(dst []wire.ID) []wire.ID {
+	for _, id := range p.moved {
+		if s := p.seats[id]; s != nil {
+			s.flags &^= isMoved
+		}
+		dst = append(dst, id)
+	}
+	p.moved = p.moved[:0]
+	return dst
+}
 
-// Rings walks all rings, top ring first.
-func (p *Plan) Rings() iter.Seq[Info] { return func(func(Info) bool) {} }
+// Len is how many systems have a seat.
+func (p *Plan) Len() int { return len(p.seats) }
 
-// Restore seats systems as they were stored and with the versions the rings
-// had. Nobody becomes urgent or stale by it unless the stored state is not
-// consistent with itself.
-func (p *Plan) Restore(members []Membership, versions map[uint64]uint32) {}
+// Lost says whether a system is known to be lost.
+func (p *Plan) Lost(id wire.ID) bool {
+	s := p.seats[id]
+	return s != nil && s.flags&isLost != 0
+}
+
+// mark notes what is to be done about a system, once.
+func (p *Plan) mark(s *seated, flags uint8) {
+	fresh := flags &^ s.flags
+	s.flags |= flags
+	if fresh&isUrgent != 0 {
+		p.urgent = append(p.urgent, s.ID)
+	}
+	if fresh&isStale != 0 {
+		p.stale = append(p.stale, s.ID)
+	}
+	if fresh&isMoved != 0 {
+		p.moved = append(p.moved, s.ID)
+	}
+}
+
+// sameOrder says whether two seats of one system are the same place.
+func sameOrder(a, b *Seat) bool {
+	return a.Switch == b.Switch && a.Port == b.Port && a.Subnet == b.Subnet && (a.Switch != "" || a.Addr == b.Addr)
+}
+
+func equalAddrs(a, b []netip.AddrPort) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,150 @@
+package ring
+
+import "slices"
+
+// appoint gives a ring a deputy if it has none.
+func (p *Plan) appoint(c *circle) {
+	if c.level == topLevel || c.deputy != nil || len(c.members) == 0 {
+		return
+	}
+	d := c.candidate(nil)
+	c.deputy = d
+	p.insert(d, c.level+1)
+}
+
+// reappoint replaces a deputy that is not of its ring any more.
+func (p *Plan) reappoint(c *circle) {
+	if c.deputy != nil && !c.represents(c.deputy) {
+		p.succeed(c, true)
+	}
+}
+
+// represents says whether s is a member of c or of one of the rings that sit on
+// it.
+func (c *circle) represents(s *seated) bool {
+	return s.in[c.level] == c || s.home < c.level && s.home == switchLevel && parent(s.in[switchLevel]) == c
+}
+
+// candidate chooses who speaks for c next: somebody alive without another duty
+// if there is one. For a subnet ring it is a member of the switch rings below
+// it, not their deputy, for nobody should have more than four neighbors.
+func (c *circle) candidate(not *seated) *seated {
+	best, rank := (*seated)(nil), 1<<30
+	consider := func(s *seated) bool {
+		if r := s.burden(c.level + 1); s != not && s.in[c.level+1] == nil && r < rank {
+			best, rank = s, r
+		}
+		return rank == 0
+	}
+	for _, m := range c.members {
+		if consider(m) {
+			return best
+		}
+		b := m.below(c.level)
+		if b == nil {
+			continue
+		}
+		if slices.ContainsFunc(b.members, consider) {
+			return best
+		}
+	}
+	return best
+}
+
+// burden is how unwelcome a duty on a level would be to s; 0 = not at all.
+func (s *seated) burden(level uint8) int {
+	n := 0
+	for l := s.home + 1; l < levels; l++ {
+		if s.in[l] != nil && l != level {
+			n++
+		}
+	}
+	if s.flags&isLost != 0 {
+		n += 8
+	}
+	return n
+}
+
+// succeed gives the seat of c's deputy on the ring above to somebody else whom c
+// has. Without a better one it keeps it, unless it must go.
+func (p *Plan) succeed(c *circle, must bool) {
+	d := c.deputy
+	x := c.candidate(d)
+	switch {
+	case x != nil && (must || x.flags&isLost == 0):
+		p.handOver(c, x)
+	case must:
+		c.deputy = nil
+		p.remove(d, c.level+1)
+	}
+}
+
+// handOver seats x where c's deputy sat.
+func (p *Plan) handOver(c *circle, x *seated) {
+	d := c.deputy
+	u := d.in[c.level+1]
+	at := u.index(d)
+	u.members[at] = x
+	d.in[u.level], x.in[u.level] = nil, u
+	u.version++
+	x.since[u.level] = u.version
+	c.deputy = x
+	p.mark(d, isMoved|isUrgent)
+	p.mark(x, isMoved|isUrgent)
+	p.touch(u, at)
+}
+
+// relieve takes the second duty from a switch ring's deputy that has two as soon
+// as somebody else can take it.
+func (p *Plan) relieve(c *circle) {
+	d := c.deputy
+	if c.level != switchLevel || d == nil || d.in[topLevel] == nil {
+		return
+	}
+	for _, s := range c.members {
+		if s.burden(topLevel) == 0 {
+			p.handOver(d.below(topLevel), s)
+			return
+		}
+	}
+}
+
+// replaceLost gives the duties of those who are lost to others, and lets those
+// who are back take over from deputies who are lost.
+func (p *Plan) replaceLost() {
+	weak := p.weak
+	p.weak = nil
+	for _, c := range weak {
+		c.weak = false
+		p.neighborsStale(c)
+		for b := c; b != nil && len(b.members) > 0; b = parent(b) {
+			if b.deputy != nil && b.deputy.flags&isLost != 0 {
+				p.succeed(b, false)
+			}
+		}
+		if c.level == switchLevel {
+			p.relieve(c)
+			continue
+		}
+		for _, m := range slices.Clone(c.members) {
+			if m.flags&isLost != 0 && m.in[c.level] == c && c.level > m.home {
+				p.succeed(m.below(c.level), false)
+			}
+		}
+	}
+}
+
+// neighborsStale marks those on a ring who look past a lost member now: they
+// are to sweep the ring of another one.
+func (p *Plan) neighborsStale(c *circle) {
+	if c.level == switchLevel || c.level == topLevel && len(c.members) > 4*p.limits.Window {
+		return
+	}
+	for i, m := range c.members {
+		if m.flags&isLost != 0 {
+			n := len(c.members)
+			p.mark(c.members[(i+1)%n], isStale)
+			p.mark(c.members[(i+n-1)%n], isStale)
+		}
+	}
+}

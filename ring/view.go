@@ -1,0 +1,250 @@
+package ring
+
+import (
+	"iter"
+	"net/netip"
+	"slices"
+
+	"assim/wire"
+)
+
+// keptRosters is how many versions of a ring's roster are remembered: reports
+// count in the one their sender was told.
+const keptRosters = 3
+
+// Views returns the rings as id is to be told: those it sits in, and those to
+// sweep when one of its neighbors above is lost. Members are shared between all
+// who are told of a ring and must not be changed. Keys are left to the caller.
+func (p *Plan) Views(id wire.ID) []wire.RingView {
+	s := p.seats[id]
+	if s == nil {
+		return nil
+	}
+	var views []wire.RingView
+	for _, c := range s.in {
+		if c != nil {
+			views = append(views, p.view(c, s))
+		}
+	}
+	for l := uint8(subnetLevel); l < levels; l++ {
+		if s.in[l] != nil {
+			views = p.sweeps(views, s.in[l], s)
+		}
+	}
+	return views
+}
+
+// view is a ring as one of its members is told.
+func (p *Plan) view(c *circle, s *seated) wire.RingView {
+	v := wire.RingView{
+		Ring: c.id, Level: c.level, Version: c.version,
+		Size: uint16(min(len(c.members), 1<<16-1)),
+	}
+	at := c.index(s)
+	if c.level == topLevel && len(c.members) > 2*p.limits.Window+1 {
+		v.Members, v.Self = p.window(c, at), uint16(p.limits.Window)
+		return v
+	}
+	v.Members, v.Self = c.roster(), uint16(at)
+	return v
+}
+
+// window is the part of a ring around one of its members.
+func (p *Plan) window(c *circle, at int) []wire.Member {
+	n := len(c.members)
+	w := make([]wire.Member, 0, 2*p.limits.Window+1)
+	for i := -p.limits.Window; i <= p.limits.Window; i++ {
+		w = append(w, c.members[((at+i)%n+n)%n].entry())
+	}
+	return w
+}
+
+// roster is the whole ring as told, made once per version.
+func (c *circle) roster() []wire.Member {
+	if n := len(c.rosters); n > 0 && c.rosters[n-1].version == c.version {
+		return c.rosters[n-1].members
+	}
+	r := roster{version: c.version, members: make([]wire.Member, len(c.members))}
+	for i, s := range c.members {
+		r.members[i] = s.entry()
+	}
+	if len(c.rosters) == keptRosters {
+		c.rosters = slices.Delete(c.rosters, 0, 1)
+	}
+	c.rosters = append(c.rosters, r)
+	return r.members
+}
+
+func (s *seated) entry() wire.Member { return wire.Member{ID: s.ID, Addr: s.Addr, Alt: s.Alt} }
+
+// sweeps appends the rings that the neighbors of s on u speak for: its neighbors
+// by plan, and those it has because they are lost.
+func (p *Plan) sweeps(views []wire.RingView, u *circle, s *seated) []wire.RingView {
+	at := u.index(s)
+	for _, d := range []int{1, -1} {
+		first := u.after(at, d, func(*seated) bool { return true })
+		alive := u.after(at, d, func(m *seated) bool { return m.flags&isLost == 0 })
+		for _, m := range []*seated{first, alive} {
+			if m == nil {
+				continue
+			}
+			c := m.below(u.level)
+			told := func(v wire.RingView) bool { return v.Ring == c.id }
+			if c == nil || slices.Contains(s.in[:], c) || slices.ContainsFunc(views, told) {
+				continue
+			}
+			views = append(views, wire.RingView{
+				Ring: c.id, Level: c.level, Version: c.version, Size: uint16(len(c.members)),
+				Members: c.roster(), Sweep: true, Deputy: m.ID,
+			})
+		}
+	}
+	return views
+}
+
+// after is the first member from an index on, in a direction, of whom ok says
+// yes; nil when there is none.
+func (c *circle) after(at, dir int, ok func(*seated) bool) *seated {
+	n := len(c.members)
+	for i := 1; i < n; i++ {
+		if m := c.members[((at+dir*i)%n+n)%n]; ok(m) {
+			return m
+		}
+	}
+	return nil
+}
+
+// Neighbor is one of those a system heartbeats with, by plan.
+type Neighbor struct {
+	ID    wire.ID
+	Ring  uint64
+	Level uint8
+}
+
+// Neighbors appends whom id heartbeats with, looking past lost ones: at most
+// four, unless it is alone on its switch.
+func (p *Plan) Neighbors(dst []Neighbor, id wire.ID) []Neighbor {
+	s := p.seats[id]
+	if s == nil {
+		return dst
+	}
+	start := len(dst)
+	for _, c := range s.in {
+		if c == nil {
+			continue
+		}
+		at := c.index(s)
+		for _, d := range []int{1, -1} {
+			m := c.after(at, d, func(m *seated) bool { return m.flags&isLost == 0 })
+			known := func(n Neighbor) bool { return n.ID == m.ID }
+			if m != nil && !slices.ContainsFunc(dst[start:], known) {
+				dst = append(dst, Neighbor{ID: m.ID, Ring: c.id, Level: c.level})
+			}
+		}
+	}
+	return dst
+}
+
+// Run resolves the Run of an observation: About and those lost with it, in ring
+// order. Who came into the ring after the roster that was counted in is not
+// among them; who left it is not missed.
+func (p *Plan) Run(dst []wire.ID, o *wire.Observation) []wire.ID {
+	dst = append(dst, o.About)
+	s, c := p.seats[o.About], p.rings[o.Ring]
+	if s == nil || c == nil || s.in[c.level] != c {
+		return dst
+	}
+	dir, want := 1, int(o.Run)
+	if want < 0 {
+		dir, want = -1, -want
+	}
+	n, at := len(c.members), c.index(s)
+	for i := 1; i < n && want > 1; i++ {
+		m := c.members[((at+dir*i)%n+n)%n]
+		if m.ID == o.NewNeighbor {
+			break
+		}
+		if m.since[c.level] <= o.Version {
+			dst = append(dst, m.ID)
+			want--
+		}
+	}
+	return dst
+}
+
+// Swept resolves the Bits of an observation into who did not answer and who
+// did. ok is false when the roster they count in is not remembered any more.
+func (p *Plan) Swept(silent, alive []wire.ID, o *wire.Observation) (s, a []wire.ID, ok bool) {
+	c := p.rings[o.Ring]
+	if c == nil {
+		return silent, alive, false
+	}
+	c.roster()
+	i := slices.IndexFunc(c.rosters, func(r roster) bool { return r.version == o.Version })
+	if i < 0 {
+		return silent, alive, false
+	}
+	for j, m := range c.rosters[i].members {
+		if j/8 < len(o.Bits) && o.Bits[j/8]>>(j%8)&1 == 1 {
+			silent = append(silent, m.ID)
+		} else {
+			alive = append(alive, m.ID)
+		}
+	}
+	return silent, alive, true
+}
+
+// Info describes one ring to people.
+type Info struct {
+	Ring    uint64
+	Level   uint8
+	Version uint32
+	Subnet  netip.Prefix // zero for the top ring
+	Switch  string       // of a switch ring
+	Deputy  wire.ID      // who speaks for it on the ring above; zero for the top ring
+	Parent  uint64       // the ring above; 0 for the top ring
+	Members []wire.ID    // in ring order
+}
+
+// Ring describes one ring.
+func (p *Plan) Ring(ring uint64) (Info, bool) {
+	c := p.rings[ring]
+	if c == nil {
+		return Info{}, false
+	}
+	i := Info{Ring: c.id, Level: c.level, Version: c.version, Subnet: c.group.subnet, Switch: c.group.chass}
+	if c.deputy != nil {
+		i.Deputy = c.deputy.ID
+	}
+	if u := parent(c); u != nil {
+		i.Parent = u.id
+	}
+	for _, m := range c.members {
+		i.Members = append(i.Members, m.ID)
+	}
+	return i, true
+}
+
+// Rings walks all rings: the top ring first, then subnet and switch rings by id.
+func (p *Plan) Rings() iter.Seq[Info] {
+	return func(yield func(Info) bool) {
+		all := make([]*circle, 0, len(p.rings))
+		for _, c := range p.rings {
+			all = append(all, c)
+		}
+		slices.SortFunc(all, func(a, b *circle) int {
+			if a.level != b.level {
+				return int(b.level) - int(a.level)
+			}
+			if a.id < b.id {
+				return -1
+			}
+			return 1
+		})
+		for _, c := range all {
+			if i, ok := p.Ring(c.id); ok && !yield(i) {
+				return
+			}
+		}
+	}
+}

@@ -65,6 +65,7 @@ var places = []place{
 	{"graph", vocabulary, true},
 	{"event", vocabulary, true},
 	{"version", vocabulary, true},
+	{"admin", vocabulary, true},
 
 	{"heartbeat", core, true},
 	{"ring", core, true},
@@ -84,6 +85,7 @@ var places = []place{
 	{"discovery/*", plugin, true},
 	{"discovery/all", list, true},
 	{"discovery/proc", core, true}, // reads /proc for the types that need processes
+	{"discovery/conf", core, true}, // reads settings files for the types that have some
 	{"discovery/discoverytest", proof, false},
 
 	{"netio", adapter, false},
@@ -115,6 +117,7 @@ var places = []place{
 var exceptions = map[string]string{
 	"query -> graph/cypher":                           "a canned query is checked against the grammar that runs it",
 	"api -> graph/cypher":                             "a person's query is compiled before it is run",
+	"discovery/conf -> discovery":                     "it speaks of the Host that discovery defines",
 	"discovery/proc -> discovery":                     "it speaks of the Host that discovery defines",
 	"host -> netio/capture":                           "frames are part of what a Host shows, and capture is nothing but frames",
 	"trust/bulk -> trust":                             "it carries what trust says over TLS",

@@ -93,6 +93,11 @@ func (c *compiler) fail(at span, detail, format string, args ...any) {
 	panic(bail{c.errorAt(at, SyntaxError, detail, format, args...)})
 }
 
+// failType is fail where the TCK demands another type than SyntaxError.
+func (c *compiler) failType(at span, typ, format string, args ...any) {
+	panic(bail{c.errorAt(at, typ, "InvalidArgumentType", format, args...)})
+}
+
 func (c *compiler) errorAt(at span, typ, detail, format string, args ...any) *Error {
 	return errorAt(c.st.text, c.st.tokens[at.from].from, typ, detail, format, args...)
 }
@@ -110,11 +115,7 @@ func (c *compiler) canonical(at span) string {
 	var b strings.Builder
 	for _, t := range c.st.tokens[at.from:at.to] {
 		b.WriteByte(byte('0' + t.kind))
-		if t.kind == tokName {
-			b.WriteString(t.text)
-		} else {
-			b.WriteString(t.text)
-		}
+		b.WriteString(t.text)
 		b.WriteByte(' ')
 	}
 	return b.String()
@@ -205,11 +206,6 @@ func (c *compiler) single(s *single, inner bool) *pipelineSpec {
 		last := i == len(s.clauses)-1
 		switch cl := cl.(type) {
 		case *matchClause:
-			if i > 0 && !cl.optional {
-				if m, ok := s.clauses[i-1].(*matchClause); ok && m.optional && false {
-					c.fail(cl.loc(), "InvalidClauseComposition", "MATCH cannot follow OPTIONAL MATCH; put WITH between them")
-				}
-			}
 			p.steps = append(p.steps, c.match(cl))
 		case *unwindClause:
 			p.steps = append(p.steps, c.unwind(cl))

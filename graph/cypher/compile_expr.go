@@ -111,8 +111,11 @@ func (c *compiler) variable(e *varExpr) (eval, typ) {
 func (c *compiler) property(e *propExpr) (eval, typ) {
 	name := e.name
 	ev, t := c.expr(e.e)
-	if !t.may(kNode | kRel | kMap | kTemporal | kDuration | kString) {
-		c.fail(e.loc(), "InvalidArgumentType", "%s has no properties", t.k)
+	if !t.may(kNode | kRel | kMap | kTemporal | kDuration) {
+		if t.may(kPath) {
+			c.fail(e.loc(), "InvalidArgumentType", "a path has no properties; its nodes(p) and relationships(p) do")
+		}
+		c.failType(e.loc(), TypeError, "%s has no properties", t.k)
 	}
 	if v, ok := e.e.(*varExpr); ok && c.subst == nil {
 		if sym := c.scope.find(v.name); sym != nil {
@@ -133,10 +136,10 @@ func (c *compiler) index(e *indexExpr) (eval, typ) {
 	ev, t := c.expr(e.e)
 	at, ti := c.expr(e.i)
 	if !t.may(kList | kMap | kNode | kRel) {
-		c.fail(e.loc(), "InvalidArgumentType", "%s cannot be subscripted", t.k)
+		c.failType(e.loc(), TypeError, "%s cannot be subscripted", t.k)
 	}
 	if t.k&^kNull == kList && !ti.may(kInt) {
-		c.fail(e.i.loc(), "InvalidArgumentType", "a list is subscripted by an integer, not %s", ti.k)
+		c.failType(e.i.loc(), TypeError, "a list is subscripted by an integer, not %s", ti.k)
 	}
 	elem := anyType
 	if t.k&^kNull == kList {

@@ -137,9 +137,6 @@ func (b *patternBuilder) checkNames(list []*pattern) {
 				b.c.fail(r.loc(), "VariableTypeConflict", "%s cannot be a node and a relationship", r.name)
 			}
 		}
-		if p.name != "" && (nodes[p.name] || rels[p.name]) {
-			b.c.fail(p.loc(), "VariableAlreadyBound", "the variable %s cannot be a path: it is part of the pattern", p.name)
-		}
 	}
 }
 
@@ -185,7 +182,7 @@ func (b *patternBuilder) node(n *nodePattern) int {
 			}
 			sym = c.declare(n.name, of(kNode))
 			b.add(sym.slot)
-		} else if sym.typ.k&kNode == 0 {
+		} else if sym.typ.k&kNode == 0 && sym.typ.k != kNull {
 			c.fail(n.loc(), "VariableTypeConflict", "%s is %s and cannot be a node", n.name, sym.typ.k)
 		}
 		c.uses = append(c.uses, sym.slot)
@@ -230,7 +227,7 @@ func (b *patternBuilder) rel(r *relPattern, from, to int) *relSpec {
 		}
 		sym = c.declare(r.name, want)
 		b.add(sym.slot)
-	case sym.typ.k&want.k == 0:
+	case sym.typ.k&want.k == 0 && sym.typ.k != kNull:
 		c.fail(r.loc(), "VariableTypeConflict", "%s is %s and cannot be a relationship here", r.name, sym.typ.k)
 	default:
 		spec.bound = true

@@ -37,6 +37,9 @@ type aggregation struct {
 	keys  []int // slots of the grouping items
 	specs []*aggSpec
 	pre   *scope
+
+	slots    map[string]int // of the aggregates, by canonical text
+	complete bool           // ORDER BY cannot add aggregates
 }
 
 // aggSpec is one aggregate call.
@@ -68,7 +71,7 @@ func (c *compiler) project(cl *projectClause) *projectStep {
 	items := c.expandStar(cl)
 	c.checkItems(cl, items)
 	post := &scope{parent: pre.parent}
-	if slices.ContainsFunc(items, func(it item) bool { return hasAggregate(it.e) }) || orderAggregates(cl, items) {
+	if slices.ContainsFunc(items, func(it item) bool { return hasAggregate(it.e) }) {
 		p.agg = &aggregation{pre: pre}
 	}
 	keys := map[string]*symbol{}
@@ -86,14 +89,11 @@ func (c *compiler) project(cl *projectClause) *projectStep {
 		p.names = append(p.names, it.name)
 		p.out = append(p.out, post.names[it.name].slot)
 	}
-	c.tail(p, cl, pre, post, keys)
+	c.tail(p, cl, post, keys)
+	c.checkAliases(cl, items)
 	c.scope = post
 	return p
 }
-
-// orderAggregates reports whether ORDER BY alone holds an aggregate that is
-// one of the items; anything else is refused later.
-func orderAggregates(*projectClause, []item) bool { return false }
 
 // expandStar replaces * by all variables of the scope.
 func (c *compiler) expandStar(cl *projectClause) []item {
@@ -117,6 +117,12 @@ func (c *compiler) checkItems(cl *projectClause, items []item) {
 			c.fail(it.loc(), "ColumnNameConflict", "two columns are called %s; rename one with AS", it.name)
 		}
 		seen[it.name] = true
+	}
+}
+
+// checkAliases demands names of WITH's expressions.
+func (c *compiler) checkAliases(cl *projectClause, items []item) {
+	for _, it := range items {
 		if !cl.last && !it.aliased {
 			c.fail(it.loc(), "NoExpressionAlias", "WITH needs a name for %s: write %s AS name", it.name, it.name)
 		}
@@ -147,7 +153,7 @@ func (c *compiler) plainItem(p *projectStep, post *scope, keys map[string]*symbo
 // only grouping keys.
 func (c *compiler) groupedItem(p *projectStep, post *scope, keys map[string]*symbol, it item) {
 	var t typ
-	val := c.after(p, c.scope, true, keys, func() (ev eval) {
+	val := c.after(p, c.scope, true, c.simpleKeys(p, keys), func() (ev eval) {
 		ev, t = c.expr(it.e)
 		return ev
 	})
@@ -169,8 +175,8 @@ func (c *compiler) after(p *projectStep, in *scope, strict bool, keys map[string
 }
 
 // tail compiles ORDER BY, SKIP, LIMIT and WHERE.
-func (c *compiler) tail(p *projectStep, cl *projectClause, pre, post *scope, keys map[string]*symbol) {
-	view := post
+func (c *compiler) tail(p *projectStep, cl *projectClause, post *scope, keys map[string]*symbol) {
+	pre, view := c.scope, post
 	grouping := p.agg != nil || p.distinct
 	if !grouping {
 		view = &scope{parent: pre}
@@ -183,10 +189,13 @@ func (c *compiler) tail(p *projectStep, cl *projectClause, pre, post *scope, key
 		if p.agg == nil && hasAggregate(s.e) {
 			c.fail(s.e.loc(), "InvalidAggregation", "ORDER BY can aggregate only where the items do")
 		}
-		if p.agg != nil && hasAggregate(s.e) {
-			c.checkOrderAggregate(s.e, pre, post, keys)
+		known := keys
+		if p.agg != nil && hasAggregate(s.e) && keys[c.canonical(s.e.loc())] == nil {
+			known = c.simpleKeys(p, keys)
+			c.checkOrderAggregate(s.e, cl, post, known)
+			p.agg.complete = true
 		}
-		val := c.after(p, view, false, keys, func() eval { ev, _ := c.expr(s.e); return ev })
+		val := c.after(p, view, false, known, func() eval { ev, _ := c.expr(s.e); return ev })
 		p.order = append(p.order, sortSpec{val, s.desc})
 	}
 	if cl.skip != nil {
@@ -203,7 +212,7 @@ func (c *compiler) tail(p *projectStep, cl *projectClause, pre, post *scope, key
 	}
 	uses := c.uses
 	c.uses = nil
-	p.filter = c.after(p, view, false, nil, func() eval { return c.predicate(cl.filter) })
+	p.filter = c.after(p, view, false, keys, func() eval { return c.predicate(cl.filter) })
 	for _, u := range c.uses {
 		if !slices.Contains(p.live, u) && !grouping {
 			p.live = append(p.live, u)
@@ -212,12 +221,33 @@ func (c *compiler) tail(p *projectStep, cl *projectClause, pre, post *scope, key
 	c.uses = append(uses, c.uses...)
 }
 
+// simpleKeys are the keys that may stand beside an aggregate: variables and
+// their properties, and aggregates. A longer expression that is a key as a
+// whole may not: whether it is meant to be grouped by would be a guess.
+func (c *compiler) simpleKeys(p *projectStep, keys map[string]*symbol) map[string]*symbol {
+	simple := map[string]*symbol{}
+	for text, sym := range keys {
+		if strings.Count(text, " ") == 1 || strings.Count(text, " ") == 3 && strings.Contains(text, " 7. ") {
+			simple[text] = sym
+		}
+	}
+	for text, slot := range p.agg.slots {
+		simple[text] = &symbol{slot: slot, typ: anyType}
+	}
+	return simple
+}
+
 // checkOrderAggregate demands that everything ORDER BY reads outside of its
-// aggregates is projected.
-func (c *compiler) checkOrderAggregate(e expr, pre, post *scope, keys map[string]*symbol) {
-	walkOutside(e, func(e expr) bool { return keys[c.canonical(e.loc())] != nil }, func(v *varExpr) {
-		if post.find(v.name) == nil && pre.find(v.name) != nil {
-			c.fail(v.loc(), "AmbiguousAggregationExpression", "%s is neither projected nor within an aggregate", v.name)
+// aggregates is projected by itself.
+func (c *compiler) checkOrderAggregate(e expr, cl *projectClause, post *scope, known map[string]*symbol) {
+	walkOutside(e, func(e expr) bool { return known[c.canonical(e.loc())] != nil }, func(v *varExpr) {
+		for _, it := range cl.items {
+			walk(it.e, func(e expr) bool {
+				if o, ok := e.(*varExpr); ok && o.name == v.name && post.find(v.name) == nil && !hasAggregate(it.e) {
+					c.fail(v.loc(), "AmbiguousAggregationExpression", "%s stands beside an aggregate but is not projected by itself", v.name)
+				}
+				return true
+			})
 		}
 	})
 }
@@ -314,9 +344,16 @@ func (c *compiler) aggregate(e *callExpr) (eval, typ) {
 	if c.agg == nil {
 		c.fail(e.loc(), "InvalidAggregation", "%s() aggregates, which only the items of WITH and RETURN can do", e.name)
 	}
+	if c.agg.complete {
+		c.fail(e.loc(), "UndefinedVariable", "ORDER BY can use only aggregates that are projected, and %s is not", c.text(e.loc()))
+	}
 	spec := &aggSpec{name: strings.ToLower(e.name), distinct: e.distinct, slot: c.slot(), text: c.text(e.loc())}
 	read := func(rt *run) (any, error) { return rt.f[spec.slot], nil }
 	c.agg.specs = append(c.agg.specs, spec)
+	if c.agg.slots == nil {
+		c.agg.slots = map[string]int{}
+	}
+	c.agg.slots[c.canonical(e.loc())] = spec.slot
 	if e.star {
 		return read, of(kInt)
 	}

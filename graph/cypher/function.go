@@ -52,7 +52,11 @@ func (c *compiler) function(e *callExpr) (eval, typ) {
 	for i, t := range types {
 		want := f.args[min(i, len(f.args)-1)]
 		if !t.may(want) || t.k == kNull && want == 0 {
-			c.fail(e.args[i].loc(), "InvalidArgumentType", "%s() needs %s here, not %s", e.name, want, t.k)
+			typ := SyntaxError
+			if name == "range" {
+				typ = ArgumentError
+			}
+			c.failType(e.args[i].loc(), typ, "%s() needs %s here, not %s", e.name, want, t.k)
 		}
 	}
 	result := f.result

@@ -19,6 +19,7 @@ const (
 	tokString
 	tokParam // $name
 	tokSymbol
+	tokBadNumber // begins like a number but is none
 )
 
 // token is one word of the query. text is a name without its back quotes, a
@@ -231,7 +232,7 @@ func (l *lexer) finish(start int, kind tokenKind) (token, error) {
 		}
 	}
 	if bad {
-		return token{}, l.fail(start, "InvalidNumberLiteral", "%q is not a number", all)
+		return token{kind: tokBadNumber, text: all, from: start, to: l.pos}, nil
 	}
 	return token{kind: kind, text: body, from: start, to: l.pos}, nil
 }

@@ -215,6 +215,8 @@ func (p *parser) atom() expr {
 		}
 		p.i++
 		return &litExpr{p.from(start), v}
+	case tokBadNumber:
+		p.fail(p.i, "InvalidNumberLiteral", "%q is not a number", t.text)
 	case tokString:
 		p.i++
 		return &litExpr{p.from(start), t.text}

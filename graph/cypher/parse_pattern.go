@@ -134,6 +134,8 @@ func (p *parser) relBody(r *relPattern) {
 	}
 	if p.sym("*") {
 		p.relRange(r)
+	} else if p.isSym(0, "..") {
+		p.fail(p.i, "InvalidRelationshipPattern", `the length of a path begins with "*", e.g. [:TYPE*1..3]`)
 	}
 	r.props = p.patternProps()
 }

@@ -128,6 +128,9 @@ func cells(line string) []string {
 		case line[i] == '\\' && i+1 < len(line) && line[i+1] == '\\':
 			b.WriteByte('\\')
 			i++
+		case line[i] == '\\' && i+1 < len(line) && line[i+1] == 'n':
+			b.WriteByte('\n')
+			i++
 		case line[i] == '|':
 			out = append(out, strings.TrimSpace(b.String()))
 			b.Reset()

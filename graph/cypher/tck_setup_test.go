@@ -99,6 +99,45 @@ func (p *parser) nextReading() clause {
 	return p.clause()
 }
 
+// read runs clauses over all rows at once, as aggregates among them demand.
+func (w *world) read(clauses string, rows []bindings) ([]bindings, error) {
+	list := make([]any, len(rows))
+	for i, row := range rows {
+		list[i] = map[string]any(row)
+	}
+	head := "UNWIND $rows AS `the row` WITH "
+	for i, name := range slices.Sorted(maps.Keys(rows[0])) {
+		if i > 0 {
+			head += ", "
+		}
+		head += fmt.Sprintf("`the row`.`%s` AS `%s`", name, name)
+	}
+	if len(rows[0]) == 0 {
+		head += "`the row`"
+	}
+	q, err := Parse(head + " " + clauses + " RETURN *")
+	if err != nil {
+		return nil, err
+	}
+	found, err := q.Run(context.Background(), w.view(), map[string]any{"rows": list}, Limits{})
+	if err != nil {
+		return nil, err
+	}
+	var out []bindings
+	for values, err := range found.All() {
+		if err != nil {
+			return nil, err
+		}
+		b := bindings{}
+		for i, c := range q.Columns() {
+			b[c] = values[i]
+		}
+		delete(b, "the row")
+		out = append(out, b)
+	}
+	return out, nil
+}
+
 // query runs text with the row's variables in scope.
 func (w *world) query(text string, row bindings) ([]string, [][]any, error) {
 	params := map[string]any{}
@@ -120,24 +159,6 @@ func (w *world) query(text string, row bindings) ([]string, [][]any, error) {
 	}
 	all, err := rows.Collect()
 	return q.Columns(), all, err
-}
-
-func (w *world) read(clauses string, rows []bindings) ([]bindings, error) {
-	var out []bindings
-	for _, row := range rows {
-		columns, found, err := w.query(clauses+" RETURN *", row)
-		if err != nil {
-			return nil, err
-		}
-		for _, values := range found {
-			b := bindings{}
-			for i, c := range columns {
-				b[c] = values[i]
-			}
-			out = append(out, b)
-		}
-	}
-	return out, nil
 }
 
 func (w *world) create(p *parser, patterns []*pattern, rows []bindings) ([]bindings, error) {
@@ -194,7 +215,11 @@ func (w *world) createNode(p *parser, n *nodePattern, row bindings, keys map[str
 	if len(n.labels) > 0 {
 		key.Label = n.labels[0]
 	}
-	props, err := w.props(p, n.props, row)
+	seen := maps.Clone(row)
+	for name, k := range keys {
+		seen[name] = map[string]any(w.nodes[k].Props)
+	}
+	props, err := w.props(p, n.props, seen)
 	if err != nil {
 		return key, err
 	}

@@ -15,6 +15,7 @@ import (
 // stored is told of every document that has become durable. Where a system's
 // cables and addresses are decides its place in the rings.
 func (c *CMA) stored(from wire.ID, typ string) {
+	c.deriver.changed(from.String(), typ)
 	if typ != "netconfig" && typ != "lldp" {
 		return
 	}

@@ -150,9 +150,9 @@ func (b *brain) post(f func()) {
 func (l *letter) route() route { return route{l.from, l.to, l.epoch} }
 
 // way is how to reach a nanoprobe at an address: as it spoke to us, if it is
-// the same address.
+// the same address or none that leaves this host.
 func (b *brain) way(id wire.ID, addr netip.AddrPort) route {
-	if r := b.routes[id]; r.to == addr || !addr.IsValid() {
+	if r, ok := b.routes[id]; ok && (r.to == addr || r.to.Addr().IsLoopback() || !addr.IsValid()) {
 		return r
 	}
 	return route{to: addr}

@@ -69,6 +69,7 @@ type CMA struct {
 	commits  *committer
 	inbox    *inbox
 	ingest   *ingest
+	deriver  *deriver
 	brain    *brain
 	door     *doorman
 	udp      *netio.UDP
@@ -107,6 +108,9 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 	for _, t := range all.Types {
 		c.ingest.types[t.Name] = t
 	}
+	if c.deriver, err = newDeriver(store, c.commits, c.health, c.now); err != nil {
+		return nil, err
+	}
 	c.brain, err = c.newBrain(ctx)
 	return c, err
 }
@@ -142,6 +146,7 @@ func (c *CMA) Run(ctx context.Context) (err error) {
 	back.Go(func() { c.commits.run(writing) })
 	front.Go(func() { c.brain.run(inner) })
 	front.Go(func() { c.inbox.work(inner, 2*runtime.NumCPU()+2, c.ingest.handle) })
+	front.Go(func() { c.deriver.run(inner) })
 	front.Go(func() { c.receive(inner) })
 	front.Go(func() { c.follow(inner) })
 	server := &bulk.Server{

@@ -187,11 +187,37 @@ func (in *ingest) write(ctx context.Context, p parcel, d *wire.Document, text []
 	if p.seq != 0 {
 		change.Records = append(change.Records, seenRecord(p.from, p.session, p.seq)...)
 	}
+	if err := in.shared(ctx, d.Type, text); err != nil {
+		return err
+	}
 	if err := in.commits.do(ctx, change, news...); err != nil {
 		return fmt.Errorf("%s of %s: %w", d.Type, system.ID, err)
 	}
 	in.stored(p.from, d.Type)
 	return nil
+}
+
+// sharedBucket names the content whose piece of graph is there already.
+const sharedBucket = "shared"
+
+// shared makes the piece of graph durable that belongs to a document's content,
+// once for all systems that have the same. What the plugin cannot make of it is
+// said when it is asked for the system's own piece.
+func (in *ingest) shared(ctx context.Context, typ string, text []byte) error {
+	t := in.types[typ]
+	if t.Shared == nil {
+		return nil
+	}
+	piece, err := t.Shared(text)
+	if err != nil || piece.Source == "" {
+		return nil
+	}
+	if _, err := in.store.Record(ctx, sharedBucket, piece.Source); !errors.Is(err, graph.ErrNotFound) {
+		return err
+	}
+	piece.At = in.now()
+	piece.Records = append(piece.Records, graph.Record{Bucket: sharedBucket, Name: piece.Source, Value: []byte{1}})
+	return in.commits.do(ctx, piece)
 }
 
 // change asks the plugin what a document means. An error is the reason to set

@@ -11,6 +11,7 @@ package discovery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"time"
@@ -21,6 +22,10 @@ import (
 // ErrNotHere means that this system has nothing of the kind (no dpkg, no
 // systemd): no document, no error.
 var ErrNotHere = errors.New("nothing of this kind here")
+
+// ErrNotYet means that it is too early to say: no document, no error, and what
+// was said before still stands.
+var ErrNotYet = fmt.Errorf("too early to say: %w", ErrNotHere)
 
 // Trigger names something that happens on a host and is worth a new look.
 type Trigger string
@@ -67,6 +72,12 @@ type Type struct {
 	// is stored, and means nothing to the graph.
 	Graph func(system graph.Key, doc []byte) (graph.Change, error)
 
+	// Shared, for types whose documents hold a long list that many systems have
+	// alike (packages), is the piece of graph that belongs to the content and not
+	// to a system. It names its own Source by the content's hash; the CMA applies
+	// it once for all systems. Nil: there is none.
+	Shared func(doc []byte) (graph.Change, error)
+
 	// About says for docs/discovery.md what the type reads and what it prints.
 	About About
 }
@@ -111,8 +122,9 @@ type Host interface {
 	Neighbors(ctx context.Context) ([]Neighbor, error)
 	// Sockets lists sockets of one protocol ("tcp" or "udp", both families).
 	Sockets(ctx context.Context, proto string) ([]Socket, error)
-	// Frames returns the newest LLDP or CDP frame heard per interface and sender.
-	Frames(ctx context.Context) ([]Frame, error)
+	// Frames returns the newest LLDP or CDP frame heard per interface and sender,
+	// and for how long frames have been listened to.
+	Frames(ctx context.Context) (frames []Frame, listening time.Duration, err error)
 }
 
 // Link is a network interface.
@@ -173,7 +185,7 @@ type Socket struct {
 
 // Frame is a captured LLDP or CDP frame.
 type Frame struct {
-	Link  string
-	Data  []byte // whole Ethernet frame
-	Heard time.Time
+	Link string
+	Data []byte        // whole Ethernet frame
+	Age  time.Duration // since it was heard last
 }

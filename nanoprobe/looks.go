@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"assim/discovery"
@@ -18,20 +17,21 @@ const lookLimit = 60 * time.Second
 
 // look is the end of one discovery type's look at the host.
 type look struct {
-	typ  discovery.Type
-	text []byte // canonical JSON; nil: nothing of this kind here
-	hash wire.Hash
-	cost time.Duration // CPU time
-	err  error
+	typ   discovery.Type
+	text  []byte // canonical JSON; nil: nothing of this kind here
+	hash  wire.Hash
+	early bool          // too early to say: what was said before stands
+	cost  time.Duration // CPU time
+	err   error
 }
 
 // look runs one type's collector and reports to the loop.
 func (n *Nanoprobe) look(ctx context.Context, t discovery.Type) {
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	before := cpuTime()
-	l := n.collect(limited, t)
-	l.cost = cpuTime() - before
+	var l look
+	cost := host.Cost(func() { l = n.collect(limited, t) })
+	l.cost = cost // What commands and other goroutines use is not in it.
 	select {
 	case n.looks <- l:
 	case <-ctx.Done():
@@ -47,6 +47,10 @@ func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type) (l look) {
 		}
 	}()
 	payload, err := t.Collect(ctx, n.host)
+	if errors.Is(err, discovery.ErrNotYet) {
+		l.early = true
+		return l
+	}
 	if errors.Is(err, discovery.ErrNotHere) {
 		return l
 	}
@@ -63,25 +67,15 @@ func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type) (l look) {
 	return l
 }
 
-// cpuTime is what this process and its children have used. Two looks at a time
-// share the blame, which errs on the side of rest.
-func cpuTime() time.Duration {
-	var total time.Duration
-	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var u syscall.Rusage
-		if syscall.Getrusage(who, &u) == nil {
-			total += time.Duration(u.Utime.Nano() + u.Stime.Nano())
-		}
-	}
-	return total
-}
-
 // looked takes the result of a look in.
 func (n *Nanoprobe) looked(now time.Time, l look) {
 	n.schedule.Done(now, l.typ.Name, l.cost, l.err)
 	n.firsts[l.typ.Name] = true
 	if l.err != nil {
 		n.log.Warn("discovery failed", "type", l.typ.Name, "error", l.err)
+		return
+	}
+	if l.early {
 		return
 	}
 	which := name{typ: l.typ.Name}

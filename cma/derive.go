@@ -1,0 +1,184 @@
+package cma
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"assim/graph"
+	"assim/graph/cypher"
+	"assim/graph/derive"
+)
+
+// deriveDelay gathers documents of one system that come together, so that what
+// follows from them is worked out once.
+const deriveDelay = 200 * time.Millisecond
+
+// deriver works out, after documents changed, the relationships that need the
+// graph of more than one system. It is behind by a moment and never blocks the
+// way of a document: what is asked twice is done once.
+type deriver struct {
+	store   graph.Store
+	commits *committer
+	health  *health
+	now     func() time.Time
+	rules   []rule
+
+	mu   sync.Mutex
+	due  map[derivation]bool
+	wake chan struct{}
+}
+
+// derivation is one rule to be applied to one system. The first of a document
+// spreads to the systems it affects.
+type derivation struct {
+	rule   int
+	system string
+	spread bool
+}
+
+// rule is a derive.Rule, parsed.
+type rule struct {
+	derive.Rule
+	query, affected *cypher.Query
+}
+
+func newDeriver(store graph.Store, commits *committer, h *health, now func() time.Time) (*deriver, error) {
+	d := &deriver{store: store, commits: commits, health: h, now: now, due: map[derivation]bool{}, wake: make(chan struct{}, 1)}
+	for _, r := range derive.Built() {
+		one := rule{Rule: r}
+		var err error
+		if one.query, err = cypher.Parse(r.Query); err != nil {
+			return nil, fmt.Errorf("derived relationship %s: %w", r.Name, err)
+		}
+		if r.Affected != "" {
+			if one.affected, err = cypher.Parse(r.Affected); err != nil {
+				return nil, fmt.Errorf("derived relationship %s: affected: %w", r.Name, err)
+			}
+		}
+		d.rules = append(d.rules, one)
+	}
+	return d, nil
+}
+
+// changed notes that a system has a new document of a type.
+func (d *deriver) changed(system, typ string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, r := range d.rules {
+		for _, t := range r.Triggers {
+			if t == typ {
+				d.due[derivation{i, system, true}] = true
+			}
+		}
+	}
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run works until ctx ends.
+func (d *deriver) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+		}
+		if !pause(ctx, deriveDelay) {
+			return
+		}
+		d.mu.Lock()
+		due := d.due
+		d.due = map[derivation]bool{}
+		d.mu.Unlock()
+		for one := range due {
+			if err := d.derive(ctx, one); err != nil && ctx.Err() == nil {
+				d.health.failed("working out "+d.rules[one.rule].Name+" of "+one.system, err)
+			}
+		}
+	}
+}
+
+// derive applies one rule to one system, and notes whom else it concerns.
+func (d *deriver) derive(ctx context.Context, one derivation) error {
+	view, err := d.store.View(ctx, time.Time{})
+	if err != nil {
+		return err
+	}
+	defer view.Close()
+	r := &d.rules[one.rule]
+	params := map[string]any{"system": one.system}
+	if one.spread && r.affected != nil {
+		rows, err := collect(ctx, r.affected, view, params)
+		if err != nil {
+			return err
+		}
+		d.mu.Lock()
+		for _, row := range rows {
+			if id, ok := row[0].(string); ok {
+				d.due[derivation{one.rule, id, false}] = true
+			}
+		}
+		again := len(d.due) > 0
+		d.mu.Unlock()
+		if again {
+			select {
+			case d.wake <- struct{}{}:
+			default:
+			}
+		}
+	}
+	rows, err := collect(ctx, r.query, view, params)
+	if err != nil {
+		return err
+	}
+	links, err := derivedRows(r.query.Columns(), rows)
+	if err != nil {
+		return err
+	}
+	change := r.Change(graph.Key{Label: graph.System, ID: one.system}, links)
+	change.At = d.now()
+	return d.commits.do(ctx, change)
+}
+
+func collect(ctx context.Context, q *cypher.Query, view graph.Reader, params map[string]any) ([][]any, error) {
+	rows, err := q.Run(ctx, view, params, cypher.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	return rows.Collect()
+}
+
+// derivedRows reads the columns from, type, to, and the rest as properties.
+func derivedRows(columns []string, rows [][]any) ([]derive.Row, error) {
+	var out []derive.Row
+	for _, row := range rows {
+		var one derive.Row
+		for i, c := range columns {
+			switch c {
+			case "from", "to":
+				node, ok := row[i].(*cypher.Node)
+				if !ok {
+					return nil, fmt.Errorf("column %s holds a %T, not a node", c, row[i])
+				}
+				if c == "from" {
+					one.From = node.Vertex().Key
+				} else {
+					one.To = node.Vertex().Key
+				}
+			case "type":
+				one.Type = text(row[i])
+			default:
+				if one.Props == nil {
+					one.Props = graph.Props{}
+				}
+				one.Props[c] = row[i]
+			}
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}

@@ -3,6 +3,7 @@ package authority
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"assim/event"
@@ -71,67 +72,365 @@ func (o *Out) Reset() {
 	o.Incidents, o.Records, o.Gone = o.Incidents[:0], o.Records[:0], o.Gone[:0]
 }
 
+const (
+	// resendFirst and resendLast bound the interval at which an order is sent
+	// again until it is echoed.
+	resendFirst = time.Second
+	resendLast  = time.Minute
+	// leisure is the pause between two helpings of orders that can wait.
+	leisure = time.Second
+	// maxLinks bounds the attachments kept per system.
+	maxLinks = 16
+	// maxRunAtOnce is from how many systems a report of a run is judged as a
+	// whole before each of them is named.
+	maxRunAtOnce = 4
+)
+
+// node is what is kept per system: a few hundred bytes.
+type node struct {
+	id      wire.ID
+	name    string
+	addrs   []netip.AddrPort // best first
+	links   []verdict.Link
+	timing  *wire.Timing // nil: the default
+	session wire.Session
+	gen     uint32 // of the newest order
+	echoed  uint32 // what it said it runs
+	sample  int32  // position in Authority.all
+	queued  bool   // an order is to be made
+	status  verdict.Status
+	since   time.Time
+}
+
+// sending is an order that was not echoed yet.
+type sending struct {
+	at      time.Time // next copy
+	backoff time.Duration
+}
+
 // Authority is the CMA's part in the rings. One goroutine owns it.
 type Authority struct {
-	cfg Config
-	rnd *rand.Rand
+	cfg     Config
+	rnd     *rand.Rand
+	plan    *ring.Plan
+	judge   *verdict.Judge
+	atlas   atlas
+	nodes   map[wire.ID]*node
+	all     []*node // for samples
+	byAddr  map[netip.AddrPort]*node
+	queue   []*node // who gets an order, in turn
+	sent    map[*node]*sending
+	timers  timers
+	leisure time.Time // next helping of stale rosters; zero = none left
+	said    verdict.Out
+	ids     []wire.ID
+	martian uint64
 }
 
 // New returns an Authority that knows nobody. r draws whom to ask when it needs
 // a sample.
-func New(cfg Config, r *rand.Rand) *Authority { return &Authority{cfg: cfg, rnd: r} }
+func New(cfg Config, r *rand.Rand) *Authority {
+	if cfg.Timing == (wire.Timing{}) {
+		cfg.Timing = wire.DefaultTiming
+	}
+	if cfg.MaxPerTick == 0 {
+		cfg.MaxPerTick = 256
+	}
+	if cfg.Verdict.Answer == 0 {
+		cfg.Verdict.Answer = 600 * time.Millisecond
+	}
+	a := &Authority{cfg: cfg, rnd: r, plan: ring.NewPlan(cfg.Limits), atlas: newAtlas(),
+		nodes: map[wire.ID]*node{}, byAddr: map[netip.AddrPort]*node{}, sent: map[*node]*sending{}}
+	a.judge = verdict.New(world{a}, cfg.Verdict)
+	return a
+}
 
 // Restore seats the systems as stored. Nobody is told anything unless what was
 // stored contradicts itself; systems in trouble are looked at again.
-func (a *Authority) Restore(now time.Time, records []Record, versions map[uint64]uint32, out *Out) {}
+func (a *Authority) Restore(now time.Time, records []Record, versions map[uint64]uint32, out *Out) {
+	seats := make([]ring.Membership, len(records))
+	for i := range records {
+		r := &records[i]
+		seats[i] = r.Membership
+		n := a.enlist(r.ID, r.Name)
+		n.session, n.gen, n.echoed = r.Session, r.Gen, r.Gen
+		a.settle(n, append([]netip.AddrPort{r.Addr}, r.Alt...), r.Links)
+		if r.Timing != (wire.Timing{}) && r.Timing != a.cfg.Timing {
+			t := r.Timing
+			n.timing = &t
+		}
+	}
+	a.plan.Restore(seats, versions)
+	for i := range records {
+		r := &records[i]
+		n := a.nodes[r.ID]
+		n.status, n.since = r.Status, r.Since
+		a.plan.SetLost(r.ID, lost(r.Status))
+		a.judge.Restore(now, r.ID, r.Status, r.Since, &a.said)
+	}
+	a.follow(now, out)
+}
 
-// Announce takes a nanoprobe's introduction: a new session, or new addresses.
-// links are its addresses with their networks, as far as known (best first; an
-// empty list leaves what is known).
+// Announce takes a nanoprobe's introduction: a new session, or new addresses
+// (best first; an empty list leaves what is known).
 func (a *Authority) Announce(now time.Time, id wire.ID, s wire.Session, name string, from netip.AddrPort, addrs []netip.AddrPort, out *Out) {
+	n := a.nodes[id]
+	isNew := n == nil
+	if isNew {
+		n = a.enlist(id, name)
+	}
+	if s < n.session {
+		return // a copy from before
+	}
+	if len(addrs) == 0 && len(n.addrs) == 0 {
+		addrs = []netip.AddrPort{from}
+	}
+	restarted := s > n.session
+	changed := restarted || name != n.name
+	n.session, n.name = s, name
+	if len(addrs) > 0 && !slices.Equal(addrs, n.addrs) {
+		a.claimAddrs(now, n, addrs, out)
+		a.settle(n, addrs, guessLinks(n.links, addrs))
+		changed = true
+	}
+	a.plan.Join(n.seat())
+	if restarted {
+		n.echoed = 0
+		a.enqueue(n)
+		a.welcome(now, n, isNew, out)
+	}
+	a.judge.Alive(now, id, restarted, &a.said)
+	if changed {
+		out.Records = append(out.Records, id)
+	}
+	a.follow(now, out)
+}
+
+func (a *Authority) welcome(now time.Time, n *node, isNew bool, out *Out) {
+	e := event.Event{At: now, Kind: event.Started, System: n.id.String(), Name: n.name, Text: "nanoprobe of " + n.name + " started"}
+	if isNew {
+		e.Kind, e.Text = event.Joined, "system "+n.name+" joined"
+	}
+	out.Events = append(out.Events, e)
+}
+
+// claimAddrs notes which system answers at which address, and tells when two
+// claim the same.
+func (a *Authority) claimAddrs(now time.Time, n *node, addrs []netip.AddrPort, out *Out) {
+	for _, old := range n.addrs {
+		if a.byAddr[old] == n {
+			delete(a.byAddr, old)
+		}
+	}
+	for _, addr := range addrs {
+		other := a.byAddr[addr]
+		if other != nil && other != n && !lost(other.status) {
+			out.Events = append(out.Events, event.Event{At: now, Kind: event.DuplicateAddress, System: n.id.String(), Name: n.name,
+				Affected: []string{other.name, n.name}, Detail: map[string]string{"address": addr.String()},
+				Text: "address " + addr.Addr().String() + " is claimed by " + other.name + " and by " + n.name})
+		}
+		a.byAddr[addr] = n
+	}
 }
 
 // Attach tells where a system's cables go, as its LLDP or CDP documents say.
-func (a *Authority) Attach(now time.Time, id wire.ID, links []verdict.Link, out *Out) {}
+func (a *Authority) Attach(now time.Time, id wire.ID, links []verdict.Link, out *Out) {
+	n := a.nodes[id]
+	if n == nil || slices.Equal(links, n.links) {
+		return
+	}
+	a.tellMoves(now, n, links, out)
+	a.settle(n, n.addrs, links)
+	a.plan.Join(n.seat())
+	out.Records = append(out.Records, id)
+	a.follow(now, out)
+}
+
+func (a *Authority) tellMoves(now time.Time, n *node, links []verdict.Link, out *Out) {
+	for _, l := range links {
+		i := slices.IndexFunc(n.links, func(o verdict.Link) bool { return o.Name == l.Name })
+		if i < 0 || l.Switch == "" || n.links[i].Switch == "" {
+			continue
+		}
+		o := n.links[i]
+		if o.Switch == l.Switch && o.Port == l.Port {
+			continue
+		}
+		out.Events = append(out.Events, event.Event{At: now, Kind: event.CableMoved, System: n.id.String(), Name: n.name,
+			Detail: map[string]string{"nic": l.Name, "from_switch": o.Switch, "from_port": o.Port, "switch": l.Switch, "port": l.Port},
+			Text:   "cable of " + n.name + " " + l.Name + " moved from " + o.Switch + " port " + o.Port + " to " + l.Switch + " port " + l.Port})
+	}
+}
 
 // Report takes what a nanoprobe noticed.
-func (a *Authority) Report(now time.Time, from wire.ID, obs []wire.Observation, out *Out) {}
+func (a *Authority) Report(now time.Time, from wire.ID, obs []wire.Observation, out *Out) {
+	if a.nodes[from] == nil {
+		return
+	}
+	a.judge.Alive(now, from, false, &a.said)
+	for i := range obs {
+		a.observe(now, from, &obs[i])
+	}
+	a.follow(now, out)
+}
+
+// observe resolves one observation's roster positions and ages, and hands it
+// to the judge.
+func (a *Authority) observe(now time.Time, from wire.ID, o *wire.Observation) {
+	c := verdict.Claim{By: from, Kind: o.Kind, About: o.About, At: now.Add(-o.Ago), Link: o.Link}
+	c.Since = c.At.Add(-o.Silent)
+	switch {
+	case o.Kind == wire.ObsMartian:
+		a.martian++
+	case o.Kind == wire.ObsSwept:
+		silent, alive, ok := a.plan.Swept(nil, nil, o)
+		if !ok {
+			return // it counts in a roster that is no more
+		}
+		for _, id := range alive {
+			a.judge.Hears(now, from, id, &a.said)
+		}
+		a.each(now, c, silent)
+	case o.Run > 1 || o.Run < -1:
+		run := a.plan.Run(nil, o)
+		if len(run) >= maxRunAtOnce && o.Kind == wire.ObsUnresponsive {
+			c.Kind = wire.ObsSwept
+		}
+		a.each(now, c, run)
+	default:
+		if !c.About.IsZero() && a.nodes[c.About] == nil {
+			return // taken out meanwhile, or made up
+		}
+		a.judge.Heard(now, c, &a.said)
+	}
+}
+
+func (a *Authority) each(now time.Time, c verdict.Claim, ids []wire.ID) {
+	for _, id := range ids {
+		if a.nodes[id] == nil {
+			continue
+		}
+		c.About = id
+		a.judge.Heard(now, c, &a.said)
+	}
+}
 
 // Stopping takes a nanoprobe's own goodbye.
-func (a *Authority) Stopping(now time.Time, id wire.ID, out *Out) {}
+func (a *Authority) Stopping(now time.Time, id wire.ID, out *Out) {
+	if a.nodes[id] == nil {
+		return
+	}
+	a.judge.Stopping(now, id, &a.said)
+	a.follow(now, out)
+}
 
 // Echoed tells which generation a nanoprobe runs.
-func (a *Authority) Echoed(now time.Time, id wire.ID, gen uint32, out *Out) {}
+func (a *Authority) Echoed(now time.Time, id wire.ID, gen uint32, out *Out) {
+	n := a.nodes[id]
+	if n == nil {
+		return
+	}
+	n.echoed = gen
+	switch {
+	case gen == n.gen:
+		delete(a.sent, n)
+	case gen > n.gen: // from before a restart of the CMA that forgot it
+		n.gen = gen
+		a.enqueue(n)
+	}
+	a.judge.Alive(now, id, false, &a.said)
+	a.follow(now, out)
+}
 
 // Alive tells that something authenticated came from id, a pong for instance.
-func (a *Authority) Alive(now time.Time, id wire.ID, out *Out) {}
+func (a *Authority) Alive(now time.Time, id wire.ID, out *Out) {
+	if a.nodes[id] == nil {
+		return
+	}
+	a.judge.Alive(now, id, false, &a.said)
+	a.follow(now, out)
+}
 
 // Refused tells that the host of addr answered a ping with "port unreachable".
-func (a *Authority) Refused(now time.Time, addr netip.AddrPort, out *Out) {}
+func (a *Authority) Refused(now time.Time, addr netip.AddrPort, out *Out) {
+	n := a.byAddr[addr]
+	if n == nil {
+		return
+	}
+	a.judge.Refused(now, n.id, &a.said)
+	a.follow(now, out)
+}
 
 // OwnLink tells that the CMA's own network is gone or back.
-func (a *Authority) OwnLink(now time.Time, up bool, out *Out) {}
+func (a *Authority) OwnLink(now time.Time, up bool, out *Out) {
+	a.judge.OwnLink(now, up, &a.said)
+	a.follow(now, out)
+}
 
 // Retime gives a system another impatience.
-func (a *Authority) Retime(now time.Time, id wire.ID, t wire.Timing, out *Out) {}
+func (a *Authority) Retime(now time.Time, id wire.ID, t wire.Timing, out *Out) {
+	n := a.nodes[id]
+	if n == nil || t == a.timing(n) {
+		return
+	}
+	n.timing = &t
+	a.enqueue(n)
+	out.Records = append(out.Records, id)
+	a.follow(now, out)
+}
 
 // Remove takes a system out for good.
-func (a *Authority) Remove(now time.Time, id wire.ID, out *Out) {}
+func (a *Authority) Remove(now time.Time, id wire.ID, out *Out) {
+	n := a.nodes[id]
+	if n == nil {
+		return
+	}
+	a.judge.Forget(now, id, &a.said)
+	a.plan.Leave(id)
+	a.dismiss(n)
+	out.Gone = append(out.Gone, id)
+	a.follow(now, out)
+}
 
 // Tick does what is due. Call it no later than Deadline.
-func (a *Authority) Tick(now time.Time, out *Out) {}
+func (a *Authority) Tick(now time.Time, out *Out) {
+	a.judge.Tick(now, &a.said)
+	a.follow(now, out)
+	a.fire(now, out)
+	a.makeOrders(now, out)
+}
 
 // Deadline is when Tick wants to be called next; zero = never.
-func (a *Authority) Deadline() time.Time { return time.Time{} }
+func (a *Authority) Deadline() time.Time {
+	if len(a.queue) > 0 {
+		return a.queueSince()
+	}
+	return sooner(sooner(a.judge.Deadline(), a.timers.next()), a.leisure)
+}
 
 // Record returns what to store about id.
-func (a *Authority) Record(id wire.ID) (Record, bool) { return Record{}, false }
+func (a *Authority) Record(id wire.ID) (Record, bool) {
+	n := a.nodes[id]
+	if n == nil {
+		return Record{}, false
+	}
+	m, _ := a.plan.Membership(id)
+	r := Record{Membership: m, Name: n.name, Links: n.links, Gen: n.gen, Session: n.session, Status: n.status, Since: n.since}
+	r.Seat = n.seat()
+	if n.timing != nil {
+		r.Timing = *n.timing
+	}
+	return r, true
+}
 
 // Plan is the ring plan, for reading.
-func (a *Authority) Plan() *ring.Plan { return nil }
+func (a *Authority) Plan() *ring.Plan { return a.plan }
 
 // Status is what is believed of id.
-func (a *Authority) Status(id wire.ID) verdict.Status { return verdict.Up }
+func (a *Authority) Status(id wire.ID) verdict.Status { return a.judge.Status(id) }
 
 // Incidents returns the open incidents, oldest first.
-func (a *Authority) Incidents() []verdict.Incident { return nil }
+func (a *Authority) Incidents() []verdict.Incident { return a.judge.Open() }
+
+// Martians is how many ticks were reported that nobody should have sent.
+func (a *Authority) Martians() uint64 { return a.martian }

@@ -208,6 +208,12 @@ func (j *Judge) Status(id wire.ID) Status {
 	return Up
 }
 
+// Asking says whether an answer of id to a ping is awaited.
+func (j *Judge) Asking(id wire.ID) bool {
+	s := j.suspects[id]
+	return s != nil && s.ping == asked
+}
+
 // Open returns the open incidents, oldest first.
 func (j *Judge) Open() []Incident {
 	list := make([]Incident, len(j.open))

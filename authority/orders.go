@@ -1,0 +1,187 @@
+package authority
+
+import (
+	"time"
+
+	"assim/verdict"
+	"assim/wire"
+)
+
+// follow hands on what the judge and the plan want after any input.
+func (a *Authority) follow(now time.Time, out *Out) {
+	for i := range a.said.Changes {
+		a.change(&a.said.Changes[i], out)
+	}
+	for _, p := range a.said.Pings {
+		a.ping(now, p, out)
+	}
+	out.Events = append(out.Events, a.said.Events...)
+	out.Incidents = append(out.Incidents, a.said.Incidents...)
+	a.said.Reset()
+	a.followPlan(now, out)
+}
+
+// followPlan queues orders for those whose rings changed.
+func (a *Authority) followPlan(now time.Time, out *Out) {
+	a.ids = a.plan.Urgent(a.ids[:0])
+	for _, id := range a.ids {
+		if n := a.nodes[id]; n != nil {
+			a.enqueue(n)
+		}
+	}
+	out.Records = a.plan.Moved(out.Records)
+	if len(a.ids) > 0 && a.leisure.IsZero() {
+		a.leisure = now.Add(leisure)
+	}
+}
+
+// change follows a new status: the plan looks past the lost, and nothing is
+// sent to them.
+func (a *Authority) change(c *verdict.Change, out *Out) {
+	n := a.nodes[c.ID]
+	if n == nil {
+		return
+	}
+	was := lost(n.status)
+	n.status, n.since = c.Status, c.Since
+	if is := lost(c.Status); is != was {
+		a.plan.SetLost(c.ID, is)
+	}
+	if c.Status == verdict.Up && n.echoed != n.gen {
+		a.enqueue(n)
+	}
+	out.Records = append(out.Records, c.ID)
+}
+
+// lost says whether a system with this status can do no duty in its rings.
+// One that is merely unknown, behind a switch, goes on in the ring over there.
+func lost(s verdict.Status) bool {
+	return s == verdict.Dead || s == verdict.Stopped || s == verdict.Shut
+}
+
+// enqueue puts a system in line for a new order.
+func (a *Authority) enqueue(n *node) {
+	if n.queued || lost(n.status) {
+		return
+	}
+	n.queued = true
+	a.queue = append(a.queue, n)
+}
+
+// queueSince is an instant in the past: there is work now.
+func (a *Authority) queueSince() time.Time { return time.Unix(1, 0) }
+
+// makeOrders makes a bounded number of orders.
+func (a *Authority) makeOrders(now time.Time, out *Out) {
+	n := min(len(a.queue), a.cfg.MaxPerTick)
+	for _, nd := range a.queue[:n] {
+		nd.queued = false
+		if a.nodes[nd.id] != nd || lost(nd.status) {
+			continue
+		}
+		nd.gen++
+		a.send(now, nd, out)
+		a.sent[nd] = &sending{at: now.Add(resendFirst), backoff: resendFirst}
+		a.timers.add(timer{now.Add(resendFirst), nd, 0})
+		out.Records = append(out.Records, nd.id)
+	}
+	a.queue = a.queue[:copy(a.queue, a.queue[n:])]
+}
+
+// send makes one copy of the order that is valid now.
+func (a *Authority) send(now time.Time, n *node, out *Out) {
+	d := wire.Desired{Gen: n.gen, Timing: a.timing(n), Rings: a.plan.Views(n.id), Schedule: a.cfg.Schedule}
+	if a.cfg.Key != nil {
+		for i := range d.Rings {
+			a.fillKeys(n.id, &d.Rings[i])
+		}
+	}
+	out.Orders = append(out.Orders, Order{To: n.id, Addr: n.addr(), Desired: d})
+}
+
+func (a *Authority) fillKeys(id wire.ID, v *wire.RingView) {
+	v.Keys = make([][16]byte, len(v.Members))
+	for i := range v.Members {
+		if v.Members[i].ID != id {
+			v.Keys[i] = a.cfg.Key(id, v.Members[i].ID)
+		}
+	}
+}
+
+// ping asks for a sign of life, a second time after half the time to answer.
+func (a *Authority) ping(now time.Time, p verdict.Ping, out *Out) {
+	n := a.nodes[p.To]
+	if n == nil {
+		return
+	}
+	out.Pings = append(out.Pings, Ping{n.id, n.addr()})
+	if p.Tries > 1 {
+		a.timers.add(timer{now.Add(a.cfg.Verdict.Answer / 2), n, p.Tries - 1})
+	}
+}
+
+// fire repeats what was not answered or echoed, and helps out stale rosters.
+func (a *Authority) fire(now time.Time, out *Out) {
+	for {
+		t, ok := a.timers.due(now)
+		if !ok {
+			break
+		}
+		if a.nodes[t.n.id] != t.n {
+			continue
+		}
+		if t.tries > 0 {
+			a.pingAgain(now, t, out)
+		} else {
+			a.sendAgain(now, t.n, out)
+		}
+	}
+	if !a.leisure.IsZero() && !a.leisure.After(now) {
+		a.refresh(now)
+	}
+}
+
+// pingAgain asks once more, and through another address if there is one.
+func (a *Authority) pingAgain(now time.Time, t timer, out *Out) {
+	if !a.judge.Asking(t.n.id) {
+		return // it has answered
+	}
+	addr := t.n.addr()
+	if len(t.n.addrs) > 1 {
+		addr = t.n.addrs[1]
+	}
+	out.Pings = append(out.Pings, Ping{t.n.id, addr})
+	if t.tries > 1 {
+		a.timers.add(timer{now.Add(a.cfg.Verdict.Answer / 2), t.n, t.tries - 1})
+	}
+}
+
+func (a *Authority) sendAgain(now time.Time, n *node, out *Out) {
+	s := a.sent[n]
+	if s == nil || s.at.After(now) {
+		return
+	}
+	if lost(n.status) || n.status == verdict.Unknown {
+		delete(a.sent, n) // it gets a new one when it returns
+		return
+	}
+	s.backoff = min(2*s.backoff, resendLast)
+	s.at = now.Add(s.backoff)
+	a.timers.add(timer{s.at, n, 0})
+	a.send(now, n, out)
+}
+
+// refresh queues a helping of those whose roster is merely older than the truth.
+func (a *Authority) refresh(now time.Time) {
+	helping := a.cfg.MaxPerTick / 2
+	a.ids = a.plan.Stale(a.ids[:0], helping)
+	for _, id := range a.ids {
+		if n := a.nodes[id]; n != nil {
+			a.enqueue(n)
+		}
+	}
+	a.leisure = time.Time{}
+	if len(a.ids) == helping {
+		a.leisure = now.Add(leisure)
+	}
+}

@@ -15,6 +15,7 @@ import (
 	osinfo "assim/discovery/os"
 	"assim/discovery/packages"
 	"assim/discovery/processes"
+	"assim/discovery/units"
 )
 
 // Types are all built-in types, in the order in which people read them.
@@ -30,6 +31,7 @@ var Types = []discovery.Type{
 	cpu.Type,
 	memory.Type,
 	dmi.Type,
+	units.Type,
 }
 
 // Find returns the built-in type of that name.

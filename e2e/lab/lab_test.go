@@ -81,3 +81,29 @@ func TestASystemSeesOnlyItself(t *testing.T) {
 		}
 	}
 }
+
+// The kernel's own chatter ends soon, so that a capture shows what programs do.
+func TestAnIdleSystemSendsNothing(t *testing.T) {
+	t.Parallel()
+	l := ForTest(t, Spread(2, 2))
+	settled := time.Now().Add(2 * time.Second) // multicast membership is reported until then
+	c, err := l.Capture("h01", "eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Stop()
+	until := settled.Add(4 * time.Second)
+	if err := Until(within(t, 10*time.Second), "the time is up", func() error {
+		if time.Now().Before(until) {
+			return os.ErrDeadlineExceeded
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range c.Stop() {
+		if f.Out && f.At.After(settled) {
+			t.Errorf("an idle system sends %v", f)
+		}
+	}
+}

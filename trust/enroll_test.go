@@ -1,0 +1,475 @@
+package trust_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"assim/session"
+	"assim/trust"
+	"assim/trust/trusttest"
+	"assim/wire"
+)
+
+var (
+	now  = time.Unix(1_700_000_000, 0)
+	from = netip.MustParseAddr("10.1.2.3")
+)
+
+// office is a CMA's register with its memory, and a token.
+type office struct {
+	t     *testing.T
+	kv    *trusttest.KV
+	keys  *trust.CMAKeys
+	reg   *trust.Registry
+	e     *trust.Enroller
+	count byte
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	keys, _, err := trust.LoadCMAKeys(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &office{t: t, kv: &trusttest.KV{}, keys: keys}
+	o.restart()
+	return o
+}
+
+// restart opens the register anew from what is durable.
+func (o *office) restart() {
+	reg, err := trust.NewRegistry(o.kv)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	o.reg = reg
+	policy := trust.Policy{}
+	if o.e != nil {
+		policy = o.e.Policy
+	}
+	o.e = &trust.Enroller{Registry: reg, Keys: o.keys, Policy: policy}
+}
+
+func (o *office) token(limits trust.Token) trust.Join {
+	o.t.Helper()
+	j, _, err := o.reg.CreateToken(now, limits, "cma", 1984, o.keys.Pub())
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return j
+}
+
+var binding = []byte("this very connection")
+
+// applicant is a newcomer of its own key, with a permission if j is not zero.
+func (o *office) applicant(name string, j trust.Join) *trust.Applicant {
+	o.count++
+	m := &wire.Enroll{Pub: wire.PubKey{o.count, 7}, About: wire.Announce{Name: name, Machine: [16]byte{o.count}}}
+	if j != (trust.Join{}) {
+		m.Token = trust.TokenIDOf(j.Secret)
+		m.Proof = wire.EnrollProof(trust.Verifier(j.Secret), m.Pub, binding)
+	}
+	return &trust.Applicant{Enroll: m, From: from, Binding: binding}
+}
+
+func (o *office) refused(what string, a *trust.Applicant, want wire.Code) {
+	o.t.Helper()
+	_, err := o.e.Decide(now, a)
+	var r wire.Refused
+	if !errors.As(err, &r) || r.Code != want {
+		o.t.Errorf("%s: got %v, want %s", what, err, want)
+	}
+}
+
+func (o *office) welcomed(what string, a *trust.Applicant) wire.ID {
+	o.t.Helper()
+	w, err := o.e.Decide(now, a)
+	if err != nil {
+		o.t.Errorf("%s: %v", what, err)
+	}
+	return w.ID
+}
+
+func TestTokenAdmitsAndAskingAgainGivesTheSameAnswer(t *testing.T) {
+	o := newOffice(t)
+	a := o.applicant("web01", o.token(trust.Token{Max: 1}))
+	id := o.welcomed("first", a)
+	if id.IsZero() || o.reg.Standing(id) != trust.Member {
+		t.Fatal("not a member")
+	}
+	puts := o.kv.Puts
+	if again := o.welcomed("again", a); again != id || o.kv.Puts != puts {
+		t.Fatalf("asked again, it is %s instead of %s", again, id)
+	}
+	o.restart()
+	if again := o.welcomed("after a restart", a); again != id {
+		t.Fatalf("after a restart it is %s instead of %s", again, id)
+	}
+}
+
+func TestTokensAreRefusedBeyondTheirLimits(t *testing.T) {
+	o := newOffice(t)
+	once := o.token(trust.Token{Max: 1})
+	o.welcomed("first of one", o.applicant("a", once))
+	o.restart() // The use is durable.
+	o.refused("second of one", o.applicant("b", once), wire.CodeExpired)
+
+	o.refused("late", o.applicant("a", o.token(trust.Token{Expires: now.Add(-time.Second)})), wire.CodeExpired)
+	o.refused("other name", o.applicant("b", o.token(trust.Token{Name: "a"})), wire.CodeBound)
+	o.refused("other network", o.applicant("a", o.token(trust.Token{From: netip.MustParsePrefix("10.9.0.0/16")})), wire.CodeBound)
+	o.refused("other machine", o.applicant("a", o.token(trust.Token{Machine: trust.MachineName([16]byte{200})})), wire.CodeBound)
+	o.welcomed("right in all", o.applicant("a", o.token(trust.Token{
+		Name: "a", From: netip.MustParsePrefix("10.1.0.0/16"), Machine: trust.MachineName([16]byte{o.count + 1}), Expires: now.Add(time.Hour),
+	})))
+
+	bad := o.applicant("a", o.token(trust.Token{}))
+	bad.Binding = []byte("another connection")
+	o.refused("proof taken from another connection", bad, wire.CodeBadProof)
+	stolen := o.applicant("a", o.token(trust.Token{}))
+	stolen.Enroll.Pub = wire.PubKey{99}
+	o.refused("proof for another key", stolen, wire.CodeBadProof)
+	o.refused("token of another CMA", o.applicant("a", trust.Join{Host: "x", Secret: [16]byte{1}}), wire.CodeUnknownToken)
+	o.refused("without a token", o.applicant("a", trust.Join{}), wire.CodeUnknownToken)
+}
+
+func TestLeakedTokenCannotTakeOverAMember(t *testing.T) {
+	o := newOffice(t)
+	j := o.token(trust.Token{})
+	victim := o.applicant("db01", j)
+	id := o.welcomed("victim", victim)
+	thief := o.applicant("db01", j)
+	thief.Enroll.About.Machine = victim.Enroll.About.Machine
+	thief.Enroll.Was = id
+	if got := o.welcomed("thief", thief); got == id {
+		t.Fatal("the thief is the victim now")
+	}
+	if who, _, _ := o.reg.ByKey(victim.Enroll.Pub); who != id {
+		t.Fatal("the victim lost its identity")
+	}
+}
+
+func TestRevocationHoldsWhateverTokenLives(t *testing.T) {
+	o := newOffice(t)
+	j := o.token(trust.Token{})
+	a := o.applicant("web01", j)
+	id := o.welcomed("first", a)
+	if err := o.reg.Revoke(id); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"at once", "after a restart"} {
+		if o.reg.Standing(id) != trust.Outcast {
+			t.Errorf("%s: standing %d", when, o.reg.Standing(id))
+		}
+		o.refused(when, a, wire.CodeRevoked)
+		o.restart()
+	}
+	if err := o.reg.Pardon(id); err != nil {
+		t.Fatal(err)
+	}
+	if again := o.welcomed("pardoned", a); again != id {
+		t.Fatal("pardoned, it is somebody else")
+	}
+	if o.reg.Standing(wire.ID{77}) != trust.Stranger {
+		t.Error("somebody unknown is not a stranger")
+	}
+}
+
+func TestRevokedTokenTakesItsMembersAlongWhenAsked(t *testing.T) {
+	o := newOffice(t)
+	leaked, good := o.token(trust.Token{}), o.token(trust.Token{})
+	var out []wire.ID
+	for i := range 3 {
+		out = append(out, o.welcomed("leaked", o.applicant(fmt.Sprint("bad", i), leaked)))
+	}
+	stays := o.welcomed("good", o.applicant("good", good))
+	ids, err := o.reg.RevokeToken(trust.TokenIDOf(leaked.Secret), true)
+	if err != nil || len(ids) != 3 {
+		t.Fatalf("%d revoked: %v", len(ids), err)
+	}
+	for _, id := range out {
+		if o.reg.Standing(id) != trust.Outcast {
+			t.Errorf("%s stays", id)
+		}
+	}
+	if o.reg.Standing(stays) != trust.Member || o.reg.Count() != 1 {
+		t.Error("the wrong one went")
+	}
+	o.refused("with the revoked token", o.applicant("late", leaked), wire.CodeRevoked)
+}
+
+func TestNothingChangesWhenTheRegisterCannotBeWritten(t *testing.T) {
+	o := newOffice(t)
+	j := o.token(trust.Token{Max: 1})
+	o.kv.Fail = errors.New("disk full")
+	a := o.applicant("web01", j)
+	if _, err := o.e.Decide(now, a); !errors.Is(err, o.kv.Fail) {
+		t.Fatalf("got %v", err)
+	}
+	if _, _, known := o.reg.ByKey(a.Enroll.Pub); known {
+		t.Fatal("in memory it is a member")
+	}
+	o.kv.Fail = nil
+	o.welcomed("when the disk has room", a)
+}
+
+func TestZeroConfigurationWaitsForAPerson(t *testing.T) {
+	o := newOffice(t)
+	o.e.Policy.ZeroConfiguration = true
+	byName, byPrint, byNet := o.applicant("lab1", trust.Join{}), o.applicant("lab2", trust.Join{}), o.applicant("lab3", trust.Join{})
+	byNet.From = netip.MustParseAddr("192.0.2.7")
+	for _, a := range []*trust.Applicant{byName, byPrint, byNet} {
+		o.refused("asks", a, wire.CodePending)
+		o.refused("asks again", a, wire.CodePending)
+	}
+	o.restart()
+	if n := len(o.reg.Pending()); n != 3 {
+		t.Fatalf("%d wait", n)
+	}
+	for _, what := range []string{"lab1", trust.Fingerprint(byPrint.Enroll.Pub), "192.0.2.0/24"} {
+		if n, err := o.reg.Accept(now, what); n != 1 || err != nil {
+			t.Errorf("accept %s: %d, %v", what, n, err)
+		}
+	}
+	for _, a := range []*trust.Applicant{byName, byPrint, byNet} {
+		id := o.welcomed("accepted", a)
+		if !o.reg.Weak(id) {
+			t.Error("one that pinned the first CMA it met is not called weak")
+		}
+	}
+	if len(o.reg.Pending()) != 0 {
+		t.Error("the accepted still wait")
+	}
+	another := o.applicant("lab4", trust.Join{})
+	another.From = netip.MustParseAddr("192.0.2.8")
+	o.welcomed("from the accepted network, soon after", another)
+	o.refused("not accepted", o.applicant("lab5", trust.Join{}), wire.CodePending)
+}
+
+func TestWaitingListIsBounded(t *testing.T) {
+	o := newOffice(t)
+	o.e.Policy.ZeroConfiguration = true
+	busy := 0
+	for i := range 1500 {
+		a := o.applicant("flood", trust.Join{})
+		a.Enroll.Pub = wire.PubKey{byte(i), byte(i >> 8), 1}
+		var r wire.Refused
+		if _, err := o.e.Decide(now, a); errors.As(err, &r) && r.Code == wire.CodeBusy {
+			busy++
+		}
+	}
+	if len(o.reg.Pending()) > 1000 || busy != 500 {
+		t.Fatalf("%d wait, %d were sent away", len(o.reg.Pending()), busy)
+	}
+}
+
+func TestStrictCMAWantsANarrowTokenAndAPerson(t *testing.T) {
+	o := newOffice(t)
+	o.e.Policy.Strict = true
+	o.e.Policy.ZeroConfiguration = true
+	o.refused("no token", o.applicant("a", trust.Join{}), wire.CodeUnknownToken)
+	o.refused("reusable token", o.applicant("a", o.token(trust.Token{Name: "a"})), wire.CodeBound)
+	o.refused("unbound token", o.applicant("a", o.token(trust.Token{Max: 1})), wire.CodeBound)
+	a := o.applicant("a", o.token(trust.Token{Max: 1, Name: "a"}))
+	o.refused("right token, nobody accepted", a, wire.CodePending)
+	if n, err := o.reg.Accept(now, "a"); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	id := o.welcomed("right token, accepted", a)
+	if o.reg.Weak(id) {
+		t.Error("a token holder is called weak")
+	}
+}
+
+func TestRootOnTheCMAsHostNeedsNoToken(t *testing.T) {
+	o := newOffice(t)
+	a := o.applicant("cma", trust.Join{})
+	a.Local = true
+	o.welcomed("local", a)
+}
+
+func TestNodeKeyRotationKeepsTheIdentity(t *testing.T) {
+	o := newOffice(t)
+	a := o.applicant("web01", o.token(trust.Token{}))
+	id := o.welcomed("first", a)
+	other := o.welcomed("other", o.applicant("web02", o.token(trust.Token{})))
+	if err := o.reg.Rekey(id, wire.PubKey{55}); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"at once", "after a restart"} {
+		if who, _, ok := o.reg.ByKey(wire.PubKey{55}); !ok || who != id {
+			t.Errorf("%s: the new key is unknown", when)
+		}
+		if _, _, ok := o.reg.ByKey(a.Enroll.Pub); ok {
+			t.Errorf("%s: the old key is still good", when)
+		}
+		o.restart()
+	}
+	if err := o.reg.Rekey(other, wire.PubKey{55}); err == nil {
+		t.Error("two members share a key")
+	}
+}
+
+func TestAnotherMachineUnderTheSameIdentityIsNoticed(t *testing.T) {
+	o := newOffice(t)
+	a := o.applicant("web01", o.token(trust.Token{}))
+	id := o.welcomed("first", a)
+	if !o.reg.SameMachine(id, a.Enroll.About.Machine) || o.reg.SameMachine(id, [16]byte{200}) {
+		t.Fatal("machines are not told apart")
+	}
+}
+
+// street is a stranger at the door of an office.
+func (o *office) doorman() *trust.Doorman {
+	return trust.NewDoorman(o.reg, o.keys, o.e.Policy, &session.Slots{}, [32]byte{1})
+}
+
+var stranger = netip.MustParseAddrPort("10.1.2.3:40000")
+
+func TestStrangerWithATokenIsAdmittedAfterItsCookie(t *testing.T) {
+	o := newOffice(t)
+	d := o.doorman()
+	k := trust.NewKnock(now, wire.PubKey{1}, o.token(trust.Token{}), rand.New(rand.NewPCG(1, 1)))
+	at := k.Deadline()
+	for round := range 2 {
+		hello := k.Poll(at)
+		reply := d.Hello(at, hello, stranger, false)
+		if reply == nil || len(reply) > len(hello) || !k.Receive(at, reply) {
+			t.Fatalf("round %d: hello of %d bytes, reply of %d", round, len(hello), len(reply))
+		}
+		if k.Receive(at, reply) && round == 1 {
+			t.Fatal("the same reply counts twice")
+		}
+	}
+	at = k.Deadline()
+	if cma, ok := k.Admitted(at); !ok || cma != o.keys.Pub() {
+		t.Fatalf("admitted %v by %x", ok, cma[:2])
+	}
+	if d.Cookies != 1 || d.Admitted != 1 {
+		t.Fatalf("%d cookies, %d admitted", d.Cookies, d.Admitted)
+	}
+	k.Refused(at, time.Hour)
+	if k.Poll(at.Add(40*time.Minute)) != nil {
+		t.Fatal("knocks again within the hour it was refused for")
+	}
+	if k.Poll(at.Add(90*time.Minute)) == nil {
+		t.Fatal("gave up for ever")
+	}
+}
+
+func TestStrangersAreIgnored(t *testing.T) {
+	o := newOffice(t)
+	d := o.doorman()
+	good := o.token(trust.Token{})
+	hello := func(j trust.Join, cookie [16]byte) []byte {
+		return wire.AppendHello(nil, &wire.Hello{Token: trust.TokenIDOf(j.Secret), Pub: wire.PubKey{1}, Cookie: cookie}, trust.Verifier(j.Secret))
+	}
+	flipped := hello(good, [16]byte{})
+	flipped[20] ^= 1
+	for name, b := range map[string][]byte{
+		"empty":               {},
+		"cut short":           hello(good, [16]byte{})[:100],
+		"of an unknown token": hello(trust.Join{Host: "x"}, [16]byte{}),
+		"with a bit flipped":  flipped,
+		"without a token":     wire.AppendHello(nil, &wire.Hello{Pub: wire.PubKey{1}}, nil),
+	} {
+		if reply := d.Hello(now, b, stranger, false); reply != nil {
+			t.Errorf("%s: answered", name)
+		}
+	}
+	// A cookie is good for one address and key, and not for long.
+	r, err := wire.OpenHelloReply(d.Hello(now, hello(good, [16]byte{}), stranger, false), trust.Verifier(good.Secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admitted := func(at time.Time, from netip.AddrPort) bool {
+		before := d.Admitted
+		d.Hello(at, hello(good, r.Cookie), from, false)
+		return d.Admitted > before
+	}
+	if !admitted(now, stranger) || !admitted(now.Add(50*time.Second), stranger) {
+		t.Error("a good cookie is refused")
+	}
+	if admitted(now, netip.MustParseAddrPort("10.1.2.4:40000")) || admitted(now, netip.MustParseAddrPort("10.1.2.3:40001")) {
+		t.Error("a cookie is good for another address")
+	}
+	if admitted(now.Add(3*time.Minute), stranger) {
+		t.Error("a cookie is good for ever")
+	}
+}
+
+func TestForgedCMAIsNotBelievedByAStranger(t *testing.T) {
+	o := newOffice(t)
+	k := trust.NewKnock(now, wire.PubKey{1}, o.token(trust.Token{}), rand.New(rand.NewPCG(1, 1)))
+	at := k.Deadline()
+	h, err := wire.ParseHello(k.Poll(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := wire.HelloReply{Nonce: h.Nonce, Slot: time.Second, Pub: wire.PubKey{66}}
+	for _, secret := range [][]byte{nil, make([]byte, 32)} {
+		if k.Receive(at, wire.AppendHelloReply(nil, &forged, secret)) {
+			t.Fatal("believed")
+		}
+	}
+}
+
+func TestFloodOfForgedHellosDoesNotKeepARealOneOut(t *testing.T) {
+	o := newOffice(t)
+	d := o.doorman()
+	j := o.token(trust.Token{})
+	forged := wire.AppendHello(nil, &wire.Hello{Token: trust.TokenIDOf(j.Secret), Pub: wire.PubKey{1}}, make([]byte, 32))
+	began := time.Now()
+	for i := range 100_000 {
+		forged[30] = byte(i)
+		src := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, 2, byte(i)}), uint16(i))
+		if d.Hello(now, forged, src, false) != nil {
+			t.Fatal("a forged hello is answered")
+		}
+	}
+	took := time.Since(began)
+	k := trust.NewKnock(now, wire.PubKey{1}, j, rand.New(rand.NewPCG(1, 1)))
+	for range 2 {
+		at := k.Deadline()
+		k.Receive(at, d.Hello(at, k.Poll(at), stranger, false))
+	}
+	if d.Admitted != 1 {
+		t.Fatal("the real one is kept out")
+	}
+	t.Logf("100,000 forged hellos took %v", took)
+}
+
+func TestStrictCMADoesNotAnswerMulticast(t *testing.T) {
+	o := newOffice(t)
+	o.e.Policy.Strict = true
+	j := o.token(trust.Token{Max: 1, Name: "a"})
+	b := wire.AppendHello(nil, &wire.Hello{Token: trust.TokenIDOf(j.Secret), Pub: wire.PubKey{1}}, trust.Verifier(j.Secret))
+	d := o.doorman()
+	if d.Hello(now, b, stranger, true) != nil {
+		t.Error("answered")
+	}
+	if d.Hello(now, b, stranger, false) == nil {
+		t.Error("not answered when asked by address")
+	}
+}
+
+func FuzzDoorman(f *testing.F) {
+	keys, _, err := trust.LoadCMAKeys(f.TempDir())
+	if err != nil {
+		f.Fatal(err)
+	}
+	reg, err := trust.NewRegistry(&trusttest.KV{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	d := trust.NewDoorman(reg, keys, trust.Policy{ZeroConfiguration: true}, &session.Slots{}, [32]byte{1})
+	f.Add(wire.AppendHello(nil, &wire.Hello{Pub: wire.PubKey{1}}, nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if reply := d.Hello(now, b, stranger, false); len(reply) > len(b) {
+			t.Fatalf("%d bytes are answered by %d", len(b), len(reply))
+		}
+	})
+}

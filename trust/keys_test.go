@@ -1,0 +1,166 @@
+package trust
+
+import (
+	"crypto/ed25519"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"assim/wire"
+)
+
+func cmaKeys(t *testing.T, dir string) *CMAKeys {
+	t.Helper()
+	k, _, err := LoadCMAKeys(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestCMAKeysAreMadeOnceAndKept(t *testing.T) {
+	dir := t.TempDir()
+	k, made, err := LoadCMAKeys(dir)
+	if err != nil || !made {
+		t.Fatalf("made %v: %v", made, err)
+	}
+	again, made, err := LoadCMAKeys(dir)
+	if err != nil || made || again.Pub() != k.Pub() || again.Epoch() != 1 {
+		t.Fatalf("made again %v: %v", made, err)
+	}
+	a, _ := k.NodeKey(wire.ID{1}, 1)
+	b, ok := again.NodeKey(wire.ID{1}, 1)
+	if !ok || a != b {
+		t.Fatal("a restart changes the keys of nanoprobes")
+	}
+	for _, name := range []string{CMAKeysFile, RecoveryFile} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+}
+
+func TestKeysDifferByNodeEdgeAndEpoch(t *testing.T) {
+	k := cmaKeys(t, t.TempDir())
+	one, _ := k.NodeKey(wire.ID{1}, 1)
+	two, _ := k.NodeKey(wire.ID{2}, 1)
+	if one == two {
+		t.Error("two nanoprobes share a key")
+	}
+	a, b, c := wire.ID{1}, wire.ID{2}, wire.ID{3}
+	if k.EdgeKey(7, a, b) != k.EdgeKey(7, b, a) {
+		t.Error("the two ends of an edge get different keys")
+	}
+	if k.EdgeKey(7, a, b) == k.EdgeKey(7, a, c) || k.EdgeKey(7, a, b) == k.EdgeKey(8, a, b) {
+		t.Error("two edges share a key")
+	}
+	before := k.EdgeKey(7, a, b)
+	if err := k.RotateMaster(); err != nil {
+		t.Fatal(err)
+	}
+	if k.EdgeKey(7, a, b) == before {
+		t.Error("an edge keeps its key in the next epoch")
+	}
+}
+
+func TestEpochsEndOneAfterTheNext(t *testing.T) {
+	dir := t.TempDir()
+	k := cmaKeys(t, dir)
+	first, _ := k.NodeKey(wire.ID{1}, 1)
+	if err := k.RotateMaster(); err != nil {
+		t.Fatal(err)
+	}
+	k = cmaKeys(t, dir)
+	if old, ok := k.NodeKey(wire.ID{1}, 1); !ok || old != first {
+		t.Error("the epoch before is forgotten: nanoprobes lose their CMA")
+	}
+	if _, ok := k.NodeKey(wire.ID{1}, 2); !ok {
+		t.Error("the present epoch has no key")
+	}
+	if _, ok := k.NodeKey(wire.ID{1}, 3); ok {
+		t.Error("a future epoch has a key")
+	}
+	if err := k.RotateMaster(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := k.NodeKey(wire.ID{1}, 1); ok {
+		t.Error("an epoch outlives two rotations")
+	}
+	if err := k.EndEpoch(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := cmaKeys(t, dir).NodeKey(wire.ID{1}, 2); ok {
+		t.Error("an ended epoch still has keys")
+	}
+}
+
+func TestNanoprobesFollowRotationsEvenWhenTheySleptThroughSome(t *testing.T) {
+	k := cmaKeys(t, t.TempDir())
+	awake := &Identity{Pins: k.Pins(), Recovery: k.Recovery}
+	asleep := &Identity{Pins: k.Pins(), Recovery: k.Recovery}
+	for i := range maxEndorsements {
+		if err := k.RotateSigning(); err != nil {
+			t.Fatal(err)
+		}
+		key, chain := k.Shown()
+		if !awake.Trusts(pubOf(key), chain) || !asleep.Trusts(pubOf(key), chain) {
+			t.Fatalf("after %d rotations the CMA is a stranger", i+1)
+		}
+		awake.Pins = k.Pins()
+	}
+}
+
+func TestRecoveryKeyReplacesStolenKeys(t *testing.T) {
+	dir := t.TempDir()
+	k := cmaKeys(t, dir)
+	node := &Identity{Pins: k.Pins(), Recovery: k.Recovery}
+	stolen, _ := k.Shown()
+	recovery, err := LoadRecoveryKey(filepath.Join(dir, RecoveryFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Recover(recovery); err != nil {
+		t.Fatal(err)
+	}
+	key, chain := k.Shown()
+	if !node.Trusts(pubOf(key), chain) {
+		t.Fatal("nanoprobes do not follow the recovery key")
+	}
+	node.Pins, node.Recovery = k.Pins(), k.Recovery // It was welcomed by the recovered CMA.
+	if node.Trusts(pubOf(stolen), nil) {
+		t.Fatal("the stolen key is still good")
+	}
+	if _, ok := k.NodeKey(wire.ID{1}, 1); ok {
+		t.Fatal("the stolen master is still good")
+	}
+	other, err := generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Recover(other); err == nil {
+		t.Fatal("any key recovers")
+	}
+}
+
+func TestStrangersEndorsementsAreWorthNothing(t *testing.T) {
+	k := cmaKeys(t, t.TempDir())
+	node := &Identity{Pins: k.Pins(), Recovery: k.Recovery}
+	thief, err := generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := pubOf(thief)
+	forged := Endorsement{Key: mine, By: k.Pub()}
+	copy(forged.Sign[:], ed25519.Sign(thief, endorsementText(mine)))
+	loop := endorse(thief, mine)
+	for name, chain := range map[string][]Endorsement{
+		"none": nil, "by itself": {loop}, "in the CMA's name": {forged}, "by the zero key": {{Key: mine}},
+	} {
+		if node.Trusts(mine, chain) {
+			t.Errorf("endorsed %s: trusted", name)
+		}
+	}
+	if (&Identity{}).Trusts(wire.PubKey{}, nil) {
+		t.Error("the zero key is trusted by one who pinned nobody")
+	}
+}

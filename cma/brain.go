@@ -170,6 +170,10 @@ func (b *brain) signal(l letter) {
 	if v.HasReply {
 		b.reply(l, v.Reply)
 	}
+	if v.Action == session.Process || v.Action == session.Glance {
+		b.auth.Alive(now, l.id, &b.out)
+		b.auth.Echoed(now, l.id, l.sig.Applied, &b.out)
+	}
 	switch v.Action {
 	case session.Process:
 		b.process(now, l)
@@ -177,10 +181,6 @@ func (b *brain) signal(l letter) {
 		b.answerHashes(l)
 	case session.Glance:
 		b.routes[l.id] = l.route()
-	}
-	if v.Action == session.Process || v.Action == session.Glance {
-		b.auth.Alive(now, l.id, &b.out)
-		b.auth.Echoed(now, l.id, l.sig.Applied, &b.out)
 	}
 	if v.Action == session.Glance && l.sig.Flags&wire.FlagBulk != 0 {
 		m := b.sess.Answer(l.id, l.sig.Session, 0, wire.KindAck, nil)

@@ -48,7 +48,7 @@ func troubled(s api.Status) bool {
 }
 
 func (a *app) status(s api.Status) {
-	fmt.Fprintf(a.out, "CMA %s\n", s.Version)
+	fmt.Fprintln(a.out, s.Version)
 	var systems []string
 	for _, state := range slices.Sorted(maps.Keys(s.Systems)) {
 		systems = append(systems, fmt.Sprintf("%d %s", s.Systems[state], state))

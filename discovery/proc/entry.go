@@ -4,6 +4,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -146,8 +147,15 @@ func parseCmdline(text string) []string {
 		}
 		args = append(args, printable(a, maxArg))
 	}
+	if len(args) > 0 {
+		args[0] = sshdStartups.ReplaceAllString(args[0], "$1")
+	}
 	return args
 }
+
+// sshdStartups is how many logins sshd waits for just now, which it keeps in its
+// title: "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups".
+var sshdStartups = regexp.MustCompile(`^(sshd: .*\[listener\]) \d+ of \d+-\d+ startups$`)
 
 // parseUID returns the effective user of /proc/PID/status.
 func parseUID(text string) uint32 {

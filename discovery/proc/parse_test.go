@@ -103,6 +103,13 @@ func TestEscapesInTitlesDoNotReachATerminal(t *testing.T) {
 	}
 }
 
+func TestTheSSHServersCountOfLoginsIsNoFact(t *testing.T) {
+	got := parseCmdline("sshd: /usr/sbin/sshd -D [listener] 3 of 10-100 startups\x00\x00")
+	if !slices.Equal(got, []string{"sshd: /usr/sbin/sshd -D [listener]"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestNetFileNamesSocketsOfBothFamilies(t *testing.T) {
 	const tcp = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 12345 1 0000000000000000 100 0 0 10 0

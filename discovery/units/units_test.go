@@ -1,7 +1,10 @@
 package units
 
 import (
+	"context"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"assim/discovery/discoverytest"
@@ -10,6 +13,36 @@ import (
 func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
 
 func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+
+// What "systemctl list-units" said of the recorded host at the same time.
+func TestTheStatesEqualSystemctls(t *testing.T) {
+	h, err := discoverytest.Load("testdata/debian12-systemd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := collect(context.Background(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, u := range payload.(*Payload).Units {
+		got[u.Name] = u.Load + " " + u.Active
+	}
+	text, err := os.ReadFile("testdata/debian12-systemd.list-units")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		want := f[1] + " " + f[2]
+		if f[1] == "not-found" {
+			want = "" // only mentioned by others
+		}
+		if got[f[0]] != want {
+			t.Errorf("%s is %q, systemctl has %q", f[0], got[f[0]], want)
+		}
+	}
+}
 
 func TestStatesOfAMomentAreNotFacts(t *testing.T) {
 	const text = `Id=job.service

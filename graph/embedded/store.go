@@ -55,10 +55,11 @@ type Store struct {
 	names names
 	index indexes
 
-	queue   chan *request
-	done    chan struct{} // closed when the writer has ended
-	closing chan struct{}
-	once    sync.Once
+	queue    chan *request
+	done     chan struct{} // closed when the writer has ended
+	closing  chan struct{}
+	once     sync.Once
+	closeErr error
 
 	pool   chan *conn   // idle readers; nil stands for one not yet dialed
 	mu     sync.RWMutex // guards closed against requests under way
@@ -124,20 +125,24 @@ func (s *Store) Close() error {
 		s.closed = true
 		s.mu.Unlock()
 		close(s.closing)
+		<-s.done
+		s.closeIdle()
+		s.closeErr = s.lock.Close()
 	})
-	<-s.done
+	return s.closeErr
+}
+
+func (s *Store) closeIdle() {
 	for {
 		select {
 		case c := <-s.pool:
 			if c != nil {
 				_ = c.close() // it only read
 			}
-			continue
 		default:
+			return
 		}
-		break
 	}
-	return s.lock.Close()
 }
 
 // acquire returns a reading connection, waiting for one if all are taken.

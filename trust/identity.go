@@ -138,15 +138,21 @@ func (id *Identity) SetSession(s wire.Session) (wire.Session, error) {
 	return id.Session, id.Save()
 }
 
-// Accept takes over what the CMA said: id, key of the epoch, pins.
+// Accept takes over what the CMA said: id, key of the epoch, pins. What is
+// known already costs no write.
 func (id *Identity) Accept(w *wire.Welcome, cma string) error {
+	known := id.ID == w.ID && id.Epoch == w.Epoch && id.NodeKey == w.Key && slices.Equal(id.Pins, w.Pins) &&
+		id.Recovery == w.Recovery && (cma == "" || len(id.CMA) > 0 && id.CMA[0] == cma)
+	if known {
+		return nil
+	}
 	if id.Epoch != 0 && w.Epoch != id.Epoch {
 		id.Old = id.NodeKey
 	}
 	id.ID, id.Epoch, id.NodeKey = w.ID, w.Epoch, w.Key
 	id.Pins, id.Recovery = slices.Clone(w.Pins), w.Recovery
 	if cma != "" {
-		id.CMA = append([]string{cma}, slices.DeleteFunc(id.CMA, func(s string) bool { return s == cma })...)
+		id.CMA = append([]string{cma}, slices.DeleteFunc(slices.Clone(id.CMA), func(s string) bool { return s == cma })...)
 		id.CMA = id.CMA[:min(len(id.CMA), maxCMAs)]
 	}
 	return id.Save()

@@ -9,6 +9,7 @@ import (
 	"assim/discovery/cpu"
 	"assim/discovery/dmi"
 	"assim/discovery/listeners"
+	"assim/discovery/lldp"
 	"assim/discovery/memory"
 	"assim/discovery/mounts"
 	"assim/discovery/netconfig"
@@ -22,6 +23,7 @@ import (
 var Types = []discovery.Type{
 	osinfo.Type,
 	netconfig.Type,
+	lldp.Type,
 	listeners.Type,
 	connections.Type,
 	processes.Type,

@@ -53,6 +53,7 @@ func (m *Member) heardPeer(now time.Duration, p *peer, from netip.AddrPort, t *w
 		m.goodbye(now, p, out)
 	case !calm:
 		m.alive(now, p, before, out)
+		m.retire()
 	default:
 		return
 	}

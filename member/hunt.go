@@ -209,6 +209,9 @@ func (m *Member) closeGap(now time.Duration, h *hunt, o wire.Observation, accuse
 	s := &m.seats[h.seat]
 	r := m.roster(s.view)
 	nearest := h.Nearest()
+	if int(*s.to(h.dir)) != h.from {
+		return // somebody nearer came back meanwhile
+	}
 	*s.to(h.dir) = uint16(nearest)
 	first, end := h.from, s.end(r, h.dir)
 	if !accused {

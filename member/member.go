@@ -137,7 +137,7 @@ func (m *Member) sit(view uint16, old *wire.Desired, oldSeats []seat) seat {
 	lost := lostIn(old, oldSeats, r.Ring)
 	for _, d := range r.Sides() {
 		n := 1
-		for n <= r.Reach(d) && lost[r.Members[r.At(d, n)].ID] {
+		for n <= r.Reach(d) && (lost[r.Members[r.At(d, n)].ID] || r.IsLost(r.At(d, n))) {
 			n++
 		}
 		if n <= r.Reach(d) {
@@ -190,12 +190,24 @@ func (m *Member) fill(now time.Duration) {
 	for s := range m.seats {
 		r := m.roster(m.seats[s].view)
 		for _, d := range r.Sides() {
-			if n := *m.seats[s].to(d); n != 0 {
-				m.peerAt(m.seats[s].view, r.At(d, int(n)), now)
+			n := int(*m.seats[s].to(d))
+			if n != 0 {
+				m.peerAt(m.seats[s].view, r.At(d, n), now)
+			}
+			if n != 1 {
+				m.await(m.seats[s].view, r.At(d, 1), now)
 			}
 		}
 	}
 	m.retire()
+}
+
+// await waits for one of whom the CMA says that it is lost.
+func (m *Member) await(view uint16, index int, now time.Duration) {
+	before := len(m.peers)
+	if p := m.peerAt(view, index, now); len(m.peers) > before {
+		p.hb.Conclude(now, heartbeat.Dead, m.timing())
+	}
 }
 
 // Gen is the configuration generation m runs.

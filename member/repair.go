@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"assim/heartbeat"
+	"assim/ring"
 	"assim/wire"
 )
 
@@ -69,10 +70,22 @@ func (m *Member) readopt(p *peer) {
 		for _, d := range r.Sides() {
 			if n := r.Distance(d, at); n > 0 && n < s.end(r, d) {
 				*s.to(d) = uint16(n)
+				m.callOff(i, d, n)
 			}
 		}
 	}
 	m.retire()
+}
+
+// callOff ends the searches beyond a neighbor that I have again.
+func (m *Member) callOff(seat int, d ring.Dir, nearer int) {
+	for i := len(m.hunts) - 1; i >= 0; i-- {
+		h := &m.hunts[i]
+		if h.kind == seek && h.seat == seat && h.dir == d && h.from > nearer {
+			m.drop(h.about)
+			i = len(m.hunts)
+		}
+	}
 }
 
 // retire forgets those who are no neighbors of mine any more: neither by plan,

@@ -186,6 +186,11 @@ func (p *Plan) touch(c *circle, at int) {
 		}
 		p.mark(c.members[j], flag)
 	}
+	for _, dir := range []int{1, -1} {
+		if m := c.after(at, dir, alive); m != nil {
+			p.mark(m, isUrgent) // looks past lost ones at what changed
+		}
+	}
 	p.sweepersStale(c)
 }
 

@@ -1,6 +1,10 @@
 package ring
 
-import "slices"
+import (
+	"slices"
+
+	"assim/wire"
+)
 
 // appoint gives a ring a deputy if it has none.
 func (p *Plan) appoint(c *circle) {
@@ -114,9 +118,10 @@ func (p *Plan) relieve(c *circle) {
 func (p *Plan) replaceLost() {
 	weak := p.weak
 	p.weak = nil
+	defer p.widen()
 	for _, c := range weak {
 		c.weak = false
-		p.neighborsStale(c)
+		p.besideLost(c)
 		for b := c; b != nil && len(b.members) > 0; b = parent(b) {
 			if b.deputy != nil && b.deputy.flags&isLost != 0 {
 				p.succeed(b, false)
@@ -134,17 +139,61 @@ func (p *Plan) replaceLost() {
 	}
 }
 
-// neighborsStale marks those on a ring who look past a lost member now: they
-// are to sweep the ring of another one.
-func (p *Plan) neighborsStale(c *circle) {
-	if c.level == switchLevel || c.level == topLevel && len(c.members) > 4*p.limits.Window {
-		return
+// widen tells those beside a run of lost members of the top ring of whom they
+// see no end: their window reaches further now.
+func (p *Plan) widen() {
+	edges := p.edges
+	p.edges = nil
+	for _, s := range edges {
+		c := s.in[topLevel]
+		if c == nil || len(c.members) <= 2*p.limits.Window+1 {
+			continue
+		}
+		at := c.index(s)
+		if s.flags&isLost != 0 {
+			p.beside(c, at)
+		}
+		for _, dir := range []int{1, -1} {
+			run := 0
+			for run < widestWindow && c.at(at+dir*run).flags&isLost != 0 {
+				run++
+			}
+			back := 0
+			for back < widestWindow && c.at(at-dir*back).flags&isLost != 0 {
+				back++
+			}
+			if run+back > p.limits.Window {
+				p.mark(c.at(at+dir*run), isUrgent)
+			}
+		}
+	}
+}
+
+// besideLost looks after those who look past a lost member now. They are to
+// sweep the ring of another deputy, which can wait; but one whose roster is old
+// may not know its new neighbor at all, which cannot.
+func (p *Plan) besideLost(c *circle) {
+	if c.level == topLevel && len(c.members) > wire.MaxMembers {
+		return // widen does it
 	}
 	for i, m := range c.members {
 		if m.flags&isLost != 0 {
-			n := len(c.members)
-			p.mark(c.members[(i+1)%n], isStale)
-			p.mark(c.members[(i+n-1)%n], isStale)
+			p.beside(c, i)
+		}
+	}
+}
+
+// beside marks the nearest living members around a lost one.
+func (p *Plan) beside(c *circle, at int) {
+	for _, dir := range []int{1, -1} {
+		m := c.after(at, dir, alive)
+		if m == nil {
+			continue
+		}
+		if m.flags&isStale != 0 {
+			p.mark(m, isUrgent)
+		} else if c.level > switchLevel {
+			p.mark(m, isStale)
 		}
 	}
 }

@@ -43,6 +43,7 @@ type Plan struct {
 	next   uint64 // id of the next new ring
 
 	weak   []*circle // whose deputy may have to be replaced
+	edges  []*seated // on the top ring, lost or back since Urgent was drained
 	urgent []wire.ID
 	stale  []wire.ID
 	moved  []wire.ID
@@ -95,7 +96,7 @@ func NewPlan(l Limits) *Plan {
 		l.Window = defaultWindow
 	}
 	l.Ring = min(max(l.Ring, 4), wire.MaxMembers)
-	l.Window = min(l.Window, (wire.MaxMembers-1)/2)
+	l.Window = min(l.Window, widestWindow)
 	return &Plan{
 		limits: l, next: 1,
 		seats: make(map[wire.ID]*seated), rings: make(map[uint64]*circle), groups: make(map[place]*group),
@@ -159,6 +160,9 @@ func (p *Plan) SetLost(id wire.ID, lost bool) {
 		return
 	}
 	s.flags ^= isLost
+	if s.in[topLevel] != nil {
+		p.edges = append(p.edges, s)
+	}
 	for l := range s.in {
 		if s.in[l] != nil && !s.in[l].weak {
 			s.in[l].weak = true

@@ -41,22 +41,62 @@ func (p *Plan) view(c *circle, s *seated) wire.RingView {
 		Size: uint16(min(len(c.members), 1<<16-1)),
 	}
 	at := c.index(s)
-	if c.level == topLevel && len(c.members) > 2*p.limits.Window+1 {
-		v.Members, v.Self = p.window(c, at), uint16(p.limits.Window)
+	if c.level != topLevel || len(c.members) <= 2*p.limits.Window+1 {
+		v.Members, v.Self, v.Lost = c.roster(), uint16(at), lostOf(c.members)
 		return v
 	}
-	v.Members, v.Self = c.roster(), uint16(at)
+	before, after := p.window(c, at, -1), p.window(c, at, 1)
+	if before+after+1 >= len(c.members) {
+		v.Members, v.Self, v.Lost = c.roster(), uint16(at), lostOf(c.members)
+		return v
+	}
+	shown := make([]*seated, 0, before+after+1)
+	for i := -before; i <= after; i++ {
+		shown = append(shown, c.at(at+i))
+	}
+	v.Members = make([]wire.Member, len(shown))
+	for i, m := range shown {
+		v.Members[i] = m.entry()
+	}
+	v.Self, v.Lost = uint16(before), lostOf(shown)
 	return v
 }
 
-// window is the part of a ring around one of its members.
-func (p *Plan) window(c *circle, at int) []wire.Member {
-	n := len(c.members)
-	w := make([]wire.Member, 0, 2*p.limits.Window+1)
-	for i := -p.limits.Window; i <= p.limits.Window; i++ {
-		w = append(w, c.members[((at+i)%n+n)%n].entry())
+// window is how many members of the top ring are shown in a direction: enough
+// that a window of living ones is among them.
+func (p *Plan) window(c *circle, at, dir int) int {
+	n, alive := 0, 0
+	for alive < p.limits.Window && n < widestWindow && n < len(c.members)-1 {
+		n++
+		if c.at(at+dir*n).flags&isLost == 0 {
+			alive++
+		}
 	}
-	return w
+	return n
+}
+
+// widestWindow keeps a view with both its sides below wire.MaxMembers.
+const widestWindow = (wire.MaxMembers - 1) / 2
+
+// at is the member at an index, counted around the circle.
+func (c *circle) at(i int) *seated {
+	n := len(c.members)
+	return c.members[(i%n+n)%n]
+}
+
+// lostOf are the bits of those who are known to be lost; nil = nobody.
+func lostOf(members []*seated) []byte {
+	var bits []byte
+	for i, m := range members {
+		if m.flags&isLost == 0 {
+			continue
+		}
+		if bits == nil {
+			bits = make([]byte, (len(members)+7)/8)
+		}
+		bits[i/8] |= 1 << (i % 8)
+	}
+	return bits
 }
 
 // roster is the whole ring as told, made once per version.
@@ -83,8 +123,8 @@ func (p *Plan) sweeps(views []wire.RingView, u *circle, s *seated) []wire.RingVi
 	at := u.index(s)
 	for _, d := range []int{1, -1} {
 		first := u.after(at, d, func(*seated) bool { return true })
-		alive := u.after(at, d, func(m *seated) bool { return m.flags&isLost == 0 })
-		for _, m := range []*seated{first, alive} {
+		living := u.after(at, d, alive)
+		for _, m := range []*seated{first, living} {
 			if m == nil {
 				continue
 			}
@@ -103,16 +143,17 @@ func (p *Plan) sweeps(views []wire.RingView, u *circle, s *seated) []wire.RingVi
 }
 
 // after is the first member from an index on, in a direction, of whom ok says
-// yes; nil when there is none.
+// yes; nil when there is none within what anybody is shown.
 func (c *circle) after(at, dir int, ok func(*seated) bool) *seated {
-	n := len(c.members)
-	for i := 1; i < n; i++ {
-		if m := c.members[((at+dir*i)%n+n)%n]; ok(m) {
+	for i := 1; i < min(len(c.members), wire.MaxMembers); i++ {
+		if m := c.at(at + dir*i); ok(m) {
 			return m
 		}
 	}
 	return nil
 }
+
+func alive(m *seated) bool { return m.flags&isLost == 0 }
 
 // Neighbor is one of those a system heartbeats with, by plan.
 type Neighbor struct {
@@ -135,7 +176,7 @@ func (p *Plan) Neighbors(dst []Neighbor, id wire.ID) []Neighbor {
 		}
 		at := c.index(s)
 		for _, d := range []int{1, -1} {
-			m := c.after(at, d, func(m *seated) bool { return m.flags&isLost == 0 })
+			m := c.after(at, d, alive)
 			known := func(n Neighbor) bool { return n.ID == m.ID }
 			if m != nil && !slices.ContainsFunc(dst[start:], known) {
 				dst = append(dst, Neighbor{ID: m.ID, Ring: c.id, Level: c.level})
@@ -160,7 +201,7 @@ func (p *Plan) Run(dst []wire.ID, o *wire.Observation) []wire.ID {
 	}
 	n, at := len(c.members), c.index(s)
 	for i := 1; i < n && want > 1; i++ {
-		m := c.members[((at+dir*i)%n+n)%n]
+		m := c.at(at + dir*i)
 		if m.ID == o.NewNeighbor {
 			break
 		}

@@ -30,6 +30,7 @@ const (
 	viewSweep    = 1 << iota // Deputy follows; nobody of Members is me
 	viewKeys                 // a key follows each member
 	viewSweepKey             // SweepKey follows
+	viewLost                 // Lost follows
 	viewFlags    = iota      // how many there are
 )
 
@@ -40,7 +41,7 @@ const (
 //	n 1 · n × { type text · every 4 (s; all ones = never) }
 //
 //	ring view: ring 8 · level 1 · flags 1 · version 4 · size 2 · self 2
-//	           [deputy 16] [sweep key 16]
+//	           [deputy 16] [sweep key 16] [lost: n 1 · n]
 //	           n 2 · n × { id 16 · address · n 1 · n × address · [key 16] }
 func AppendDesired(dst []byte, d *Desired) []byte {
 	dst = append(dst, desiredVersion)
@@ -75,6 +76,10 @@ func appendView(dst []byte, v *RingView) []byte {
 	if v.SweepKey != ([16]byte{}) {
 		flags |= viewSweepKey
 	}
+	lost := v.Lost[:min(len(v.Lost), MaxBits)]
+	if len(lost) > 0 {
+		flags |= viewLost
+	}
 	dst = binary.BigEndian.AppendUint64(dst, v.Ring)
 	dst = append(dst, v.Level, flags)
 	dst = binary.BigEndian.AppendUint32(dst, v.Version)
@@ -85,6 +90,9 @@ func appendView(dst []byte, v *RingView) []byte {
 	}
 	if flags&viewSweepKey != 0 {
 		dst = append(dst, v.SweepKey[:]...)
+	}
+	if len(lost) > 0 {
+		dst = append(append(dst, byte(len(lost))), lost...)
 	}
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(members)))
 	for i := range members {
@@ -157,6 +165,12 @@ func (c *cursor) view(v *RingView) {
 	if flags&viewSweepKey != 0 {
 		c.fill(v.SweepKey[:])
 		if v.SweepKey == ([16]byte{}) {
+			c.fail(ErrForm)
+		}
+	}
+	if flags&viewLost != 0 {
+		n := c.count(int(c.u8()), MaxBits)
+		if v.Lost = append([]byte(nil), c.take(n)...); n == 0 {
 			c.fail(ErrForm)
 		}
 	}

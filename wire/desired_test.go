@@ -25,7 +25,7 @@ func desiredExample() Desired {
 				Keys: [][16]byte{{1}, {}, {3}},
 			},
 			{Ring: 2, Level: 1, Version: 1, Size: 100, Members: []Member{{ID: id(2), Addr: netip.MustParseAddrPort("10.0.0.2:1984")}}},
-			{Ring: 4, Level: 0, Version: 1, Size: 1, Sweep: true, Deputy: id(8), Members: []Member{{ID: id(8), Addr: netip.MustParseAddrPort("10.0.1.8:1984")}}},
+			{Ring: 4, Level: 0, Version: 1, Size: 1, Sweep: true, Deputy: id(8), Lost: []byte{1}, Members: []Member{{ID: id(8), Addr: netip.MustParseAddrPort("10.0.1.8:1984")}}},
 		},
 		Schedule: []Schedule{{"arp", time.Minute}, {"os", 0}, {"packages", -1}},
 	}

@@ -152,11 +152,17 @@ type RingView struct {
 	// answers. All its members have it, and the neighbors of its deputies, who
 	// are in no roster of theirs.
 	SweepKey [16]byte
+	// Lost marks who of Members was known to be lost when this was told: bit i%8
+	// of byte i/8. Nil = nobody. They are passed over until they speak.
+	Lost []byte
 	// Sweep marks a ring told for one purpose: when my neighbor Deputy, who
 	// speaks for this ring, is lost, I ping all of it at once.
 	Sweep  bool
 	Deputy ID // zero unless Sweep
 }
+
+// IsLost says whether the member at an index was known to be lost.
+func (v *RingView) IsLost(i int) bool { return i/8 < len(v.Lost) && v.Lost[i/8]>>(i%8)&1 == 1 }
 
 // Whole says whether Members is the whole ring, so that the last member's next
 // neighbor is the first.

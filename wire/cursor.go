@@ -65,10 +65,8 @@ func (c *cursor) u64() uint64 {
 	return 0
 }
 
-// text reads a string with a one-byte length, bytes one with a two-byte one.
+// text reads a string with a one-byte length.
 func (c *cursor) text() string { return string(c.take(int(c.u8()))) }
-
-func (c *cursor) bytes() []byte { return c.take(int(c.u16())) }
 
 // fill copies the next len(dst) bytes into dst.
 func (c *cursor) fill(dst []byte) { copy(dst, c.take(len(dst))) }
@@ -100,11 +98,6 @@ func (c *cursor) done() error {
 func appendText(dst []byte, s string) []byte {
 	s = clip(s, 255)
 	return append(append(dst, byte(len(s))), s...)
-}
-
-func appendBytes(dst, b []byte) []byte {
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(b)))
-	return append(dst, b...)
 }
 
 // appendAddrPort leaves out zones: they mean nothing on another system.

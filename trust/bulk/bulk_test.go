@@ -50,7 +50,7 @@ func (c *cma) Document(_ context.Context, from wire.ID, d *wire.Document) wire.D
 
 func (c *cma) Finish(wire.ID) (wire.BulkDesired, []wire.DocRef) { return c.desired, c.wants }
 
-func startCMA(t *testing.T) *cma {
+func startCMA(t *testing.T, change ...func(*Server)) *cma {
 	t.Helper()
 	c := &cma{t: t, dir: t.TempDir(), docs: map[string]int{}}
 	var err error
@@ -68,6 +68,9 @@ func startCMA(t *testing.T) *cma {
 			defer c.mu.Unlock()
 			c.refused = append(c.refused, why)
 		},
+	}
+	for _, do := range change {
+		do(c.server)
 	}
 	c.serve(t)
 	return c
@@ -374,15 +377,14 @@ func TestSocketLeftBehindIsReplaced(t *testing.T) {
 }
 
 func TestOperatorsAndNanoprobesShareThePort(t *testing.T) {
-	c := startCMA(t)
 	got := make(chan string, 1)
-	c.server.APIConfig = &tls.Config{}
-	c.server.API = func(_ context.Context, conn *tls.Conn) {
-		b, _ := io.ReadAll(io.LimitReader(conn, 5))
-		got <- string(b)
-	}
-	_ = os.Remove(c.socket)
-	c.serve(t) // anew, with operators
+	c := startCMA(t, func(s *Server) {
+		s.APIConfig = &tls.Config{}
+		s.API = func(_ context.Context, conn *tls.Conn) {
+			b, _ := io.ReadAll(io.LimitReader(conn, 5))
+			got <- string(b)
+		}
+	})
 	conn, err := tls.Dial("tcp", c.addr, &tls.Config{NextProtos: []string{wire.ALPNAPI}, InsecureSkipVerify: true})
 	if err != nil {
 		t.Fatal(err)

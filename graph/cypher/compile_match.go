@@ -69,7 +69,8 @@ type filterSpec struct {
 	prop     string
 	value    eval
 	valueUse []int
-	many     bool // IN: any of a list
+	many     bool          // IN: any of a list
+	either   []*filterSpec // OR: conditions on the same slot, any of which
 }
 
 type hintKind uint8
@@ -79,6 +80,7 @@ const (
 	hintProp
 	hintKey
 	hintID
+	hintEither
 )
 
 // patternBuilder collects the patterns of one clause.
@@ -365,6 +367,10 @@ func (c *compiler) hint(m *matchStep, f *filterSpec, e expr) {
 		}
 		l, r = e.args[0], e.args[1]
 	case *binaryExpr:
+		if e.op == "OR" {
+			c.hintEither(m, f, e)
+			return
+		}
 		if e.op != "IN" {
 			return
 		}
@@ -376,6 +382,24 @@ func (c *compiler) hint(m *matchStep, f *filterSpec, e expr) {
 		return
 	}
 	c.hintSide(m, f, r, l)
+}
+
+// hintEither recognizes conditions such as x.name = $a OR x.id = $a.
+func (c *compiler) hintEither(m *matchStep, f *filterSpec, e *binaryExpr) {
+	left, right := &filterSpec{text: c.text(e.l.loc())}, &filterSpec{text: c.text(e.r.loc())}
+	c.hint(m, left, e.l)
+	c.hint(m, right, e.r)
+	if left.hint == hintNone || right.hint == hintNone || left.slot != right.slot {
+		return
+	}
+	f.hint, f.slot, f.valueUse = hintEither, left.slot, union2(left.valueUse, right.valueUse)
+	for _, side := range []*filterSpec{left, right} {
+		if side.hint == hintEither {
+			f.either = append(f.either, side.either...)
+		} else {
+			f.either = append(f.either, side)
+		}
+	}
 }
 
 func (c *compiler) hintSide(m *matchStep, f *filterSpec, target, value expr) bool {

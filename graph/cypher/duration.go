@@ -435,3 +435,6 @@ func monthsBetween(a, b DateTime) int64 {
 	}
 	return months
 }
+
+// ParseDuration reads an ISO 8601 duration such as P1DT2H.
+func ParseDuration(text string) (Duration, error) { return parseDuration(text) }

@@ -16,6 +16,8 @@ type scanOp struct {
 	hint   *filterSpec // nil: all of the label
 	labels []string    // that remain to be checked
 	bound  bool        // the slot is filled: only check the labels
+	either []*scanOp   // for an OR: the ways to find candidates
+	tried  map[graph.NodeID]bool
 }
 
 func (o *scanOp) push(rt *run) error {
@@ -26,6 +28,32 @@ func (o *scanOp) push(rt *run) error {
 		}
 		return o.try(rt, n)
 	}
+	if o.either != nil {
+		return o.pushEither(rt)
+	}
+	return o.find(rt)
+}
+
+// pushEither finds by one way after the other what was not found before.
+func (o *scanOp) pushEither(rt *run) error {
+	was := o.tried
+	o.tried = map[graph.NodeID]bool{}
+	defer func() { o.tried = was }()
+	for _, way := range o.either {
+		way.next, way.tried, way.labels = o.next, o.tried, o.labels
+		if err := way.find(rt); err != nil {
+			return err
+		}
+		o.rows = 0
+		for _, w := range o.either {
+			o.rows += w.rows
+		}
+	}
+	return nil
+}
+
+// find pushes all candidates.
+func (o *scanOp) find(rt *run) error {
 	if o.hint == nil {
 		return o.each(rt, rt.r.Nodes(o.label))
 	}
@@ -126,6 +154,12 @@ func (o *scanOp) try(rt *run, n *Node) error {
 		if ok, err := rt.hasLabels(n, o.labels); err != nil || !ok {
 			return err
 		}
+	}
+	if o.tried != nil {
+		if o.tried[n.id] {
+			return nil
+		}
+		o.tried[n.id] = true
 	}
 	rt.f[o.slot] = n
 	return o.emit(rt)

@@ -343,9 +343,6 @@ func (mp *matchPlanner) start(done map[*nodeSpec]bool) bool {
 	best.estimate = mp.rows
 	mp.add(best)
 	mp.bound[bestNode.slot] = true
-	if best.hint != nil && best.hint.hint == hintProp && !best.hint.many {
-		mp.filter = slices.DeleteFunc(mp.filter, func(f *filterSpec) bool { return f == best.hint && false })
-	}
 	mp.settle()
 	return true
 }
@@ -390,9 +387,15 @@ func (mp *matchPlanner) scan(n *nodeSpec) (*scanOp, float64) {
 		if f.hint == hintNone || f.slot != n.slot || !mp.allKnown(f.valueUse) {
 			continue
 		}
-		if c, l := mp.hintCost(f, n, cost); c < cost || op.hint == nil && c <= cost {
+		if c, l := mp.hintCost(f, n, float64(count)); c < cost || op.hint == nil && c <= cost {
 			cost, op.hint, op.label = c, f, l
 			op.name, op.details = hintText(f), nodeText(n)+" by "+f.text
+		}
+	}
+	if op.hint != nil && op.hint.hint == hintEither {
+		for _, f := range op.hint.either {
+			_, label := mp.hintCost(f, n, cost)
+			op.either = append(op.either, &scanOp{slot: n.slot, label: label, hint: f})
 		}
 	}
 	for _, l := range n.labels {
@@ -404,16 +407,24 @@ func (mp *matchPlanner) scan(n *nodeSpec) (*scanOp, float64) {
 }
 
 func hintText(f *filterSpec) string {
-	if f.hint == hintProp {
-		return "LookUp"
+	if f.hint == hintKey || f.hint == hintID {
+		return "Get"
 	}
-	return "Get"
+	return "LookUp"
 }
 
 // hintCost is what finding n through f costs, and with which label.
 func (mp *matchPlanner) hintCost(f *filterSpec, n *nodeSpec, scan float64) (float64, string) {
 	if f.hint == hintKey || f.hint == hintID {
 		return costKey, ""
+	}
+	if f.hint == hintEither {
+		sum := 0.0
+		for _, way := range f.either {
+			c, _ := mp.hintCost(way, n, scan)
+			sum += c
+		}
+		return sum, ""
 	}
 	for _, l := range n.labels {
 		if mp.rt.r.Indexed(l, f.prop) {

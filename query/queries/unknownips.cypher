@@ -1,0 +1,9 @@
+// short: addresses that were seen but belong to no known interface
+// long: What neighbor tables hold and nobody we know carries: systems without a
+//   nanoprobe.
+// line: ${ip} (${mac}) seen by ${seen_by}
+MATCH (w:System)-[:HAS_NIC]->(:NIC)-[seen:SEES]->(a:IPAddr)
+WHERE NOT EXISTS { (a)<-[:HAS_IP]-(:NIC)<-[:HAS_NIC]-(:System {nanoprobe: true}) }
+WITH a, seen, w ORDER BY w.name, seen.mac
+RETURN a.addr AS ip, head(collect(seen.mac)) AS mac, collect(DISTINCT w.name) AS seen_by
+ORDER BY ip

@@ -130,7 +130,6 @@ func (s *Server) query(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	out := QueryResult{Columns: rows.Columns(), Rows: [][]any{}}
 	for row, err := range rows.All() {
 		if err != nil {
@@ -207,7 +206,7 @@ func (s *Server) queries(*http.Request) (any, error) {
 	for _, q := range s.Queries.All() {
 		c := Canned{Name: q.Name, Short: q.Short, Long: q.Long}
 		for _, a := range q.Args {
-			c.Args = append(c.Args, Arg{Name: a.Name, Type: string(a.Type), Help: a.Doc})
+			c.Args = append(c.Args, Arg{Name: a.Name, Type: string(a.Type), Optional: a.HasDefault, Help: a.Default})
 		}
 		list = append(list, c)
 	}

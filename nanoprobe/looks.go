@@ -70,7 +70,9 @@ func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type) (l look) {
 // looked takes the result of a look in.
 func (n *Nanoprobe) looked(now time.Time, l look) {
 	n.schedule.Done(now, l.typ.Name, l.cost, l.err)
-	n.firsts[l.typ.Name] = true
+	if n.tidyAt.IsZero() {
+		n.tidyAt = now.Add(tidyDelay)
+	}
 	if l.err != nil {
 		n.log.Warn("discovery failed", "type", l.typ.Name, "error", l.err)
 		return

@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -49,6 +50,7 @@ type Config struct {
 const (
 	maxPackets  = 1024                   // datagrams read and not handled yet
 	patience    = 3                      // tries before the CMA is looked for elsewhere
+	tidyDelay   = 10 * time.Second       // after a look, before memory is given back
 	stopTime    = 300 * time.Millisecond // for the last words
 	retryAfter  = 2 * time.Second        // at first, when nobody lets us join
 	retryAtMost = time.Minute
@@ -79,8 +81,7 @@ type Nanoprobe struct {
 	events   chan host.Event
 	calls    chan func() // from goroutines of bulk contacts
 	carriers map[string]bool
-	firsts   map[string]bool // types that were looked at
-	wantGen  uint32
+	tidyAt   time.Time // when memory that looks needed is given back; zero: none is owed
 	out      member.Out
 	buf      []byte
 	running  sync.WaitGroup
@@ -90,7 +91,6 @@ type Nanoprobe struct {
 func New(cfg Config, log *slog.Logger) *Nanoprobe {
 	return &Nanoprobe{
 		cfg: cfg, log: log, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), host: host.New("/"),
-		docs: newDocuments(), carriers: map[string]bool{}, firsts: map[string]bool{},
 		packets: make(chan netio.Packet, maxPackets), lost: make(chan netio.Unreachable, 64),
 		looks: make(chan look, 4), events: make(chan host.Event, 256), calls: make(chan func()),
 	}
@@ -234,6 +234,10 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 	for _, t := range n.schedule.Tick(now) {
 		n.running.Go(func() { n.look(ctx, t) })
 	}
+	if !n.tidyAt.IsZero() && !now.Before(n.tidyAt) {
+		n.tidyAt = time.Time{}
+		debug.FreeOSMemory()
+	}
 	if refs := n.docs.hashes(now); len(refs) > 0 {
 		n.session.Hashes(refs)
 	}
@@ -254,7 +258,7 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 // wait is how long nothing is due.
 func (n *Nanoprobe) wait() time.Duration {
 	var first time.Time
-	for _, d := range []time.Time{n.member.Deadline(), n.schedule.Deadline(), n.session.Deadline(), n.docs.tellAt} {
+	for _, d := range []time.Time{n.member.Deadline(), n.schedule.Deadline(), n.session.Deadline(), n.docs.tellAt, n.tidyAt} {
 		if !d.IsZero() && (first.IsZero() || d.Before(first)) {
 			first = d
 		}

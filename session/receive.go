@@ -6,9 +6,10 @@ import (
 	"assim/wire"
 )
 
-// Receive takes a signal from the CMA whose seal was opened. It returns false
-// for one that means nothing to this session: a replay, or one for a run
-// before.
+// Receive takes a signal from the CMA whose seal was opened. It returns true
+// when that proves that its sender is the CMA of this moment: it answers what
+// is in flight now. Anything else may have been recorded earlier and be played
+// by somebody else; it does no harm, but where it came from means nothing.
 func (n *Node) Receive(now time.Time, m *wire.Signal) bool {
 	if m.Session != n.session {
 		return false
@@ -29,7 +30,8 @@ func (n *Node) Receive(now time.Time, m *wire.Signal) bool {
 	if m.Flags&wire.FlagRekey != 0 {
 		n.bulk.rekey = true
 	}
-	return n.act(now, m, fresh)
+	n.act(now, m, fresh)
+	return fresh
 }
 
 // acknowledge settles what is in flight. An honest CMA never acknowledges what
@@ -61,9 +63,9 @@ func (n *Node) measure(d time.Duration) {
 }
 
 // act does what a signal's kind asks for. m.Cookie is the cookie before it.
-func (n *Node) act(now time.Time, m *wire.Signal, fresh bool) bool {
+// What is malformed or of an unknown kind says nothing.
+func (n *Node) act(now time.Time, m *wire.Signal, fresh bool) {
 	switch m.Kind {
-	case wire.KindAck:
 	case wire.KindHold:
 		if fresh {
 			n.next = now.Add(m.Slot + n.upTo(m.Slot/4))
@@ -73,27 +75,22 @@ func (n *Node) act(now time.Time, m *wire.Signal, fresh bool) bool {
 			n.next = now
 		}
 	case wire.KindSessionOld:
-		old, err := wire.ParseSessionOld(m.Body)
-		if err != nil || !fresh {
-			return false
+		if old, err := wire.ParseSessionOld(m.Body); err == nil && fresh {
+			n.begin(now, old.Last)
 		}
-		n.begin(now, old.Last)
 	case wire.KindWant:
-		return n.want(m.Body)
+		n.want(m.Body)
 	case wire.KindDesired:
-		return n.desired(m.Body)
+		n.desired(m.Body)
 	case wire.KindPing:
-		token, err := wire.ParseToken(m.Body)
-		if err != nil || len(n.pongs) >= maxPongs {
-			return false
+		if token, err := wire.ParseToken(m.Body); err == nil && len(n.pongs) < maxPongs {
+			n.pongs = append(n.pongs, token)
 		}
-		n.pongs = append(n.pongs, token)
 	case wire.KindRefused:
-		return n.refused(now, m)
-	default:
-		return false
+		if fresh {
+			n.refused(now, m)
+		}
 	}
-	return true
 }
 
 // begin starts a session greater than the running one and than last, and says
@@ -113,10 +110,10 @@ func (n *Node) begin(now time.Time, last wire.Session) {
 	n.tell(Event{Kind: NewSession, Session: n.session})
 }
 
-func (n *Node) want(body []byte) bool {
+func (n *Node) want(body []byte) {
 	refs, err := wire.ParseRefs(body)
 	if err != nil {
-		return false
+		return
 	}
 	for _, r := range refs {
 		if n.head.kind == wire.KindDocument && same(n.head.doc.DocRef, r) {
@@ -124,31 +121,28 @@ func (n *Node) want(body []byte) bool {
 		}
 		n.tell(Event{Kind: Wanted, Ref: r})
 	}
-	return true
 }
 
-func (n *Node) desired(body []byte) bool {
+func (n *Node) desired(body []byte) {
 	p, err := wire.ParseDesiredPart(body)
 	if err != nil {
-		return false
+		return
 	}
 	if p.Gen <= n.applied {
 		n.echo = true // The CMA did not hear it yet.
-		return true
+		return
 	}
 	if data := n.parts.add(p); data != nil {
 		n.tell(Event{Kind: NewDesired, Gen: p.Gen, Data: data})
 	}
-	return true
 }
 
-func (n *Node) refused(now time.Time, m *wire.Signal) bool {
+func (n *Node) refused(now time.Time, m *wire.Signal) {
 	r, err := wire.ParseRefused(m.Body)
 	if err != nil {
-		return false
+		return
 	}
 	wait := min(max(r.RetryAfter, time.Second), maxRefusal)
 	n.pause = now.Add(wait*3/4 + n.upTo(wait/2))
 	n.tell(Event{Kind: WasRefused, Refused: r})
-	return true
 }

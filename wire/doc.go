@@ -21,7 +21,7 @@
 //	├────────┴────────┼──────────────────────────┼─────────────────┬────────┘
 //	│      seq 4      │      echo session 8      │   echo seq 4    │
 //	├─────────────────┼────────┬─────────────────┴────────┬────────┴────────┐
-//	│     gen 4       │  0  2  │  subject 8, if it asks   │     HMAC 16     │
+//	│     gen 4       │every 2 │  subject 8, if it asks   │     HMAC 16     │
 //	└─────────────────┴────────┴──────────────────────────┴─────────────────┘
 //
 // A signal is sealed with AES-256-GCM; the 32 bytes in clear are authenticated.

@@ -91,7 +91,7 @@ func AppendTick(dst []byte, t *Tick, key EdgeKey, dir Dir) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(t.EchoSession))
 	dst = binary.BigEndian.AppendUint32(dst, t.EchoSeq)
 	dst = binary.BigEndian.AppendUint32(dst, t.Gen)
-	dst = append(dst, 0, 0)
+	dst = binary.BigEndian.AppendUint16(dst, t.Every)
 	if t.Kind.long() {
 		dst = binary.BigEndian.AppendUint64(dst, t.Subject)
 	}
@@ -127,6 +127,7 @@ func OpenTick(b []byte, key EdgeKey, dir Dir) (Tick, error) {
 		EchoSession: Session(binary.BigEndian.Uint64(b[22:])),
 		EchoSeq:     binary.BigEndian.Uint32(b[30:]),
 		Gen:         binary.BigEndian.Uint32(b[34:]),
+		Every:       binary.BigEndian.Uint16(b[38:]),
 	}
 	if t.Kind < Heartbeat || t.Kind > NotHeard || t.Kind.long() != (len(b) == LongTickSize) {
 		return Tick{}, ErrForm

@@ -11,7 +11,7 @@ var (
 	testEdgeKey = EdgeKey{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 	testTick    = Tick{
 		Kind: Heartbeat, Edge: 0x1122334455667788, Session: 1700000000001, Seq: 77,
-		EchoSession: 1700000000002, EchoSeq: 76, Gen: 5,
+		EchoSession: 1700000000002, EchoSeq: 76, Gen: 5, Every: 100,
 	}
 	testAsk = Tick{
 		Kind: Ask, Edge: 0x1122334455667788, Session: 1700000000001, Seq: 78,

@@ -64,8 +64,8 @@ type Document struct {
 	System   Key    // who it is about
 	Type     string // discovery type, e.g. "netconfig"
 	Instance string // empty for types that have one document per system
-	Hash     string // lower-case hex SHA-256 of JSON
-	JSON     []byte // canonical JSON (see discovery.Canonical)
+	Hash     string // lower-case hex SHA-256 of JSON; empty in a Change = the system has no such document any more
+	JSON     []byte // canonical JSON (see discovery.Canonical); nil in a Change = the content already stored under Hash
 	At       time.Time
 }
 

@@ -29,8 +29,11 @@ func (w *writer) applyDoc(d *graph.Document, p *preparedDoc) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if had && bytes.Equal(current, p.hash) {
+	if had == !p.gone && bytes.Equal(current, p.hash) {
 		return false, nil
+	}
+	if p.gone {
+		return true, w.endDoc(d, old.since, old.doc)
 	}
 	id, err := w.storeDoc(p)
 	if err != nil {

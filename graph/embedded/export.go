@@ -37,11 +37,22 @@ func (s *Store) Export(ctx context.Context) iter.Seq2[graph.Change, error] {
 // copied is the source of what nobody's name is attached to.
 const copied = "copy"
 
+// exportDocuments walks every document that came, in order of time, and every
+// one that went without another in its place.
 func (r *reader) exportDocuments() iter.Seq2[graph.Change, error] {
 	return walk(r, func(q *rows) (graph.Change, error) {
-		d, err := scanDocument(q)
+		var d graph.Document
+		var err error
+		if q.vals[5] != nil {
+			d, err = scanDocument(q)
+		} else {
+			d = graph.Document{System: graph.Key{Label: q.text(0), ID: q.text(1)}, Type: q.text(2), Instance: q.text(3), At: time.Unix(0, q.int(4)).UTC()}
+		}
 		return graph.Change{Source: copied, At: d.At, Keep: true, Document: &d}, err
-	}, "SELECT r.label, r.key, r.type, r.instance, r.since, d.hash, d.json FROM docref r JOIN doc d ON d.id=r.doc ORDER BY r.since")
+	}, `SELECT r.label, r.key, r.type, r.instance, r.since AS moment, d.hash, d.json, 1 AS came FROM docref r JOIN doc d ON d.id=r.doc
+		UNION ALL SELECT o.label, o.key, o.type, o.instance, o.till, NULL, NULL, 0 FROM docref o WHERE o.till<?1 AND NOT EXISTS
+			(SELECT 1 FROM docref n WHERE n.label=o.label AND n.key=o.key AND n.type=o.type AND n.instance=o.instance AND n.since=o.till)
+		ORDER BY moment, came`, stillOpen)
 }
 
 func (r *reader) exportRecords() iter.Seq2[graph.Change, error] {

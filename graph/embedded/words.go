@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"strings"
 
 	"assim/graph"
@@ -14,25 +15,44 @@ const (
 	maxWordsBehind = 2000 // log entries; with more, changes have to wait for the index
 )
 
-// indexWords brings the word index a step nearer to now.
-func (w *writer) indexWords(entries int64) {
-	_ = w.transaction(func() error { // what fails now is tried again; a full disk is told to whoever applies
-		from, to := w.indexedTo, min(w.indexedTo+entries, w.nextSeq-1)
-		touched, err := w.touchedBetween(from, to)
+// Settle waits until the word index is up to date. Searching needs no such
+// thing; measuring does.
+func (s *Store) Settle(ctx context.Context) error {
+	for behind := true; behind; {
+		err := s.submit(&request{ctx: ctx, job: func(w *writer) error {
+			behind = w.indexedTo < w.nextSeq-1
+			if !behind {
+				return nil
+			}
+			return w.wordsTo(min(w.indexedTo+wordsPerSlice, w.nextSeq-1))
+		}})
 		if err != nil {
 			return err
 		}
-		for _, e := range touched {
-			if err := w.indexWordsOf(e); err != nil {
-				return err
-			}
-		}
-		if err := w.c.exec("INSERT INTO meta(name, value) VALUES('words', ?1) ON CONFLICT DO UPDATE SET value=?1", to); err != nil {
+	}
+	return nil
+}
+
+// indexWords brings the word index a step nearer to now.
+func (w *writer) indexWords(entries int64) {
+	_ = w.transaction(func() error { // what fails now is tried again; a full disk is told to whoever applies
+		return w.wordsTo(min(w.indexedTo+entries, w.nextSeq-1))
+	})
+}
+
+// wordsTo indexes what log entries up to one touched.
+func (w *writer) wordsTo(to int64) error {
+	touched, err := w.touchedBetween(w.indexedTo, to)
+	if err != nil {
+		return err
+	}
+	for _, e := range touched {
+		if err := w.indexWordsOf(e); err != nil {
 			return err
 		}
-		w.indexedTo = to
-		return nil
-	})
+	}
+	w.indexedTo = to
+	return w.c.exec("INSERT INTO meta(name, value) VALUES('words', ?1) ON CONFLICT DO UPDATE SET value=?1", to)
 }
 
 // touchedBetween returns the nodes in log entries after from up to to, once each.

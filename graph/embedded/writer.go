@@ -46,6 +46,7 @@ type preparedDoc struct {
 	hash  []byte
 	raw   []byte
 	known bool // JSON is nil: the content must be stored already
+	gone  bool // Hash is empty: there is none any more
 }
 
 var packer, _ = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2), zstd.WithEncoderLevel(zstd.SpeedDefault)) // options are constants and valid
@@ -111,6 +112,9 @@ func prepare(c graph.Change) (*prepared, error) {
 }
 
 func prepareDoc(d *graph.Document) (*preparedDoc, error) {
+	if d.Hash == "" {
+		return &preparedDoc{gone: true}, nil
+	}
 	hash, err := hex.DecodeString(d.Hash)
 	if err != nil || len(hash) != sha256.Size {
 		return nil, fmt.Errorf("hash %.80q is not a SHA-256 in hexadecimal", d.Hash)

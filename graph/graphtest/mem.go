@@ -136,7 +136,7 @@ func (m *Mem) checkDocuments(changes []graph.Change) error {
 	coming := map[string]bool{}
 	for _, c := range changes {
 		d := c.Document
-		if d == nil {
+		if d == nil || d.Hash == "" {
 			continue
 		}
 		if d.JSON == nil {
@@ -360,16 +360,20 @@ func (m *Mem) applyDocument(d *graph.Document) bool {
 	if d == nil {
 		return false
 	}
-	if d.JSON != nil && m.json[d.Hash] == nil {
-		m.json[d.Hash] = bytes.Clone(d.JSON)
-	}
 	k := docKey{d.System, d.Type, d.Instance}
 	list := m.docs[k]
-	if n := len(list); n > 0 {
-		if list[n-1].hash == d.Hash {
-			return false
-		}
-		list[n-1].to = m.serial
+	had := len(list) > 0 && list[len(list)-1].to == forever
+	if had && list[len(list)-1].hash == d.Hash {
+		return false
+	}
+	if had {
+		list[len(list)-1].to = m.serial
+	}
+	if d.Hash == "" {
+		return had
+	}
+	if m.json[d.Hash] == nil {
+		m.json[d.Hash] = bytes.Clone(d.JSON)
 	}
 	m.docs[k] = append(list, memDoc{from: m.serial, to: forever, at: m.clock, hash: d.Hash})
 	return true

@@ -425,11 +425,16 @@ func (m *Mem) exportSource(name string) []graph.Change {
 	return out
 }
 
+// exportDocuments returns every document that came, in order of time, and every
+// one that went without another in its place.
 func (m *Mem) exportDocuments() []graph.Change {
 	var docs []graph.Document
 	for k, list := range m.docs {
-		for _, d := range list {
+		for i, d := range list {
 			docs = append(docs, m.document(k, d))
+			if d.to != forever && (i+1 == len(list) || list[i+1].from != d.to) {
+				docs = append(docs, graph.Document{System: k.system, Type: k.typ, Instance: k.instance, At: m.times[d.to]})
+			}
 		}
 	}
 	slices.SortStableFunc(docs, func(a, b graph.Document) int { return a.At.Compare(b.At) })

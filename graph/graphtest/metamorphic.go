@@ -205,7 +205,7 @@ func (s suite) copied(t *testing.T) {
 		want(t, "record", fmt.Sprintln(string(v), err), "v <nil>\n")
 		look(t, back, func(r graph.Reader) {
 			look(t, st, func(orig graph.Reader) {
-				want(t, "documents", len(documents(t, r)), len(documents(t, orig)))
+				want(t, "documents", documents(t, r), documents(t, orig))
 			})
 		})
 		// What is taken back afterwards ceases in both alike: the claims came along.

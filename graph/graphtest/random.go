@@ -92,7 +92,10 @@ func (g *random) change() graph.Change {
 		c.Rels = append(c.Rels, g.rel())
 	}
 	if g.r.IntN(3) == 0 {
-		c.Document = document(g.key(), g.one("os", "arp"), g.one("", "eth0"), fmt.Sprintf(`{"n":%d}`, g.r.IntN(5)))
+		c.Document = document(graph.Key{Label: "System", ID: g.one("k1", "k2")}, g.one("os", "arp"), g.one("", "eth0"), fmt.Sprintf(`{"n":%d}`, g.r.IntN(5)))
+		if g.r.IntN(4) == 0 {
+			c.Document.Hash, c.Document.JSON = "", nil // gone
+		}
 	}
 	return c
 }

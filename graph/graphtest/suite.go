@@ -338,6 +338,11 @@ func (s suite) documents(t *testing.T) {
 	want(t, "of all", texts(time.Time{}, graph.Key{}, "os"), []string{`a os {"v":2} 2m0s`, `b os {"v":1} 4m0s`})
 	want(t, "then", texts(start.Add(time.Minute), a, ""), []string{`a os {"v":1} 0s`})
 
+	want(t, "b has it no more", store(5, &graph.Document{System: b, Type: "os"}), graph.Result{})
+	want(t, "still", store(6, &graph.Document{System: b, Type: "os"}), graph.Result{Unchanged: 1})
+	want(t, "of b", texts(time.Time{}, b, ""), []string{})
+	want(t, "of b then", texts(start.Add(4*time.Minute), b, ""), []string{`b os {"v":1} 4m0s`})
+
 	unknown := document(b, "os", "", "unheard of")
 	unknown.JSON = nil
 	forged := document(b, "os", "", "{}")

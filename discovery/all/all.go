@@ -4,18 +4,24 @@ package all
 
 import (
 	"assim/discovery"
+	"assim/discovery/arp"
+	"assim/discovery/auditd"
 	"assim/discovery/block"
 	"assim/discovery/connections"
 	"assim/discovery/cpu"
 	"assim/discovery/dmi"
 	"assim/discovery/listeners"
 	"assim/discovery/lldp"
+	"assim/discovery/login_defs"
 	"assim/discovery/memory"
 	"assim/discovery/mounts"
 	"assim/discovery/netconfig"
+	"assim/discovery/nsswitch"
 	osinfo "assim/discovery/os"
 	"assim/discovery/packages"
+	"assim/discovery/pam"
 	"assim/discovery/processes"
+	"assim/discovery/sshd"
 	"assim/discovery/units"
 )
 
@@ -24,6 +30,7 @@ var Types = []discovery.Type{
 	osinfo.Type,
 	netconfig.Type,
 	lldp.Type,
+	arp.Type,
 	listeners.Type,
 	connections.Type,
 	processes.Type,
@@ -34,6 +41,11 @@ var Types = []discovery.Type{
 	memory.Type,
 	dmi.Type,
 	units.Type,
+	sshd.Type,
+	pam.Type,
+	login_defs.Type,
+	nsswitch.Type,
+	auditd.Type,
 }
 
 // Find returns the built-in type of that name.

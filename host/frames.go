@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -29,42 +30,49 @@ type sender struct {
 	lldp bool
 }
 
+// kept is a sender's newest frame.
+type kept struct {
+	data []byte
+	at   time.Time
+}
+
 // heard keeps the newest frame of each sender.
 type heard struct {
-	mu        sync.Mutex
-	listening bool
-	frames    map[sender]discovery.Frame
+	mu     sync.Mutex
+	since  time.Time // zero = not listening
+	frames map[sender]kept
 }
 
 // Frames returns the newest LLDP and CDP frame of each sender on each
 // interface, while Watch runs. What an interface heard before it lost its
 // carrier is forgotten.
-func (h *Host) Frames(context.Context) ([]discovery.Frame, error) {
+func (h *Host) Frames(context.Context) ([]discovery.Frame, time.Duration, error) {
 	if !h.live {
-		return nil, discovery.ErrNotHere
+		return nil, 0, discovery.ErrNotHere
 	}
 	h.heard.mu.Lock()
 	defer h.heard.mu.Unlock()
-	if !h.heard.listening {
-		return nil, discovery.ErrNotHere
+	if h.heard.since.IsZero() {
+		return nil, 0, fmt.Errorf("frames are not listened to: %w", discovery.ErrNotHere)
 	}
+	now := time.Now()
 	list := make([]discovery.Frame, 0, len(h.heard.frames))
-	for _, f := range h.heard.frames {
-		list = append(list, f)
+	for who, f := range h.heard.frames {
+		list = append(list, discovery.Frame{Link: who.link, Data: f.data, Age: now.Sub(f.at)})
 	}
 	slices.SortFunc(list, func(a, b discovery.Frame) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), bytes.Compare(a.Data, b.Data))
 	})
-	return list, nil
+	return list, now.Sub(h.heard.since), nil
 }
 
-// listen says whether frames are captured.
-func (k *heard) listen(on bool) {
+// listen says since when frames are captured; zero = they are not.
+func (k *heard) listen(since time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.listening = on
-	if on && k.frames == nil {
-		k.frames = map[sender]discovery.Frame{}
+	k.since = since
+	if k.frames == nil {
+		k.frames = map[sender]kept{}
 	}
 }
 
@@ -81,8 +89,8 @@ func (k *heard) keep(now time.Time, link string, data []byte) bool {
 	if !known {
 		k.makeRoom(link)
 	}
-	k.frames[who] = discovery.Frame{Link: link, Data: data, Heard: now}
-	return !known || !bytes.Equal(before.Data, data)
+	k.frames[who] = kept{data, now}
+	return !known || !bytes.Equal(before.data, data)
 }
 
 // makeRoom lets a new sender in by dropping the one silent for longest, of the
@@ -103,7 +111,7 @@ func (k *heard) makeRoom(link string) {
 		if here >= maxSenders && who.link != link {
 			continue
 		}
-		if !found || f.Heard.Before(k.frames[oldest].Heard) {
+		if !found || f.at.Before(k.frames[oldest].at) {
 			oldest, found = who, true
 		}
 	}

@@ -59,7 +59,7 @@ func (h *Host) Watch(ctx context.Context, files []string, happened func(Event)) 
 	err = w.network(ctx, network)
 	stop()
 	all.Wait()
-	h.heard.listen(false)
+	h.heard.listen(time.Time{})
 	return err
 }
 
@@ -88,7 +88,7 @@ func (w *watcher) capture(ctx context.Context, all *sync.WaitGroup) {
 		return
 	}
 	w.listener = listener
-	w.host.heard.listen(true)
+	w.host.heard.listen(time.Now())
 	all.Go(func() {
 		listener.Run(ctx, func(f capture.Frame) {
 			w.mu.Lock()

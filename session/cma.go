@@ -1,6 +1,8 @@
 package session
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -26,7 +28,11 @@ type Verdict struct {
 	Reply    wire.Signal // to send at once if HasReply
 	HasReply bool
 	Started  bool // with Process: this message begins a new session
-	Clone    bool // two runs of one identity take turns: somebody copied it
+	// Fresh tells that the message was made a moment ago: its sender lives, and
+	// is at the address it came from. Process is always fresh; of the unnumbered
+	// only a pong that returns a token of PingToken is. Others may be recordings.
+	Fresh bool
+	Clone bool // two runs of one identity take turns: somebody copied it
 }
 
 // Limits of the CMA end.
@@ -48,6 +54,7 @@ type seen struct {
 // CMA is the CMA's end for all nanoprobes. It is owned by one goroutine.
 type CMA struct {
 	cookie uint64
+	secret [32]byte // of ping tokens
 	seen   map[wire.ID]seen
 	next   map[wire.ID]wire.Session // sessions that begin with what is being processed now
 	turns  map[wire.ID]turn
@@ -61,7 +68,8 @@ type turn struct {
 // NewCMA returns the CMA's end. cookie is random and not zero, new for every
 // run.
 func NewCMA(cookie uint64) *CMA {
-	return &CMA{cookie: cookie, seen: map[wire.ID]seen{}, next: map[wire.ID]wire.Session{}, turns: map[wire.ID]turn{}}
+	secret := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("assim ping tokens "), cookie))
+	return &CMA{cookie: cookie, secret: secret, seen: map[wire.ID]seen{}, next: map[wire.ID]wire.Session{}, turns: map[wire.ID]turn{}}
 }
 
 // RecordSize is the size of what is stored per nanoprobe.
@@ -114,8 +122,7 @@ func (c *CMA) Receive(now time.Time, id wire.ID, m *wire.Signal) Verdict {
 		return c.newer(id, m, st)
 	}
 	if m.Seq == 0 {
-		// Nothing unnumbered changes anything durable: no cookie needed.
-		return Verdict{Action: Glance}
+		return c.glance(now, id, m, st)
 	}
 	if !st.verified {
 		if m.Cookie != c.cookie {
@@ -134,7 +141,40 @@ func (c *CMA) Receive(now time.Time, id wire.ID, m *wire.Signal) Verdict {
 	}
 	st.taken = true
 	c.seen[id] = st
-	return Verdict{Action: Process}
+	return Verdict{Action: Process, Fresh: true}
+}
+
+// glance handles what is not numbered. It changes nothing durable, so it needs
+// no cookie. An echo that carries a token wants it back.
+func (c *CMA) glance(now time.Time, id wire.ID, m *wire.Signal, st seen) Verdict {
+	v := Verdict{Action: Glance}
+	token, err := wire.ParseToken(m.Body)
+	switch {
+	case m.Kind == wire.KindPong:
+		v.Fresh = err == nil && c.returned(now, id, token)
+	case m.Kind == wire.KindEcho && err == nil:
+		v = c.answer(m, st, wire.KindAck)
+		v.Action, v.Reply.Body = Glance, wire.AppendToken(nil, token)
+	}
+	return v
+}
+
+// pingLife is how long a pong proves anything, at least; at most twice that.
+const pingLife = 5 * time.Second
+
+// PingToken returns the token for a KindPing. Nothing is kept: it is derived
+// from the moment, and nobody else can make it.
+func (c *CMA) PingToken(now time.Time, id wire.ID) uint64 {
+	var msg [24]byte
+	copy(msg[:], id[:])
+	binary.BigEndian.PutUint64(msg[16:], uint64(now.UnixNano()/int64(pingLife)))
+	mac := hmac.New(sha256.New, c.secret[:])
+	mac.Write(msg[:])
+	return binary.BigEndian.Uint64(mac.Sum(nil))
+}
+
+func (c *CMA) returned(now time.Time, id wire.ID, token uint64) bool {
+	return token == c.PingToken(now, id) || token == c.PingToken(now.Add(-pingLife), id)
 }
 
 // newer handles a session that is greater than the durable one: only its first
@@ -157,7 +197,7 @@ func (c *CMA) newer(id wire.ID, m *wire.Signal, st seen) Verdict {
 	st.verified = st.verified || m.Cookie == c.cookie
 	c.seen[id] = st
 	c.next[id] = m.Session
-	return Verdict{Action: Process, Started: true}
+	return Verdict{Action: Process, Started: true, Fresh: true}
 }
 
 // old answers an older session. That is a straggler from before a restart, a

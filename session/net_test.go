@@ -24,6 +24,7 @@ type world struct {
 	lag  time.Duration
 
 	node     *Node
+	fresh    int          // answers that proved the CMA
 	session  wire.Session // durable at the nanoprobe
 	nodeSent int
 
@@ -152,7 +153,11 @@ func (w *world) news() {
 }
 
 func (w *world) reply(m wire.Signal, node *Node) {
-	w.send(func() { node.Receive(w.now, &m) })
+	w.send(func() {
+		if node.Receive(w.now, &m) {
+			w.fresh++
+		}
+	})
 }
 
 func (w *world) atCMA(m wire.Signal, node *Node) {

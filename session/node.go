@@ -74,7 +74,9 @@ type Node struct {
 	rtt    time.Duration
 	olds   int // sessions begun because the CMA said "old" in a row
 
-	echo  bool // tell the CMA what I run
+	echo  bool   // tell the CMA what I run
+	ask   bool   // and ask whether it hears me
+	token uint64 // what its answer has to return; 0: nothing asked
 	pongs []uint64
 	parts assembler
 	bulk  bulk
@@ -183,6 +185,10 @@ func (n *Node) Applied(gen uint32) {
 	n.echo = true
 }
 
+// Ask makes the CMA answer at once, if it hears us: Receive returns true for
+// that answer. Nothing is asked again.
+func (n *Node) Ask() { n.ask = true }
+
 // Rekey asks for a bulk contact to fetch the key of the next epoch.
 func (n *Node) Rekey() { n.bulk.rekey = true }
 
@@ -204,12 +210,22 @@ func (n *Node) Poll(now time.Time) (m wire.Signal, ok bool) {
 	if n.bulk.due(now) {
 		n.tell(Event{Kind: OpenBulk})
 	}
-	if n.acked > 0 && (n.echo || n.bulk.asks(now)) {
-		n.echo = false
+	if n.acked > 0 && (n.echo || n.ask || n.bulk.asks(now)) {
 		n.bulk.asked(now, n.backoff(n.bulk.tries))
-		return n.unnumbered(wire.KindEcho, nil), true
+		return n.unnumbered(wire.KindEcho, n.echoBody()), true
 	}
 	return m, false
+}
+
+// echoBody is empty, or the token that the CMA's answer shall return.
+func (n *Node) echoBody() []byte {
+	asked := n.ask
+	n.echo, n.ask = false, false
+	if !asked {
+		return nil
+	}
+	n.token = n.rng.Uint64() | 1
+	return wire.AppendToken(nil, n.token)
 }
 
 // Deadline returns when Poll has something to do without a Receive before;
@@ -218,7 +234,7 @@ func (n *Node) Deadline() time.Time {
 	n.choose()
 	var at time.Time
 	switch {
-	case len(n.pongs) > 0 || n.acked > 0 && n.echo:
+	case len(n.pongs) > 0 || n.acked > 0 && (n.echo || n.ask):
 		at = n.pause
 		if at.IsZero() {
 			return n.sentAt.Add(time.Nanosecond)

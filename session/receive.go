@@ -31,7 +31,17 @@ func (n *Node) Receive(now time.Time, m *wire.Signal) bool {
 		n.bulk.rekey = true
 	}
 	n.act(now, m, fresh)
-	return fresh
+	return fresh || n.answered(m)
+}
+
+// answered reports whether m returns the token that was asked with.
+func (n *Node) answered(m *wire.Signal) bool {
+	token, err := wire.ParseToken(m.Body)
+	if m.Kind != wire.KindAck || err != nil || n.token == 0 || token != n.token {
+		return false
+	}
+	n.token = 0
+	return true
 }
 
 // acknowledge settles what is in flight. An honest CMA never acknowledges what

@@ -420,6 +420,48 @@ func TestDesiredStateIsPutTogetherFromPartsInAnyOrder(t *testing.T) {
 	}
 }
 
+func TestAskedCMAProvesThatItHearsAndARecordingDoesNot(t *testing.T) {
+	w := newWorld(t, 1)
+	w.run(time.Minute, w.node.Quiet)
+	before := w.fresh
+	w.node.Ask()
+	w.run(time.Minute, nil)
+	if w.fresh != before+1 {
+		t.Fatalf("%d fresh answers, want 1", w.fresh-before)
+	}
+	echo := w.tape[len(w.tape)-1].m
+	recorded := w.cma.Receive(w.now, testID, &echo).Reply
+	w.node.Ask()
+	w.pump()
+	if w.node.Receive(w.now, &recorded) {
+		t.Fatal("a recorded answer passes for fresh")
+	}
+}
+
+func TestOnlyAFreshPongProvesLife(t *testing.T) {
+	w := newWorld(t, 1)
+	w.run(time.Minute, w.node.Quiet)
+	pong := func(token uint64) bool {
+		m := wire.Signal{Session: w.session, Kind: wire.KindPong, Body: wire.AppendToken(nil, token)}
+		return w.cma.Receive(w.now, testID, &m).Fresh
+	}
+	token := w.cma.PingToken(w.now, testID)
+	if !pong(token) {
+		t.Error("a pong at once proves nothing")
+	}
+	if pong(0) || pong(token+1) || pong(w.cma.PingToken(w.now, wire.ID{9})) {
+		t.Error("a made-up pong proves life")
+	}
+	w.now = w.now.Add(10 * time.Second)
+	if pong(token) {
+		t.Error("a pong recorded 10 s ago proves life")
+	}
+	echo := wire.Signal{Session: w.session, Kind: wire.KindEcho}
+	if w.cma.Receive(w.now, testID, &echo).Fresh {
+		t.Error("an echo, which may be a recording, proves life")
+	}
+}
+
 func TestRefusedNanoprobeBacksOffAndKeepsItsWord(t *testing.T) {
 	w := newWorld(t, 1)
 	w.run(time.Minute, w.node.Quiet)

@@ -60,10 +60,10 @@ const (
 	KindDocument SignalKind = 3 // Document
 	KindHashes   SignalKind = 4 // []DocRef: what I have
 	KindStopping SignalKind = 5 // Stopping: an orderly stop
-	KindEcho     SignalKind = 6 // unnumbered, empty: the header says it all
+	KindEcho     SignalKind = 6 // unnumbered, empty: the header says it all; or Token, to be returned by an Ack
 	KindPong     SignalKind = 7 // unnumbered, Token
 
-	KindAck        SignalKind = 16 // empty: the header says it all
+	KindAck        SignalKind = 16 // empty: the header says it all; or the Token of an Echo
 	KindHold       SignalKind = 17 // arrived, not committed yet: do not resend before Slot
 	KindDemand     SignalKind = 18 // say it again with my cookie
 	KindSessionOld SignalKind = 19 // SessionOld: begin a session greater than Last

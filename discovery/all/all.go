@@ -9,6 +9,7 @@ import (
 	"assim/discovery/block"
 	"assim/discovery/connections"
 	"assim/discovery/cpu"
+	"assim/discovery/cron"
 	"assim/discovery/dmi"
 	"assim/discovery/listeners"
 	"assim/discovery/lldp"
@@ -22,7 +23,10 @@ import (
 	"assim/discovery/pam"
 	"assim/discovery/processes"
 	"assim/discovery/sshd"
+	"assim/discovery/sudoers"
+	"assim/discovery/ulimit"
 	"assim/discovery/units"
+	"assim/discovery/users"
 )
 
 // Types are all built-in types, in the order in which people read them.
@@ -46,6 +50,10 @@ var Types = []discovery.Type{
 	login_defs.Type,
 	nsswitch.Type,
 	auditd.Type,
+	sudoers.Type,
+	users.Type,
+	ulimit.Type,
+	cron.Type,
 }
 
 // Find returns the built-in type of that name.

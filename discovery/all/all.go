@@ -22,6 +22,7 @@ import (
 	"assim/discovery/packages"
 	"assim/discovery/pam"
 	"assim/discovery/processes"
+	"assim/discovery/resolv"
 	"assim/discovery/sshd"
 	"assim/discovery/sudoers"
 	"assim/discovery/ulimit"
@@ -35,6 +36,7 @@ var Types = []discovery.Type{
 	netconfig.Type,
 	lldp.Type,
 	arp.Type,
+	resolv.Type,
 	listeners.Type,
 	connections.Type,
 	processes.Type,

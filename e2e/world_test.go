@@ -93,7 +93,14 @@ func (w *world) until(what string, f func() error) {
 // allUp waits until the CMA says that every system is up.
 func (w *world) allUp() {
 	w.t.Helper()
-	w.until("all systems are up", func() error { return w.status("up", w.Systems()...) })
+	w.until("all systems are up", func() error {
+		for _, name := range w.Systems() {
+			if p := w.Probe(name); p != nil && !p.Running() {
+				return fmt.Errorf("%w: the nanoprobe of %s has ended", lab.ErrHopeless, name)
+			}
+		}
+		return w.status("up", w.Systems()...)
+	})
 }
 
 // status checks what the CMA says about systems.

@@ -54,7 +54,7 @@ func (l *Lab) DataDir(system, program string) string {
 func (in *Installation) WaitCMA(ctx context.Context) error {
 	return Until(ctx, "the CMA answers", func() error {
 		if !in.CMA.Running() {
-			return fmt.Errorf("it has ended and printed:\n%s", in.CMA.Tail(20))
+			return fmt.Errorf("%w: it has ended and printed:\n%s", ErrHopeless, in.CMA.Tail(20))
 		}
 		_, err := in.Assim(ctx, "status")
 		return err
@@ -66,19 +66,24 @@ func (in *Installation) Assim(ctx context.Context, args ...string) ([]byte, erro
 	return in.Lab.Run(ctx, in.Lab.CMA(), append([]string{filepath.Join(in.Bin, "assim")}, args...)...)
 }
 
-// Join returns a string by which any number of systems may join.
+// Join returns a string by which any number of systems may join at the CMA's
+// first address.
 func (in *Installation) Join(ctx context.Context) (string, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.join != "" {
 		return in.join, nil
 	}
-	out, err := in.Assim(ctx, "join-token", "create", "-for", "24h", "-note", "lab", "-address", in.Lab.Addr(in.Lab.CMA()).String())
-	if err != nil {
-		return "", err
-	}
-	in.join = strings.TrimSpace(string(out))
-	return in.join, nil
+	var err error
+	in.join, err = in.JoinAt(ctx, in.Lab.Addr(in.Lab.CMA()).String())
+	return in.join, err
+}
+
+// JoinAt returns a new string that leads to the CMA by an address, a name, or
+// "*" for multicast.
+func (in *Installation) JoinAt(ctx context.Context, address string) (string, error) {
+	out, err := in.Assim(ctx, "join-token", "create", "-for", "24h", "-note", "lab", "-address", address)
+	return strings.TrimSpace(string(out)), err
 }
 
 // StartProbe starts the nanoprobe of a system; the CMA's own joins by the local

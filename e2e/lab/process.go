@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -159,7 +160,7 @@ func (p *Process) WaitFor(ctx context.Context, text string) error {
 		case strings.Contains(p.Output(), text):
 			return nil
 		case !p.Running():
-			return fmt.Errorf("it has ended (%v) and printed:\n%s", p.state, p.Tail(20))
+			return fmt.Errorf("%w: it has ended (%v) and printed:\n%s", ErrHopeless, p.state, p.Tail(20))
 		}
 		return fmt.Errorf("so far it printed:\n%s", p.Tail(20))
 	})
@@ -167,6 +168,9 @@ func (p *Process) WaitFor(ctx context.Context, text string) error {
 
 // pause is how long Until waits between two looks.
 const pause = 20 * time.Millisecond
+
+// ErrHopeless is wrapped by what waiting does not cure: Until gives up at once.
+var ErrHopeless = errors.New("hopeless")
 
 // Until calls f until it returns nil. When the time of ctx is up, it returns
 // what was waited for and f's last error.
@@ -177,6 +181,9 @@ func Until(ctx context.Context, what string, f func() error) error {
 		err := f()
 		if err == nil {
 			return nil
+		}
+		if errors.Is(err, ErrHopeless) {
+			return fmt.Errorf("lab: until %s: %w", what, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -3,16 +3,18 @@ package embedded
 import (
 	"context"
 	"strings"
+	"time"
 
 	"assim/graph"
 )
 
 // The word index lags behind the graph by a moment: the writer brings it up to
-// date when nobody waits for anything. A search looks at what is not indexed
-// yet by itself, so it always answers exactly.
+// date when nobody has wanted anything for a while. A search looks at what is
+// not indexed yet by itself, so it always answers exactly.
 const (
-	wordsPerSlice  = 50   // log entries indexed in one go, with somebody perhaps waiting
-	maxWordsBehind = 2000 // log entries; with more, changes have to wait for the index
+	wordsDelay     = 100 * time.Millisecond // how long nobody wants anything
+	wordsPerSlice  = 250                    // log entries indexed in one go, with somebody perhaps waiting
+	maxWordsBehind = 2000                   // log entries; with more, changes have to wait for the index
 )
 
 // Settle waits until the word index is up to date. Searching needs no such
@@ -33,11 +35,16 @@ func (s *Store) Settle(ctx context.Context) error {
 	return nil
 }
 
-// indexWords brings the word index a step nearer to now.
-func (w *writer) indexWords(entries int64) {
-	_ = w.transaction(func() error { // what fails now is tried again; a full disk is told to whoever applies
-		return w.wordsTo(min(w.indexedTo+entries, w.nextSeq-1))
+// indexWords brings the word index a step nearer to now. It need not reach the
+// disk at once: what is lost with the power is indexed again.
+func (w *writer) indexWords() {
+	_ = w.c.script("PRAGMA synchronous = NORMAL") // at worst it takes longer
+	_ = w.transaction(func() error {              // what fails now is tried again; a full disk is told to whoever applies
+		return w.wordsTo(min(w.indexedTo+wordsPerSlice, w.nextSeq-1))
 	})
+	if err := w.c.script("PRAGMA synchronous = FULL"); err != nil {
+		w.lame = err
+	}
 }
 
 // wordsTo indexes what log entries up to one touched.

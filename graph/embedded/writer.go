@@ -158,6 +158,7 @@ type writer struct {
 	usage                                  map[usageKey]int64 // not yet written
 	touched                                []elem             // by the change at hand
 	indexedTo                              int64              // log entries up to here are in the word index
+	lame                                   error              // set when commits would no longer be durable
 }
 
 func newWriter(s *Store) (*writer, error) {
@@ -225,34 +226,25 @@ func (w *writer) reload() error {
 func (w *writer) run() {
 	upkeep := time.NewTicker(upkeepInterval)
 	defer upkeep.Stop()
+	quiet := time.NewTimer(wordsDelay)
+	defer quiet.Stop()
 	for {
-		// Searching gets its word index when nobody waits for anything.
-		var idle chan struct{}
-		if w.indexedTo < w.nextSeq-1 {
-			idle = ready
-		}
 		select {
 		case r := <-w.s.queue:
 			w.serve(r)
-			continue
-		default:
-		}
-		select {
-		case r := <-w.s.queue:
-			w.serve(r)
-		case <-idle:
-			w.indexWords(wordsPerSlice)
+		case <-quiet.C:
+			w.indexWords()
 		case <-upkeep.C:
 			w.upkeep()
 		case <-w.s.closing:
 			w.finish()
 			return
 		}
+		if w.indexedTo < w.nextSeq-1 {
+			quiet.Reset(wordsDelay)
+		}
 	}
 }
-
-// ready is a channel from which one can always receive.
-var ready = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // finish serves what is queued and closes the connection.
 func (w *writer) finish() {
@@ -295,7 +287,7 @@ func (w *writer) serve(r *request) {
 		w.serve(job)
 	}
 	if w.nextSeq-w.indexedTo > maxWordsBehind {
-		w.indexWords(wordsPerSlice)
+		w.indexWords()
 	}
 }
 
@@ -345,6 +337,9 @@ func (w *writer) alone(r *request) error {
 
 // transaction runs f; all of it happens or nothing.
 func (w *writer) transaction(f func() error) error {
+	if w.lame != nil {
+		return fmt.Errorf("the store must be opened again, it could not return to durable commits: %w", w.lame)
+	}
 	if err := w.c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}

@@ -1,0 +1,95 @@
+// Command graph measures the graph store: taking in first discoveries, hearing
+// nothing new, looking up, asking three hops far, disk, memory and opening.
+// Beside it, in the same run, a bare adjacency table on SQLite shows what a
+// plain program reaches without sources, history, search and documents by
+// hash.
+//
+//	go run ./bench/graph                         about ten seconds
+//	go run ./bench/graph -systems 1000,10000,100000
+//	go run ./bench/graph -json                   one JSON object per line
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+func main() {
+	sizes := flag.String("systems", "1000,5000", "how many systems, one run after the other")
+	asJSON := flag.Bool("json", false, "print one JSON object per line")
+	dir := flag.String("dir", "", "where to put the files; default a temporary directory")
+	only := flag.String("only", "", "measure only this engine (the parent process uses it)")
+	flag.Parse()
+	if err := run(context.Background(), *sizes, *dir, *only, *asJSON); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/graph:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures each engine at each size in a process of its own, so that
+// memory is its own too.
+func run(ctx context.Context, sizes, dir, only string, asJSON bool) error {
+	if only != "" {
+		n, err := strconv.Atoi(sizes)
+		if err != nil {
+			return err
+		}
+		figures, err := measure(ctx, only, n, dir)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(figures)
+	}
+	if dir == "" {
+		tmp, err := os.MkdirTemp("", "bench-graph")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(tmp)
+		dir = tmp
+	}
+	if !asJSON {
+		printHeader()
+	}
+	for _, size := range strings.Split(sizes, ",") {
+		for _, engine := range []string{"embedded", "baseline"} {
+			sub := filepath.Join(dir, engine+size)
+			if err := os.MkdirAll(sub, 0o700); err != nil {
+				return err
+			}
+			cmd := exec.CommandContext(ctx, os.Args[0], "-only", engine, "-systems", size, "-dir", sub)
+			cmd.Stderr = os.Stderr
+			out, err := cmd.Output()
+			if err != nil {
+				return fmt.Errorf("%s with %s systems: %w", engine, size, err)
+			}
+			if err := show(out, asJSON); err != nil {
+				return err
+			}
+			if err := os.RemoveAll(sub); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func show(out []byte, asJSON bool) error {
+	if asJSON {
+		_, err := os.Stdout.Write(out)
+		return err
+	}
+	var f figures
+	if err := json.Unmarshal(out, &f); err != nil {
+		return err
+	}
+	f.print()
+	return nil
+}

@@ -154,8 +154,8 @@ type subquery struct {
 func compileStatement(st *statement, procs map[string]*procedure) (out *compiled, err error) {
 	c := &compiler{st: st, procs: procs, scope: &scope{}, params: map[string]bool{}}
 	defer func() {
-		if b, ok := recover().(bail); ok {
-			out, err = nil, b.err
+		if e := caught(recover()); e != nil {
+			out, err = nil, e
 		}
 	}()
 	out = &compiled{all: st.query.all}

@@ -8,13 +8,17 @@ import (
 // maxDepth bounds how deep expressions and subqueries nest.
 const maxDepth = 200
 
+// The parser reads some texts twice, once as a pattern and once as an
+// expression, and what nests within them more often. workPerToken bounds that.
+const workPerToken = 64
+
 // parser turns tokens into clauses by recursive descent.
 type parser struct {
 	text   string
 	tokens []token
 	i      int
 	depth  int
-	err    error // the first failure; once set every method returns fast
+	work   int // expressions begun, those begun again after a wrong guess among them
 }
 
 // bail is how the parser leaves a deep recursion; parse catches it.
@@ -42,6 +46,10 @@ func (p *parser) from(start int) span { return span{start, p.i} }
 // enter counts nesting; use as defer p.enter()().
 func (p *parser) enter() func() {
 	p.depth++
+	p.work++
+	if p.work > workPerToken*(len(p.tokens)+64) {
+		panic(tooMuch{p.errorAt(p.i, SyntaxError, "NestedTooDeep", "the query is too tangled to be read")})
+	}
 	if p.depth > maxDepth {
 		p.fail(p.i, "NestedTooDeep", "the query nests deeper than %d levels", maxDepth)
 	}
@@ -123,6 +131,22 @@ func (p *parser) variable() string {
 	return p.name("a variable")
 }
 
+// tooMuch ends parsing without another guess.
+type tooMuch struct{ err error }
+
+// caught turns a panic of the parser or the compiler into its error.
+func caught(r any) error {
+	switch b := r.(type) {
+	case nil:
+		return nil
+	case bail:
+		return b.err
+	case tooMuch:
+		return b.err
+	}
+	panic(r)
+}
+
 // statement is a parsed query text.
 type statement struct {
 	mode   string // "", "EXPLAIN" or "PROFILE"
@@ -139,8 +163,8 @@ func parse(text string) (st *statement, err error) {
 	}
 	p := &parser{text: text, tokens: tokens}
 	defer func() {
-		if b, ok := recover().(bail); ok {
-			st, err = nil, b.err
+		if e := caught(recover()); e != nil {
+			st, err = nil, e
 		}
 	}()
 	st = &statement{text: text, tokens: tokens}

@@ -469,52 +469,6 @@ func relText(from *nodeSpec, r *relSpec, dir graph.Dir, to *nodeSpec) string {
 
 func isNotFound(err error) bool { return errors.Is(err, graph.ErrNotFound) }
 
-// walkBackOp is a walk from the pattern's right end, whose list of
-// relationships is turned round to read as written.
-type walkBackOp struct{ walkOp }
-
-func (o *walkBackOp) push(rt *run) error {
-	turn := &turnOp{of: o}
-	turn.next = o.next
-	inner := o.walkOp
-	inner.next = turn
-	if o.rel.bound {
-		return o.pushBound(rt, &inner)
-	}
-	return inner.push(rt)
-}
-
-// pushBound follows a known list from its end.
-func (o *walkBackOp) pushBound(rt *run, inner *walkOp) error {
-	list, ok := rt.f[o.rel.slot].([]any)
-	if !ok {
-		return nil
-	}
-	back := slices.Clone(list)
-	slices.Reverse(back)
-	rt.f[o.rel.slot] = back
-	defer func() { rt.f[o.rel.slot] = list }()
-	return inner.push(rt)
-}
-
-type turnOp struct {
-	stage
-	of *walkBackOp
-}
-
-func (o *turnOp) push(rt *run) error {
-	o.of.rows++
-	list, ok := rt.f[o.of.rel.slot].([]any)
-	if ok {
-		back := slices.Clone(list)
-		slices.Reverse(back)
-		rt.f[o.of.rel.slot] = back
-	}
-	err := o.next.push(rt)
-	rt.f[o.of.rel.slot] = any(list)
-	return err
-}
-
 // describe lists the operators of a plan.
 func (rt *run) describe(p *pipeline) *Plan {
 	plan := &Plan{Reads: rt.reads, Profiled: rt.profiled}

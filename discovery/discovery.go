@@ -113,8 +113,10 @@ type Host interface {
 	// Live is false for another root file system (--root): then only files can
 	// be asked, and everything below returns ErrNotHere.
 	Live() bool
-	// Run runs a program with a bounded output in the C locale.
+	// Run runs a program with a bounded output in the C locale. Execute does so
+	// with limits of its own. What is not installed is ErrNotHere.
 	Run(ctx context.Context, name string, args ...string) ([]byte, error)
+	Execute(ctx context.Context, c Command) ([]byte, error)
 
 	Links(ctx context.Context) ([]Link, error)
 	Addrs(ctx context.Context) ([]Addr, error)
@@ -125,6 +127,31 @@ type Host interface {
 	// Frames returns the newest LLDP or CDP frame heard per interface and sender,
 	// and for how long frames have been listened to.
 	Frames(ctx context.Context) (frames []Frame, listening time.Duration, err error)
+}
+
+// Command is a program to run, and its limits. Zero limits are the host's own.
+type Command struct {
+	Name   string   // a name looked up in the system's directories, or a path
+	Args   []string // without the name
+	Env    []string // NAME=value, beside PATH, LC_ALL=C, LANG=C and HOME
+	Dir    string   // working directory; "/" when empty
+	Time   time.Duration
+	Output int // bytes of standard output
+	Nice   int // how much the program steps back for others, 0 to 19
+}
+
+// Exit is the error of a program that ended with a code other than 0.
+type Exit struct {
+	Name  string // of the program
+	Code  int
+	Words string // first line it wrote to standard error
+}
+
+func (e *Exit) Error() string {
+	if e.Words == "" {
+		return fmt.Sprintf("%s: exit status %d", e.Name, e.Code)
+	}
+	return fmt.Sprintf("%s: exit status %d: %s", e.Name, e.Code, e.Words)
 }
 
 // Link is a network interface.

@@ -32,23 +32,21 @@ const binPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 var ErrOutput = errors.New("more output than the limit")
 
 // Command is a program to run, and its limits.
-type Command struct {
-	Name   string   // a name looked up in the system's directories, or a path
-	Args   []string // without the name
-	Env    []string // NAME=value, beside PATH, LC_ALL=C, LANG=C and HOME
-	Dir    string   // working directory; "/" when empty
-	Time   time.Duration
-	Output int // bytes of standard output
-	Nice   int // how much the program steps back for others, 0 to 19
-}
+type Command = discovery.Command
 
 // Run runs a program in the C locale and returns its standard output. A program
 // that is not installed is discovery.ErrNotHere.
 func (h *Host) Run(ctx context.Context, name string, args ...string) ([]byte, error) {
+	return h.Execute(ctx, Command{Name: name, Args: args})
+}
+
+// Execute is Run with limits of its own. On another root file system nothing is
+// run.
+func (h *Host) Execute(ctx context.Context, c Command) ([]byte, error) {
 	if !h.live {
-		return nil, fmt.Errorf("%s: %w", name, discovery.ErrNotHere)
+		return nil, fmt.Errorf("%s: %w", c.Name, discovery.ErrNotHere)
 	}
-	return Execute(ctx, Command{Name: name, Args: args})
+	return Execute(ctx, c)
 }
 
 // Execute runs a command to its end in a process group of its own, which is
@@ -100,11 +98,14 @@ func Execute(ctx context.Context, c Command) ([]byte, error) {
 // exit code.
 func explain(name string, err, cause error, complaint string) error {
 	complaint, _, _ = strings.Cut(strings.TrimSpace(complaint), "\n")
+	var exit *exec.ExitError
 	switch {
 	case err == nil || errors.Is(err, exec.ErrWaitDelay) && cause == nil:
 		return nil
 	case cause != nil:
 		return fmt.Errorf("%s: killed: %w", name, cause)
+	case errors.As(err, &exit) && exit.ExitCode() > 0:
+		return &discovery.Exit{Name: name, Code: exit.ExitCode(), Words: complaint}
 	case complaint != "":
 		return fmt.Errorf("%s: %w: %s", name, err, complaint)
 	}

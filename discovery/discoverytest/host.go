@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"assim/discovery"
 )
@@ -25,6 +26,7 @@ type Host struct {
 	Neighbors []discovery.Neighbor
 	Sockets   map[string][]discovery.Socket // by "tcp" and "udp"
 	Frames    []discovery.Frame
+	Listening time.Duration     // for how long frames have been listened to
 	Run       map[string]string // output by command line: "sshd -T"
 	ReadLinks map[string]string // targets of symbolic links that testdata cannot hold
 
@@ -93,13 +95,20 @@ func (f fake) Run(_ context.Context, name string, args ...string) ([]byte, error
 	return []byte(out), nil
 }
 
+func (f fake) Execute(ctx context.Context, c discovery.Command) ([]byte, error) {
+	return f.Run(ctx, c.Name, c.Args...)
+}
+
 func (f fake) Links(context.Context) ([]discovery.Link, error)   { return given(f, f.h.Links) }
 func (f fake) Addrs(context.Context) ([]discovery.Addr, error)   { return given(f, f.h.Addrs) }
 func (f fake) Routes(context.Context) ([]discovery.Route, error) { return given(f, f.h.Routes) }
 func (f fake) Neighbors(context.Context) ([]discovery.Neighbor, error) {
 	return given(f, f.h.Neighbors)
 }
-func (f fake) Frames(context.Context) ([]discovery.Frame, error) { return given(f, f.h.Frames) }
+func (f fake) Frames(context.Context) ([]discovery.Frame, time.Duration, error) {
+	frames, err := given(f, f.h.Frames)
+	return frames, f.h.Listening, err
+}
 func (f fake) Sockets(_ context.Context, proto string) ([]discovery.Socket, error) {
 	return given(f, f.h.Sockets[proto])
 }

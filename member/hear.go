@@ -24,6 +24,10 @@ func (m *Member) Heard(at time.Time, from netip.AddrPort, t *wire.Tick, out *Out
 func (m *Member) heardPeer(now time.Duration, p *peer, from netip.AddrPort, t *wire.Tick, out *Out) {
 	before, session, pings := p.hb.State(), p.hb.Session(), p.hb.Pings()
 	news := p.hb.Heard(now, &m.me, t)
+	if t.EchoSession > m.me.Session {
+		m.rival = now
+		m.unexpected(now, from, out)
+	}
 	if news == heartbeat.Ignored {
 		if t.Session < session { // two that claim one id, perhaps
 			m.unexpected(now, from, out)

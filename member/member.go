@@ -3,6 +3,7 @@ package member
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"assim/heartbeat"
@@ -59,6 +60,7 @@ type Member struct {
 	voice    time.Duration // when anybody was last heard
 	deaf     time.Duration // since when nobody answers; 0 = somebody does
 	forget   time.Duration // when former is dropped
+	rival    time.Duration // when I last saw that somebody newer bears my name; 0 = never
 	martian  martians
 }
 
@@ -117,7 +119,7 @@ func (m *Member) SetDesired(at time.Time, d *wire.Desired, out *Out) bool {
 	m.hunts, m.seats, m.peers = nil, nil, nil
 	for i := range d.Rings {
 		if len(ring.Roster{RingView: &d.Rings[i]}.Sides()) > 0 {
-			m.seats = append(m.seats, m.sit(uint16(i), old, oldSeats))
+			m.seats = append(m.seats, m.sit(uint16(i), lostIn(old, oldSeats, d.Rings[i].Ring), oldPeers))
 		}
 	}
 	m.keep(oldPeers)
@@ -130,14 +132,23 @@ func (m *Member) SetDesired(at time.Time, d *wire.Desired, out *Out) bool {
 	return true
 }
 
-// sit takes a place in a ring, remembering whom I know to be lost there.
-func (m *Member) sit(view uint16, old *wire.Desired, oldSeats []seat) seat {
+// sit takes a place in a ring, passing over those whom I know to be lost. Of
+// whom I know nothing better, the CMA's word counts.
+func (m *Member) sit(view uint16, lost map[wire.ID]bool, old []peer) seat {
 	s := seat{view: view}
 	r := m.roster(view)
-	lost := lostIn(old, oldSeats, r.Ring)
+	passed := func(at int) bool {
+		id := r.Members[at].ID
+		e := wire.EdgeOf(m.id, id)
+		i := slices.IndexFunc(old, func(p peer) bool { return p.edge == e })
+		if i < 0 || old[i].hb.State() == heartbeat.Fresh {
+			return lost[id] || r.IsLost(at)
+		}
+		return old[i].hb.State().Lost()
+	}
 	for _, d := range r.Sides() {
 		n := 1
-		for n <= r.Reach(d) && (lost[r.Members[r.At(d, n)].ID] || r.IsLost(r.At(d, n))) {
+		for n <= r.Reach(d) && passed(r.At(d, n)) {
 			n++
 		}
 		if n <= r.Reach(d) {
@@ -204,8 +215,7 @@ func (m *Member) fill(now time.Duration) {
 
 // await waits for one of whom the CMA says that it is lost.
 func (m *Member) await(view uint16, index int, now time.Duration) {
-	before := len(m.peers)
-	if p := m.peerAt(view, index, now); len(m.peers) > before {
+	if p := m.peerAt(view, index, now); p.hb.State() == heartbeat.Fresh {
 		p.hb.Conclude(now, heartbeat.Dead, m.timing())
 	}
 }

@@ -88,70 +88,100 @@ func (l *lab) watched(p *ring.Plan) error {
 
 func TestWhateverHappensEverybodyIsWatchedAgainAndNobodyHealthyDies(t *testing.T) {
 	for seed := *firstSeed; seed < *firstSeed+*swarms; seed++ {
-		l := newLab(t, seed, 60)
-		r := l.rnd
-		p := l.planned(ring.Limits{Ring: 8 + int(seed%3)*16, Window: 4 + int(seed%4)}, rack(1+int(seed%7)))
-		l.run(10 * time.Second)
-		if err := l.watched(p); err != nil {
-			t.Fatalf("at the start: %v (seed %d)", err, seed)
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { swarm(t, seed) })
+	}
+}
+
+// swarm lets random faults happen to 60 systems.
+func swarm(t *testing.T, seed uint64) {
+	l := newLab(t, seed, 60)
+	r := l.rnd
+	window := 4 + int(seed%4)
+	if seed%2 == 1 {
+		window = 30 // nobody makes it wider in these
+	}
+	p := l.planned(ring.Limits{Ring: 8 + int(seed%3)*16, Window: window}, rack(1+int(seed%7)))
+	l.run(10 * time.Second)
+	if err := l.watched(p); err != nil {
+		t.Fatalf("at the start: %v (seed %d)", err, seed)
+	}
+	l.loss = []float64{0, 0.02, 0.1}[seed%3]
+	lastFault := map[wire.ID]time.Time{} // the last moment at which something was wrong with it
+	l.cma = func(*system) bool { return true }
+	for round := range 6 {
+		for range 1 + r.IntN(8) {
+			s := l.systems[r.IntN(len(l.systems))]
+			lastFault[s.id] = l.now
+			switch {
+			case s.dead || s.stopped:
+				l.start(s)
+			case s.paused:
+			case r.IntN(4) == 0:
+				s.stopped = true
+			case r.IntN(4) == 0:
+				l.out.Reset()
+				s.m.Goodbye(l.now, &l.out)
+				l.flush(s)
+				s.dead = true
+			case r.IntN(4) == 0:
+				l.pause(s, time.Duration(r.Int64N(int64(6*time.Second))))
+			default:
+				s.dead = true
+			}
+			l.run(time.Duration(r.Int64N(int64(3 * time.Second))))
 		}
-		l.loss = []float64{0, 0.02, 0.1}[seed%3]
-		lastFault := map[wire.ID]time.Time{} // the last moment at which something was wrong with it
-		l.cma = func(*system) bool { return true }
-		for round := range 6 {
-			for range 1 + r.IntN(8) {
+		split := r.IntN(3) == 0
+		if split {
+			side := r.Perm(len(l.systems))
+			cut := r.IntN(len(l.systems))
+			l.drop = func(from, to *system, _ netip.AddrPort) bool { return (side[from.n] < cut) != (side[to.n] < cut) }
+			l.run(time.Duration(r.Int64N(int64(40 * time.Second))))
+			l.drop = nil
+		}
+		if r.IntN(3) == 0 {
+			for range 1 + r.IntN(5) {
 				s := l.systems[r.IntN(len(l.systems))]
-				lastFault[s.id] = l.now
-				switch {
-				case s.dead || s.stopped:
-					l.start(s)
-				case s.paused:
-				case r.IntN(4) == 0:
-					s.stopped = true
-				case r.IntN(4) == 0:
-					l.out.Reset()
-					s.m.Goodbye(l.now, &l.out)
-					l.flush(s)
-					s.dead = true
-				case r.IntN(4) == 0:
-					l.pause(s, time.Duration(r.Int64N(int64(6*time.Second))))
-				default:
-					s.dead = true
-				}
-				l.run(time.Duration(r.Int64N(int64(3 * time.Second))))
+				moved := rack(1 + int(seed%7))(l.systems[r.IntN(len(l.systems))])
+				moved.ID, moved.Addr, moved.Alt = s.id, s.addr, s.alt
+				p.Join(moved)
 			}
-			for _, s := range l.systems {
-				if s.dead || s.stopped || s.paused {
-					lastFault[s.id] = l.now
-				}
+			for _, id := range p.Urgent(nil) { // they hear of it one after another
+				l.after(time.Duration(r.Int64N(int64(time.Second))), func() { l.tellAll(p, []wire.ID{id}) })
 			}
-			l.run(15 * time.Second)
-			for _, x := range l.news {
-				if x.o.Kind != wire.ObsDead && x.o.Kind != wire.ObsUnreachable && x.o.Kind != wire.ObsGoodbye {
-					continue
-				}
-				s := l.byID(x.o.About)
-				if !s.dead && !s.stopped && x.at.Sub(lastFault[s.id]) > 10*time.Second {
-					t.Fatalf("round %d: %d says %v of %d, who was fine (seed %d)", round, x.from, obsNames[x.o.Kind], s.n, seed)
-				}
-			}
-			l.news = nil
-			for _, s := range l.systems {
-				p.SetLost(s.id, s.dead || s.stopped)
-			}
-			if seed%2 == 0 {
-				l.tellAll(p, p.Urgent(nil))
-			}
-			if seed%4 == 0 {
-				l.tellAll(p, p.Stale(nil, 1<<30))
-			}
-			loss := l.loss
-			l.loss = 0
-			l.run(20 * time.Second)
-			if err := l.watched(p); err != nil {
-				t.Fatalf("round %d: %v (seed %d)", round, err, seed)
-			}
-			l.loss = loss
+			stale := p.Stale(nil, 1<<30)
+			l.after(3*time.Second, func() { l.tellAll(p, stale) })
 		}
+		for _, s := range l.systems {
+			if split || s.dead || s.stopped || s.paused {
+				lastFault[s.id] = l.now
+			}
+		}
+		l.run(15 * time.Second)
+		for _, x := range l.news {
+			if x.o.Kind != wire.ObsDead && x.o.Kind != wire.ObsUnreachable && x.o.Kind != wire.ObsGoodbye {
+				continue
+			}
+			s := l.byID(x.o.About)
+			if !s.dead && !s.stopped && x.at.Sub(lastFault[s.id]) > 10*time.Second {
+				t.Fatalf("round %d: %d says %v of %d, who was fine (seed %d)", round, x.from, obsNames[x.o.Kind], s.n, seed)
+			}
+		}
+		l.news = nil
+		for _, s := range l.systems {
+			p.SetLost(s.id, s.dead || s.stopped)
+		}
+		if seed%2 == 0 {
+			l.tellAll(p, p.Urgent(nil))
+		}
+		if seed%4 == 0 {
+			l.tellAll(p, p.Stale(nil, 1<<30))
+		}
+		loss := l.loss
+		l.loss = 0
+		l.run(20 * time.Second)
+		if err := l.watched(p); err != nil {
+			t.Fatalf("round %d: %v (seed %d)", round, err, seed)
+		}
+		l.loss = loss
 	}
 }

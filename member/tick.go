@@ -8,6 +8,10 @@ import (
 	"assim/wire"
 )
 
+// rivalFor is how long somebody accuses nobody after it saw that a newer session
+// of its own identity is at work: it is a clone, or has been cloned.
+const rivalFor = time.Minute
+
 // timerSlack is the lateness of a timer that means nothing.
 const timerSlack = 5 * time.Millisecond
 
@@ -73,6 +77,9 @@ func (m *Member) judgeSilent(now time.Duration, out *Out) {
 // witness still hears it.
 func (m *Member) accuse(now time.Duration, i int, out *Out) {
 	p, t := &m.peers[i], m.timing()
+	if m.rival != 0 && now-m.rival < rivalFor {
+		return // they talk to another one of my name: their silence to me is no fault
+	}
 	if m.voice <= p.hb.LateSince(t) {
 		if m.deaf == 0 {
 			m.deaf = now

@@ -91,6 +91,7 @@ type Nanoprobe struct {
 func New(cfg Config, log *slog.Logger) *Nanoprobe {
 	return &Nanoprobe{
 		cfg: cfg, log: log, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), host: host.New("/"),
+		docs: newDocuments(), carriers: map[string]bool{},
 		packets: make(chan netio.Packet, maxPackets), lost: make(chan netio.Unreachable, 64),
 		looks: make(chan look, 4), events: make(chan host.Event, 256), calls: make(chan func()),
 	}

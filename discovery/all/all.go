@@ -7,10 +7,12 @@ import (
 	"assim/discovery/arp"
 	"assim/discovery/auditd"
 	"assim/discovery/block"
+	"assim/discovery/checksums"
 	"assim/discovery/connections"
 	"assim/discovery/cpu"
 	"assim/discovery/cron"
 	"assim/discovery/dmi"
+	"assim/discovery/fileattrs"
 	"assim/discovery/listeners"
 	"assim/discovery/lldp"
 	"assim/discovery/login_defs"
@@ -21,6 +23,7 @@ import (
 	osinfo "assim/discovery/os"
 	"assim/discovery/packages"
 	"assim/discovery/pam"
+	"assim/discovery/proc_sys"
 	"assim/discovery/processes"
 	"assim/discovery/resolv"
 	"assim/discovery/sshd"
@@ -56,6 +59,9 @@ var Types = []discovery.Type{
 	users.Type,
 	ulimit.Type,
 	cron.Type,
+	proc_sys.Type,
+	fileattrs.Type,
+	checksums.Type,
 }
 
 // Find returns the built-in type of that name.

@@ -31,6 +31,7 @@ type Listen struct {
 	Scope   Scope
 	Netns   string
 	Inode   uint64
+	PID     int  // of the process that holds it, 0 when unowned
 	V6Only  bool // "::" that does not stand for IPv4 as well
 	// Unowned: nobody visible holds it. Either the kernel does, or its owner may
 	// not be looked at, or it went between two readings of this very look.
@@ -341,7 +342,11 @@ func (l *look) snapshot() *Snapshot {
 				in := l.instance(holder)
 				in.ports = append(in.ports, port{s.proto, s.local.Port()})
 			}
-			snap.Listen = append(snap.Listen, Listen{Process: l.processOf(holder, s, orphans), Proto: s.proto, Addr: s.local.Addr().WithZone(""),
+			pid := 0
+			if holder != nil {
+				pid = holder.pid
+			}
+			snap.Listen = append(snap.Listen, Listen{PID: pid, Process: l.processOf(holder, s, orphans), Proto: s.proto, Addr: s.local.Addr().WithZone(""),
 				Port: s.local.Port(), Scope: l.places.scope(s.local.Addr()), Netns: l.names[s.netns], Inode: s.inode, V6Only: s.v6only, Unowned: holder == nil && s.inode != 0,
 				Ephemeral: s.proto == "udp" && auto && holder != nil})
 		case holder != nil && !taken.accepted(s) && !servesByPort(s, ephemeral):

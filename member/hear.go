@@ -269,7 +269,7 @@ func (m *Member) present(now time.Duration, s, at int, t *wire.Tick, out *Out) {
 	}
 	p := m.peerAt(m.seats[s].view, at, now)
 	p.hb.Heard(now, &m.me, t)
-	m.report(out, wire.Observation{Kind: wire.ObsAlive, About: r.Members[at].ID, Ring: r.Ring, Version: r.Version})
+	m.takeBack(now, p, out)
 	m.readopt(p)
 }
 

@@ -26,10 +26,9 @@ type hunt struct {
 type huntKind uint8
 
 const (
-	seek    huntKind = iota // who replaces about?
-	confirm                 // are those lost with about still lost?
-	heal                    // are those lost with about back as well?
-	sweep                   // who of the ring that about speaks for lives?
+	seek  huntKind = iota // who replaces about?
+	heal                  // are those lost with about back as well?
+	sweep                 // who of the ring that about speaks for lives?
 )
 
 // suspect looks for a replacement, asks the other witness, and sweeps the rings
@@ -151,8 +150,6 @@ func (m *Member) finish(now time.Duration, out *Out) {
 			continue
 		}
 		switch {
-		case h.kind == confirm:
-			m.confirmed(now, &h, out)
 		case h.kind == heal:
 			m.healed(&h, out)
 		case !m.ready(now, &h, out):
@@ -246,37 +243,22 @@ func (m *Member) swept(h *hunt, out *Out) {
 	m.report(out, wire.Observation{Kind: wire.ObsSwept, About: v.Deputy, Ring: v.Ring, Version: v.Version, Bits: bits})
 }
 
-// confirmed reports as dead whoever of a run stayed silent when asked again.
-func (m *Member) confirmed(now time.Duration, h *hunt, out *Out) {
-	p := m.peer(h.about)
-	if p == nil || p.hb.State() != heartbeat.Dead {
-		return
-	}
-	m.runs(h, wire.Observation{Kind: wire.ObsDead, Silent: p.hb.Silent(now)}, false, out)
-}
-
-// healed takes back what was said of a run: of those who answer now.
+// healed takes back what was said of a run: of those who answer now, in
+// contiguous pieces.
 func (m *Member) healed(h *hunt, out *Out) {
-	m.runs(h, wire.Observation{Kind: wire.ObsAlive}, true, out)
-}
-
-// runs reports contiguous pieces of what a hunt asked, beginning with the one
-// who started it, of those who answered or of those who did not.
-func (m *Member) runs(h *hunt, o wire.Observation, answered bool, out *Out) {
 	r := m.roster(m.seats[h.seat].view)
-	o.Ring, o.Version = r.Ring, r.Version
-	for n := h.from; n <= h.reach; {
+	for n := 1; n <= h.reach; {
 		end := n
-		for end <= h.reach && (end == h.from || h.Has(end) == answered) {
+		for end <= h.reach && h.Has(end) {
 			end++
 		}
 		if end == n {
 			n++
 			continue
 		}
-		x := o
-		x.About, x.Run = r.Members[r.At(h.dir, n)].ID, int16((end-n)*int(h.dir))
-		m.report(out, x)
+		m.report(out, wire.Observation{
+			Kind: wire.ObsAlive, About: r.Members[r.At(h.dir, n)].ID, Ring: r.Ring, Version: r.Version, Run: int16((end - n) * int(h.dir)),
+		})
 		n = end
 	}
 }

@@ -34,9 +34,8 @@ func (m *Member) alive(now time.Duration, p *peer, before heartbeat.State, out *
 	m.readopt(p)
 }
 
-// takeBack reports that one whom I accused lives after all. Its session is the
-// same, so others who were lost with it may be back with it: they are asked, and
-// one report speaks for all.
+// takeBack reports that one whom I accused lives after all. Others who were lost
+// with it may be back with it: they are asked, and one report speaks for all.
 func (m *Member) takeBack(now time.Duration, p *peer, out *Out) {
 	for i := range m.seats {
 		s := &m.seats[i]
@@ -45,9 +44,10 @@ func (m *Member) takeBack(now time.Duration, p *peer, out *Out) {
 			continue
 		}
 		for _, d := range r.Sides() {
-			from, end := r.Distance(d, int(p.index)), s.end(r, d)
-			if from > 0 && end-from > 1 {
-				m.begin(now, hunt{kind: heal, seat: i, dir: d, about: p.edge, from: from, reach: end - 1})
+			n, end := r.Distance(d, int(p.index)), s.end(r, d)
+			if n > 0 && n < end && end > 2 {
+				m.begin(now, hunt{kind: heal, seat: i, dir: d, about: p.edge, reach: end - 1})
+				m.hunts[len(m.hunts)-1].Answered(n)
 				return
 			}
 		}

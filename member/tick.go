@@ -56,7 +56,7 @@ func (m *Member) watch(now time.Duration, i int, out *Out) {
 	case !p.sought && p.hb.Suspect(now, t):
 		m.suspect(now, p)
 	case p.hb.Overdue(now, t):
-		m.overdue(now, p, out)
+		p.hb.Conclude(now, heartbeat.Dead, t) // no report: the CMA has the same clock
 	}
 	if p.hb.Tick(now, t) {
 		m.ping(now, p, out)
@@ -98,30 +98,6 @@ func (m *Member) accuse(now time.Duration, i int, out *Out) {
 	p.hb.Conclude(now, state, t)
 	p.accused, p.witness = true, unasked
 	m.replace(now, i, wire.Observation{Kind: kind, Silent: silent}, out)
-}
-
-// overdue turns a lost neighbor into a dead one. If others were lost with it,
-// they are asked once more before they are called dead too.
-func (m *Member) overdue(now time.Duration, p *peer, out *Out) {
-	p.hb.Conclude(now, heartbeat.Dead, m.timing())
-	for i := range m.seats {
-		s := &m.seats[i]
-		r := m.roster(s.view)
-		for _, d := range r.Sides() {
-			from := r.Distance(d, int(p.index))
-			end := s.end(r, d)
-			if s.view != p.view || from == 0 || from >= end || !m.speaks(s, d) {
-				continue
-			}
-			if end-from > 1 {
-				m.begin(now, hunt{kind: confirm, seat: i, dir: d, about: p.edge, from: from, reach: end - 1})
-				continue
-			}
-			m.report(out, wire.Observation{
-				Kind: wire.ObsDead, About: r.Members[p.index].ID, Ring: r.Ring, Version: r.Version, Silent: p.hb.Silent(now),
-			})
-		}
-	}
 }
 
 // Unreachable tells that the host of id answered "port unreachable". It is a

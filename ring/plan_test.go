@@ -76,7 +76,7 @@ func check(p *Plan) error {
 		if n := len(p.Neighbors(nil, s.ID)); n > 4 && len(p.weak) == 0 {
 			return fmt.Errorf("%d has %d neighbors", numOf(s.ID), n)
 		}
-		for _, v := range p.Views(s.ID) {
+		for _, v := range p.views(s) {
 			if !v.Sweep && v.Members[v.Self].ID != s.ID {
 				return fmt.Errorf("%d is told to be somebody else in ring %d", numOf(s.ID), v.Ring)
 			}

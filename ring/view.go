@@ -15,11 +15,17 @@ const keptRosters = 3
 // Views returns the rings as id is to be told: those it sits in, and those to
 // sweep when one of its neighbors above is lost. Members are shared between all
 // who are told of a ring and must not be changed. Keys are left to the caller.
+// Whoever asks for views tells them: id is not urgent or stale any more.
 func (p *Plan) Views(id wire.ID) []wire.RingView {
 	s := p.seats[id]
 	if s == nil {
 		return nil
 	}
+	s.flags &^= isUrgent | isStale
+	return p.views(s)
+}
+
+func (p *Plan) views(s *seated) []wire.RingView {
 	var views []wire.RingView
 	for _, c := range s.in {
 		if c != nil {

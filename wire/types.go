@@ -189,7 +189,7 @@ type ObservationKind uint8
 // The kinds of observation.
 const (
 	ObsUnresponsive ObservationKind = iota + 1 // silent, pinged in vain, and no other witness hears it
-	ObsDead                                    // still so after Timing.Dead; said by one of the two witnesses only
+	ObsDead                                    // still so after Timing.Dead; the CMA counts that itself from ObsUnresponsive
 	ObsAlive                                   // heard again in the same session: takes the accusation back
 	ObsUnreachable                             // its host answered "port unreachable": the process is gone
 	ObsGoodbye                                 // it said so; said by one of the two witnesses only

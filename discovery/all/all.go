@@ -8,6 +8,7 @@ import (
 	"assim/discovery/auditd"
 	"assim/discovery/block"
 	"assim/discovery/checksums"
+	"assim/discovery/commands"
 	"assim/discovery/connections"
 	"assim/discovery/cpu"
 	"assim/discovery/cron"
@@ -17,15 +18,18 @@ import (
 	"assim/discovery/lldp"
 	"assim/discovery/login_defs"
 	"assim/discovery/memory"
+	"assim/discovery/monitoring_agents"
 	"assim/discovery/mounts"
 	"assim/discovery/netconfig"
 	"assim/discovery/nsswitch"
 	osinfo "assim/discovery/os"
 	"assim/discovery/packages"
 	"assim/discovery/pam"
+	"assim/discovery/pci"
 	"assim/discovery/proc_sys"
 	"assim/discovery/processes"
 	"assim/discovery/resolv"
+	"assim/discovery/sensors"
 	"assim/discovery/sshd"
 	"assim/discovery/sudoers"
 	"assim/discovery/ulimit"
@@ -62,6 +66,10 @@ var Types = []discovery.Type{
 	proc_sys.Type,
 	fileattrs.Type,
 	checksums.Type,
+	pci.Type,
+	sensors.Type,
+	commands.Type,
+	monitoring_agents.Type,
 }
 
 // Find returns the built-in type of that name.

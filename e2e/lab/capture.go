@@ -19,6 +19,7 @@ const (
 	maxFrames   = 200_000
 	maxFrame    = 65_536
 	captureTick = 50 * time.Millisecond // how soon Stop is noticed
+	maxDrain    = time.Second           // how long Stop reads what is queued
 )
 
 // Frame is one captured Ethernet frame.
@@ -69,10 +70,24 @@ func htons(v uint16) uint16 { return v<<8 | v>>8 }
 func (c *Capture) read() {
 	defer unix.Close(c.fd)
 	buf := make([]byte, maxFrame)
-	for !c.stop.Load() {
-		n, from, err := unix.Recvfrom(c.fd, buf, 0)
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+	var end time.Time // once stopped: when even a busy interface is given up
+	for {
+		flags := 0
+		if end.IsZero() && c.stop.Load() {
+			end = time.Now().Add(maxDrain)
+		}
+		if !end.IsZero() {
+			flags = unix.MSG_DONTWAIT // what the kernel has queued still counts
+		}
+		n, from, err := unix.Recvfrom(c.fd, buf, flags)
+		if errors.Is(err, unix.EINTR) {
 			continue
+		}
+		if errors.Is(err, unix.EAGAIN) && end.IsZero() {
+			continue
+		}
+		if errors.Is(err, unix.EAGAIN) || !end.IsZero() && time.Now().After(end) {
+			return
 		}
 		sender, ok := from.(*unix.SockaddrLinklayer)
 		c.mu.Lock()

@@ -110,7 +110,7 @@ func TestEverySystemHearsExactlyItsOwnPort(t *testing.T) {
 
 func TestASwitchSpeaksCDPWhenAsked(t *testing.T) {
 	t.Parallel()
-	l := ForTest(t, parsed(t, "switch sw1 both\nswitch sw2 cdp\nswitch sw3 mute\nsystem h01 sw1/5 sw2/6 sw3/7\n"))
+	l := ForTest(t, parsed(t, "switch sw1 both\nswitch sw2 cdp\nswitch sw3 mute\ntrunk sw1 sw3\nsystem h01 sw1/5 sw2/6 sw3/7\n"))
 	captures := map[string]*Capture{}
 	for _, n := range l.NICs("h01") {
 		c, err := l.Capture("h01", n.Name)
@@ -145,6 +145,11 @@ func TestASwitchSpeaksCDPWhenAsked(t *testing.T) {
 	}
 	if lldp, cdp := heard("eth2"); lldp || cdp {
 		t.Error("a mute switch speaks")
+	}
+	for _, f := range captures["eth2"].Stop() {
+		if f.Packet().Dst.String() == "01:00:0c:cc:cc:cc" {
+			t.Errorf("a switch lets CDP of another one through: %v", f)
+		}
 	}
 }
 

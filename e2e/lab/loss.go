@@ -82,6 +82,8 @@ func (l *Lab) rules(s *swtch) string {
 	// Naming the table first makes the deletion work the first time, too.
 	b.WriteString("table bridge lab\ndelete table bridge lab\n")
 	b.WriteString("table bridge lab {\n\tchain forward {\n\t\ttype filter hook forward priority 0; policy accept;\n")
+	// The bridge keeps LLDP to itself; CDP it would flood to everybody.
+	b.WriteString("\t\tether daddr 01:00:0c:cc:cc:cc drop\n")
 	for _, name := range slices.Sorted(maps.Keys(l.loss)) {
 		for _, port := range l.portsOf([]string{name}, s) {
 			if n := int(l.loss[name]*100 + 0.5); n >= 10000 {

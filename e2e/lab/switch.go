@@ -16,8 +16,11 @@ const lldpSeconds = 1
 // lldpSocket is where lldpcli finds the lldpd of its cell.
 const lldpSocket = "/run/lldpd.socket"
 
-// startSwitches starts the lldpd of every switch.
+// startSwitches sets up the packet filter and starts the lldpd of every switch.
 func (l *Lab) startSwitches(context.Context) error {
+	if err := l.applyLoss(); err != nil {
+		return err
+	}
 	return each(l.switchList(), l.startSpeaking)
 }
 

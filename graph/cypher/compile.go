@@ -68,6 +68,7 @@ type compiler struct {
 	subs   []*subquery
 	params map[string]bool
 	uses   []int // slots read since the caller last cleared it
+	work   int   // expressions compiled, some of them more than once
 
 	subst     map[string]*symbol // expressions that are computed already, by canonical text
 	agg       *aggregation       // where aggregates are allowed, or nil

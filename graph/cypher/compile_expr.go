@@ -6,6 +6,9 @@ import (
 
 // expr compiles an expression and says what it may be.
 func (c *compiler) expr(e expr) (eval, typ) {
+	if c.work++; c.work > workPerToken*(len(c.st.tokens)+64) {
+		panic(tooMuch{c.errorAt(e.loc(), SyntaxError, "NestedTooDeep", "the query is too tangled to be compiled")})
+	}
 	if c.subst != nil {
 		if sym := c.subst[c.canonical(e.loc())]; sym != nil && !c.shadowed(e) {
 			return readSlot(sym.slot), sym.typ
@@ -345,9 +348,9 @@ func (c *compiler) caseExpr(e *caseExpr) (eval, typ) {
 // local declares a variable of an expression, e.g. of a list comprehension,
 // for as long as compile runs.
 func (c *compiler) local(name string, t typ, compile func(slot int)) {
-	scope := c.scope
-	defer func() { c.scope = scope }()
-	c.scope = scope.child()
+	scope, agg := c.scope, c.agg
+	defer func() { c.scope, c.agg = scope, agg }()
+	c.scope, c.agg = scope.child(), nil
 	compile(c.declare(name, t).slot)
 }
 

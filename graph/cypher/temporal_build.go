@@ -136,7 +136,7 @@ func buildTemporal(kind string, m map[string]any, now time.Time) (any, error) {
 		return nil, f.err
 	}
 	if kind == "time" {
-		if z.loc != nil {
+		if z.loc != nil && hasKey(m, "timezone") {
 			z.offset = z.offsetAt(now.Unix())
 		}
 		return Time{ns, z.offset}, nil

@@ -316,3 +316,90 @@ func FuzzMemberStandsWhateverItHears(f *testing.F) {
 		}
 	})
 }
+
+func TestTenPercentDeadAtOnceAreKnownWithinThreeSeconds(t *testing.T) {
+	for seed := range uint64(4) {
+		l := newLab(t, seed, 480)
+		for i := range 10 {
+			l.ring(uint64(i+1), 0, l.systems[48*i:48*(i+1)]...)
+		}
+		l.run(10 * time.Second)
+		killed := l.now
+		for _, i := range l.rnd.Perm(480)[:48] {
+			l.systems[i].dead = true
+		}
+		l.run(10 * time.Second)
+		known := map[int]time.Duration{}
+		for _, x := range l.news {
+			first, step := int(binary.BigEndian.Uint64(x.o.About[8:])), 1
+			if x.o.Run < 0 {
+				step = -1
+			}
+			base := first / 48 * 48
+			for i := range max(1, int(x.o.Run)*step) {
+				n := base + (first-base+i*step+48)%48
+				if _, ok := known[n]; !ok {
+					known[n] = x.at.Sub(killed)
+				}
+				if !l.systems[n].dead {
+					t.Errorf("%d says %v of %d, who lives", x.from, obsNames[x.o.Kind], n)
+				}
+			}
+		}
+		last := time.Duration(0)
+		for _, s := range l.systems {
+			if _, ok := known[s.n]; s.dead && !ok {
+				t.Errorf("nobody knows that %d is dead", s.n)
+			}
+			last = max(last, known[s.n])
+		}
+		if last > 3*time.Second {
+			t.Errorf("the last one is known after %v", last)
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func TestBoxWhoseTimersAreAllLateKillsNobody(t *testing.T) {
+	l := newLab(t, 5, 100)
+	l.tardy = 500 * time.Millisecond
+	l.ring(1, 0, l.systems[:50]...)
+	l.ring(2, 0, l.systems[50:]...)
+	l.run(10 * time.Minute)
+	l.tell("")
+	l.systems[7].dead = true
+	l.run(20 * time.Second)
+	l.tell("6: 7 unresponsive, 8: 7 unresponsive")
+}
+
+func TestDuplicatedAndReorderedTicksChangeNothing(t *testing.T) {
+	l := newLab(t, 6, 20)
+	l.twice = 0.3
+	l.latency = 40 * time.Millisecond
+	l.ring(1, 0, l.systems...)
+	l.run(5 * time.Minute)
+	l.tell("")
+	l.systems[7].dead = true
+	l.run(20 * time.Second)
+	l.tell("6: 7 unresponsive, 8: 7 unresponsive")
+}
+
+func TestClockThatJumpsDoesNoHarm(t *testing.T) {
+	l := newLab(t, 6, 10)
+	l.ring(1, 0, l.systems...)
+	l.run(10 * time.Second)
+	s := l.systems[3]
+	for _, jump := range []time.Duration{time.Hour, -2 * time.Hour, 90 * 24 * time.Hour, -89 * 24 * time.Hour} {
+		cfg := *s.m.cfg
+		cfg.Start = cfg.Start.Add(-jump) // its clock, not the lab's
+		s.m.cfg = &cfg
+		l.alarm(s, l.now)
+		l.run(2 * time.Minute)
+		l.tell("")
+		if got := l.neighbors(s); got != "2 4" {
+			t.Errorf("after a jump of %v it hears %q", jump, got)
+		}
+	}
+}

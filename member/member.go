@@ -57,6 +57,8 @@ type Member struct {
 	me       heartbeat.Self
 	beat     time.Duration // when the next heartbeats leave
 	deadline time.Duration // 0 = never
+	seen     time.Duration // the newest instant
+	skew     time.Duration // how much the clock was set back since the start
 	voice    time.Duration // when anybody was last heard
 	deaf     time.Duration // since when nobody answers; 0 = somebody does
 	forget   time.Duration // when former is dropped
@@ -99,7 +101,7 @@ var nothing = &wire.Desired{Timing: wire.DefaultTiming}
 // New returns a member that is in no ring yet. Sessions of one id must grow
 // from start to start.
 func New(id wire.ID, session wire.Session, cfg *Config, rnd *rand.Rand) *Member {
-	return &Member{cfg: cfg, rnd: rnd, id: id, want: nothing, me: heartbeat.Self{Session: session}}
+	return &Member{cfg: cfg, rnd: rnd, id: id, want: nothing, seen: 1, me: heartbeat.Self{Session: session}}
 }
 
 // SetDesired applies the timing and rings of d if it is newer than what m runs,
@@ -228,7 +230,7 @@ func (m *Member) Deadline() time.Time {
 	if m.deadline == 0 {
 		return time.Time{}
 	}
-	return m.cfg.Start.Add(m.deadline)
+	return m.cfg.Start.Add(m.deadline - m.skew)
 }
 
 // Neighbor is one whom I heartbeat with now, for people and simulators.
@@ -244,19 +246,28 @@ type Neighbor struct {
 func (m *Member) Neighbors(dst []Neighbor, at time.Time) []Neighbor {
 	for i := range m.peers {
 		p := &m.peers[i]
+		now := m.instant(at)
 		dst = append(dst, Neighbor{
 			ID:    m.entry(p).ID,
 			Ring:  m.want.Rings[p.view].Ring,
 			State: p.hb.State().String(),
 			RTT:   p.hb.RTT(),
-			Heard: at.Add(-p.hb.Silent(m.instant(at))),
+			Heard: at.Add(-p.hb.Silent(now)),
 		})
 	}
 	return dst
 }
 
+// instant is time since the start. A clock that is set back does not take it
+// back: it goes on from where it was.
 func (m *Member) instant(at time.Time) time.Duration {
-	return max(at.Sub(m.cfg.Start), 1)
+	now := at.Sub(m.cfg.Start) + m.skew
+	if now < m.seen {
+		m.skew += m.seen - now
+		now = m.seen
+	}
+	m.seen = now
+	return now
 }
 
 func (m *Member) timing() *wire.Timing { return &m.want.Timing }

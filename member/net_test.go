@@ -27,6 +27,8 @@ type lab struct {
 	byAddr  map[netip.AddrPort]*system
 	out     Out
 	loss    float64
+	twice   float64       // how many arrive twice, the second one late
+	tardy   time.Duration // how late timers are, at most
 	latency time.Duration
 	drop    func(from, to *system, addr netip.AddrPort) bool // nil = nothing
 	packets int
@@ -185,6 +187,9 @@ func (l *lab) alarm(s *system, at time.Time) {
 	if at.Before(l.now) {
 		at = l.now
 	}
+	if l.tardy > 0 {
+		at = at.Add(time.Duration(l.rnd.Int64N(int64(l.tardy))))
+	}
 	s.alarm = at
 	l.push(event{at: at, to: s})
 }
@@ -212,6 +217,9 @@ func (l *lab) transmit(s *system, x Send) {
 	from := s.addr
 	if i := addressIndex(&wire.Member{Addr: to.addr, Alt: to.alt}, x.Addr); i > 0 && i <= len(s.alt) {
 		from = s.alt[i-1] // answers leave by the network they arrived on
+	}
+	if l.rnd.Float64() < l.twice {
+		l.push(event{at: l.now.Add(time.Duration(l.rnd.Int64N(int64(2 * time.Second)))), to: to, from: from, dest: x.Addr, tick: &t})
 	}
 	l.push(event{at: l.now.Add(l.latency + time.Duration(l.rnd.Int64N(int64(l.latency)))), to: to, from: from, dest: x.Addr, tick: &t})
 }

@@ -19,7 +19,10 @@ func (rt *run) plan(parts []*pipelineSpec, all bool) *pipeline {
 			pl.step(s)
 		}
 		sink := &sinkOp{p: p}
-		sink.name, sink.details = "Result", strings.Join(spec.columns, ", ")
+		sink.name = "Result"
+		if rt.shown {
+			sink.details = strings.Join(spec.columns, ", ")
+		}
 		pl.add(sink)
 		p.parts = append(p.parts, &pipelinePart{pl.ops, spec.out})
 	}
@@ -115,8 +118,7 @@ func (pl *planner) match(m *matchStep) {
 type matchPlanner struct {
 	*planner
 	m      *matchStep
-	bound  map[int]bool // slots known so far; those before the clause are not fresh
-	fresh  map[int]bool
+	filled []bool     // by slot: known so far, as all are that the clause does not fill
 	rels   []*relSpec // still to walk
 	walked []*relSpec
 	filter []*filterSpec // still to check
@@ -125,9 +127,12 @@ type matchPlanner struct {
 }
 
 func newMatchPlanner(pl *planner, m *matchStep) *matchPlanner {
-	mp := &matchPlanner{planner: pl, m: m, bound: map[int]bool{}, fresh: map[int]bool{}, rows: 1}
+	mp := &matchPlanner{planner: pl, m: m, filled: make([]bool, len(pl.rt.f)), rows: 1}
+	for i := range mp.filled {
+		mp.filled[i] = true
+	}
 	for _, s := range m.fresh {
-		mp.fresh[s] = true
+		mp.filled[s] = false
 	}
 	mp.rels = slices.Clone(m.rels)
 	mp.filter = slices.Clone(m.filters)
@@ -135,7 +140,7 @@ func newMatchPlanner(pl *planner, m *matchStep) *matchPlanner {
 	return mp
 }
 
-func (mp *matchPlanner) known(slot int) bool { return !mp.fresh[slot] || mp.bound[slot] }
+func (mp *matchPlanner) known(slot int) bool { return mp.filled[slot] }
 
 func (mp *matchPlanner) allKnown(slots []int) bool {
 	for _, s := range slots {
@@ -150,7 +155,7 @@ func (mp *matchPlanner) plan() {
 	mp.settle()
 	for _, n := range mp.m.nodes {
 		if n.bound {
-			mp.add(&scanOp{stage: stage{name: "Check", details: nodeText(n)}, slot: n.slot, labels: n.labels, bound: true})
+			mp.add(&scanOp{stage: stage{name: "Check", details: mp.nodeText(n)}, slot: n.slot, labels: n.labels, bound: true})
 		}
 	}
 	done := map[*nodeSpec]bool{}
@@ -186,7 +191,7 @@ func (mp *matchPlanner) settle() {
 				return false
 			}
 			mp.add(&pathOp{stage{name: "Path"}, p})
-			mp.bound[p.slot] = true
+			mp.filled[p.slot] = true
 			again = true
 			return true
 		})
@@ -283,7 +288,7 @@ func (mp *matchPlanner) walk(r *relSpec, forward bool) {
 		}
 	}
 	mp.rows *= mp.fanOut(r, from)
-	e.stage = stage{name: "Expand", details: relText(from, r, dir, to), estimate: mp.rows}
+	e.stage = stage{name: "Expand", details: mp.relText(from, r, dir, to), estimate: mp.rows}
 	if e.toBound {
 		e.stage.name = "ExpandInto"
 	}
@@ -303,7 +308,7 @@ func (mp *matchPlanner) walk(r *relSpec, forward bool) {
 	default:
 		mp.add(&e)
 	}
-	mp.bound[r.slot], mp.bound[to.slot] = true, true
+	mp.filled[r.slot], mp.filled[to.slot] = true, true
 	mp.rels = slices.DeleteFunc(mp.rels, func(x *relSpec) bool { return x == r })
 	mp.walked = append(mp.walked, r)
 	mp.settle()
@@ -342,7 +347,7 @@ func (mp *matchPlanner) start(done map[*nodeSpec]bool) bool {
 	mp.rows *= max(bestCost, 1)
 	best.estimate = mp.rows
 	mp.add(best)
-	mp.bound[bestNode.slot] = true
+	mp.filled[bestNode.slot] = true
 	mp.settle()
 	return true
 }
@@ -359,8 +364,8 @@ func (mp *matchPlanner) startRel(nodeCost float64) bool {
 			continue
 		}
 		mp.rows *= max(cost, 1)
-		mp.add(&relScanOp{stage: stage{name: "ScanRels", details: relText(from, r, r.dir, to), estimate: mp.rows}, types: r.types, slot: r.slot, from: from.slot, to: to.slot, dir: r.dir, loop: r.from == r.to})
-		mp.bound[r.slot], mp.bound[from.slot], mp.bound[to.slot] = true, true, true
+		mp.add(&relScanOp{stage: stage{name: "ScanRels", details: mp.relText(from, r, r.dir, to), estimate: mp.rows}, types: r.types, slot: r.slot, from: from.slot, to: to.slot, dir: r.dir, loop: r.from == r.to})
+		mp.filled[r.slot], mp.filled[from.slot], mp.filled[to.slot] = true, true, true
 		mp.rels = slices.DeleteFunc(mp.rels, func(x *relSpec) bool { return x == r })
 		mp.walked = append(mp.walked, r)
 		mp.settle()
@@ -381,7 +386,7 @@ func (mp *matchPlanner) scan(n *nodeSpec) (*scanOp, float64) {
 	if len(n.labels) > 0 {
 		label, count = mp.rarest(n.labels)
 	}
-	op := &scanOp{stage: stage{name: "Scan", details: nodeText(n)}, slot: n.slot, label: label}
+	op := &scanOp{stage: stage{name: "Scan", details: mp.nodeText(n)}, slot: n.slot, label: label}
 	cost := float64(count)
 	for _, f := range mp.filter {
 		if f.hint == hintNone || f.slot != n.slot || !mp.allKnown(f.valueUse) {
@@ -389,7 +394,10 @@ func (mp *matchPlanner) scan(n *nodeSpec) (*scanOp, float64) {
 		}
 		if c, l := mp.hintCost(f, n, float64(count)); c < cost || op.hint == nil && c <= cost {
 			cost, op.hint, op.label = c, f, l
-			op.name, op.details = hintText(f), nodeText(n)+" by "+f.text
+			op.name = hintText(f)
+			if mp.rt.shown {
+				op.details = mp.nodeText(n) + " by " + f.text
+			}
 		}
 	}
 	if op.hint != nil && op.hint.hint == hintEither {
@@ -438,7 +446,11 @@ func (mp *matchPlanner) hintCost(f *filterSpec, n *nodeSpec, scan float64) (floa
 	return scan, label
 }
 
-func nodeText(n *nodeSpec) string {
+// nodeText is what a plan shows of a node; nothing when nobody looks.
+func (mp *matchPlanner) nodeText(n *nodeSpec) string {
+	if !mp.rt.shown {
+		return ""
+	}
 	text := n.name
 	for _, l := range n.labels {
 		text += ":" + l
@@ -446,7 +458,10 @@ func nodeText(n *nodeSpec) string {
 	return "(" + text + ")"
 }
 
-func relText(from *nodeSpec, r *relSpec, dir graph.Dir, to *nodeSpec) string {
+func (mp *matchPlanner) relText(from *nodeSpec, r *relSpec, dir graph.Dir, to *nodeSpec) string {
+	if !mp.rt.shown {
+		return ""
+	}
 	body := r.name
 	if len(r.types) > 0 {
 		body += ":" + strings.Join(r.types, "|")
@@ -464,7 +479,7 @@ func relText(from *nodeSpec, r *relSpec, dir graph.Dir, to *nodeSpec) string {
 	case graph.In:
 		left = "<-["
 	}
-	return nodeText(from) + left + body + right + nodeText(to)
+	return mp.nodeText(from) + left + body + right + mp.nodeText(to)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, graph.ErrNotFound) }

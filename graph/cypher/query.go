@@ -233,7 +233,7 @@ func (rt *run) complete(v any) error {
 
 // Explain plans the query over a reader without running it.
 func (q *Query) Explain(r graph.Reader) (*Plan, error) {
-	rt := &run{ctx: context.Background(), r: r, q: q.c, lim: Limits{}.orDefaults(), f: make([]any, q.c.slots), subs: make([]*pipeline, len(q.c.subs))}
+	rt := &run{ctx: context.Background(), r: r, q: q.c, lim: Limits{}.orDefaults(), shown: true, f: make([]any, q.c.slots), subs: make([]*pipeline, len(q.c.subs))}
 	return rt.describe(rt.plan(q.c.parts, q.c.all)), nil
 }
 
@@ -244,7 +244,7 @@ func (q *Query) Profile(ctx context.Context, r graph.Reader, params map[string]a
 	if err != nil {
 		return nil, err
 	}
-	rt.profiled = true
+	rt.profiled, rt.shown = true, true
 	p := rt.plan(q.c.parts, q.c.all)
 	err = p.run(rt, func() error {
 		_, err := rt.row(p.current.out)
@@ -258,7 +258,7 @@ func (q *Query) Profile(ctx context.Context, r graph.Reader, params map[string]a
 
 // planRows answers a query that begins with EXPLAIN or PROFILE.
 func (q *Query) planRows(rt *run) (*Rows, error) {
-	rt.profiled = q.mode == "PROFILE"
+	rt.profiled, rt.shown = q.mode == "PROFILE", true
 	p := rt.plan(q.c.parts, q.c.all)
 	if rt.profiled {
 		err := p.run(rt, func() error {

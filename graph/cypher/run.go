@@ -58,6 +58,7 @@ type run struct {
 	bytes    int64
 	reads    int64
 	profiled bool
+	shown    bool // the plan is looked at, so it needs words
 }
 
 // checkEvery is how many steps pass between looks at the clock.

@@ -10,9 +10,10 @@ import (
 
 // Peer is who is at the other end of an edge, and how its ticks are opened.
 type Peer struct {
-	ID  wire.ID   // zero for a sweep, whose other end says who it is
-	Key *[16]byte // nil when the view came without keys
-	Dir wire.Dir  // in which its ticks travel
+	ID   wire.ID   // zero for a sweep, whose other end says who it is
+	Key  *[16]byte // nil when the view came without keys
+	Also *[16]byte // to be tried when Key does not fit; nil = there is none
+	Dir  wire.Dir  // in which its ticks travel
 }
 
 // Peer looks an edge up. Everybody in my rosters is known, and so are the edges
@@ -51,8 +52,12 @@ func (m *Member) peerIn(d *wire.Desired, e wire.Edge) (Peer, bool) {
 }
 
 func (m *Member) other(d *wire.Desired, view, index int) Peer {
-	id := d.Rings[view].Members[index].ID
-	return Peer{ID: id, Key: keyOf(&d.Rings[view], index), Dir: wire.DirOf(id, m.id)}
+	v := &d.Rings[view]
+	p := Peer{ID: v.Members[index].ID, Key: keyOf(v, index), Dir: wire.DirOf(v.Members[index].ID, m.id)}
+	if index < len(v.Also) {
+		p.Also = &v.Also[index]
+	}
+	return p
 }
 
 // ByAddr tells which roster member receives ticks at addr.

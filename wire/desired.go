@@ -29,6 +29,7 @@ const desiredVersion = 1
 const (
 	viewSweep    = 1 << iota // Deputy follows; nobody of Members is me
 	viewKeys                 // a key follows each member
+	viewAlso                 // and another one to accept
 	viewSweepKey             // SweepKey follows
 	viewLost                 // Lost follows
 	viewFlags    = iota      // how many there are
@@ -42,7 +43,7 @@ const (
 //
 //	ring view: ring 8 · level 1 · flags 1 · version 4 · size 2 · self 2
 //	           [deputy 16] [sweep key 16] [lost: n 1 · n]
-//	           n 2 · n × { id 16 · address · n 1 · n × address · [key 16] }
+//	           n 2 · n × { id 16 · address · n 1 · n × address · [key 16] [also 16] }
 func AppendDesired(dst []byte, d *Desired) []byte {
 	dst = append(dst, desiredVersion)
 	dst = binary.BigEndian.AppendUint32(dst, d.Gen)
@@ -70,8 +71,12 @@ func appendView(dst []byte, v *RingView) []byte {
 	if v.Sweep {
 		flags |= viewSweep
 	}
+	also := len(v.Also) >= len(members) && len(members) > 0
 	if keys {
 		flags |= viewKeys
+	}
+	if also {
+		flags |= viewAlso
 	}
 	if v.SweepKey != ([16]byte{}) {
 		flags |= viewSweepKey
@@ -99,6 +104,9 @@ func appendView(dst []byte, v *RingView) []byte {
 		dst = appendMember(dst, &members[i])
 		if keys {
 			dst = append(dst, v.Keys[i][:]...)
+		}
+		if also {
+			dst = append(dst, v.Also[i][:]...)
 		}
 	}
 	return dst
@@ -179,7 +187,7 @@ func (c *cursor) view(v *RingView) {
 		c.fail(ErrForm)
 	}
 	if n == 0 || c.err != nil {
-		if flags&viewKeys != 0 {
+		if flags&(viewKeys|viewAlso) != 0 {
 			c.fail(ErrForm)
 		}
 		return
@@ -188,10 +196,16 @@ func (c *cursor) view(v *RingView) {
 	if flags&viewKeys != 0 {
 		v.Keys = make([][16]byte, n)
 	}
+	if flags&viewAlso != 0 {
+		v.Also = make([][16]byte, n)
+	}
 	for i := range v.Members {
 		c.member(&v.Members[i])
 		if v.Keys != nil {
 			c.fill(v.Keys[i][:])
+		}
+		if v.Also != nil {
+			c.fill(v.Also[i][:])
 		}
 	}
 }

@@ -23,6 +23,7 @@ func desiredExample() Desired {
 					{ID: id(3), Addr: netip.MustParseAddrPort("[fd00::3]:1984")},
 				},
 				Keys: [][16]byte{{1}, {}, {3}},
+				Also: [][16]byte{{4}, {5}, {6}},
 			},
 			{Ring: 2, Level: 1, Version: 1, Size: 100, Members: []Member{{ID: id(2), Addr: netip.MustParseAddrPort("10.0.0.2:1984")}}},
 			{Ring: 4, Level: 0, Version: 1, Size: 1, Sweep: true, Deputy: id(8), Lost: []byte{1}, Members: []Member{{ID: id(8), Addr: netip.MustParseAddrPort("10.0.1.8:1984")}}},

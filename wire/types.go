@@ -148,6 +148,9 @@ type RingView struct {
 	// Keys authenticate the edges between me and each of Members, index by
 	// index (mine is unused). Nil when the caller knows the keys anyway.
 	Keys [][16]byte
+	// Also are keys to accept but not to send with, index by index: the next
+	// ones before a rotation, the former ones after it. Nil = none.
+	Also [][16]byte
 	// SweepKey authenticates the questions of a sweep of this ring and their
 	// answers. All its members have it, and the neighbors of its deputies, who
 	// are in no roster of theirs.

@@ -61,6 +61,7 @@ func (in *ingest) handle(ctx context.Context, p parcel) receipt {
 		return r
 	}
 	in.health.count("documents")
+	in.health.count("documents: " + d.Type)
 	r.err = in.write(ctx, p, &d, text)
 	return r
 }
@@ -83,6 +84,29 @@ func (in *ingest) unpack(ctx context.Context, from wire.ID, d *wire.Document) (t
 		return nil, have, failed
 	}
 	return text, have, err
+}
+
+// before returns what people call a system, and whether another version of a
+// document of it is stored: a first look is no news.
+func (in *ingest) before(ctx context.Context, system graph.Key, d *wire.Document) (name string, had bool, err error) {
+	view, err := in.store.View(ctx, time.Time{})
+	if err != nil {
+		return "", false, err
+	}
+	defer view.Close()
+	name = system.ID
+	if v, err := view.Find(system); err == nil && text(v.Props["name"]) != "" {
+		name = text(v.Props["name"])
+	}
+	for old, err := range view.Documents(system, d.Type) {
+		if err != nil {
+			return name, false, err
+		}
+		if old.Instance == d.Instance {
+			return name, old.Hash != hex.EncodeToString(d.Hash[:]), nil
+		}
+	}
+	return name, false, nil
 }
 
 // newest returns the stored JSON of one document, nil if there is none.
@@ -157,18 +181,18 @@ func (in *ingest) mark(ctx context.Context, p parcel) error {
 
 // write makes one document durable: the JSON, what it means as graph, and the
 // number it came with, in one transaction.
-func (in *ingest) write(ctx context.Context, p parcel, d *wire.Document, text []byte) error {
+func (in *ingest) write(ctx context.Context, p parcel, d *wire.Document, doc []byte) error {
 	system, now := systemKey(p.from), in.now()
-	sum := pack.HashOf(text)
+	sum := pack.HashOf(doc)
 	hash := hex.EncodeToString(sum[:])
-	change, reason := in.change(system, d.Type, text)
+	change, reason := in.change(system, d.Type, doc)
 	change.At = now
 	change.Source = system.ID + "/" + d.Type
 	if d.Instance != "" {
 		change.Source += "/" + d.Instance
 	}
-	if json.Valid(text) {
-		change.Document = &graph.Document{System: system, Type: d.Type, Instance: d.Instance, Hash: hash, JSON: text, At: now}
+	if json.Valid(doc) {
+		change.Document = &graph.Document{System: system, Type: d.Type, Instance: d.Instance, Hash: hash, JSON: doc, At: now}
 	}
 	record := graph.Record{Bucket: asideBucket, Name: system.ID + "/" + d.Type + "/" + d.Instance}
 	var news []event.Event
@@ -184,10 +208,21 @@ func (in *ingest) write(ctx context.Context, p parcel, d *wire.Document, text []
 		})
 	}
 	change.Records = append(change.Records, record)
+	name, had, err := in.before(ctx, system, d)
+	if err != nil {
+		return err
+	}
+	if had {
+		news = append(news, event.Event{
+			At: now, Kind: event.Discovered, System: system.ID, Name: name,
+			Detail: map[string]string{"type": d.Type, "instance": d.Instance, "hash": hash},
+			Text:   fmt.Sprintf("%s of %s changed", d.Type, name),
+		})
+	}
 	if p.seq != 0 {
 		change.Records = append(change.Records, seenRecord(p.from, p.session, p.seq)...)
 	}
-	if err := in.shared(ctx, d.Type, text); err != nil {
+	if err := in.shared(ctx, d.Type, doc); err != nil {
 		return err
 	}
 	if err := in.commits.do(ctx, change, news...); err != nil {

@@ -108,11 +108,18 @@ func (c *CMA) CreateToken(_ context.Context, r admin.TokenRequest) (admin.Token,
 	if r.For > 0 {
 		t.Expires = c.now().Add(r.For)
 	}
-	host := r.Address
+	host, at := r.Address, c.udp.Port()
 	if host == "" {
 		host = c.ownAddress()
 	}
-	j, made, err := c.registry.CreateToken(c.now(), t, host, c.udp.Port(), c.keys.Pub())
+	if h, p, err := net.SplitHostPort(host); err == nil {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil {
+			return admin.Token{}, admin.Badf("%q is not HOST or HOST:PORT", r.Address)
+		}
+		host, at = h, uint16(n)
+	}
+	j, made, err := c.registry.CreateToken(c.now(), t, strings.Trim(host, "[]"), at, c.keys.Pub())
 	if err != nil {
 		return admin.Token{}, err
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 //go:embed queries/*.cypher
-var embedded embed.FS
+var ours embed.FS
 
 // Limits of query files.
 const (
@@ -54,11 +54,11 @@ type Catalog struct{ byName map[string]*Query }
 // left out and why.
 func Load(site fs.FS) (*Catalog, error) {
 	c := &Catalog{byName: map[string]*Query{}}
-	ours, err := fs.Sub(embedded, "queries")
+	dir, err := fs.Sub(ours, "queries")
 	if err != nil {
 		return nil, err
 	}
-	errs := []error{c.read(ours, false)}
+	errs := []error{c.read(dir, false)}
 	if site != nil {
 		errs = append(errs, c.read(site, true))
 	}

@@ -3,10 +3,12 @@ package query
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"assim/graph"
+	"assim/graph/embedded"
 	"assim/graph/graphtest"
 )
 
@@ -155,16 +157,27 @@ func (s *site) build() {
 	s.finding("db1", "password-age", "security", "fail", 1)
 }
 
-// view returns a reader of the site.
-func (s *site) view(t *testing.T) graph.Reader {
+// engines are the stores that must give the same answers.
+func engines(t *testing.T) map[string]graph.Store {
 	t.Helper()
-	m := graphtest.NewMem()
-	if _, err := m.Apply(context.Background(), s.changes...); err != nil {
-		t.Fatal(err)
-	}
-	r, err := m.View(context.Background(), time.Time{})
+	e, err := embedded.Open(filepath.Join(t.TempDir(), "site.graph"), embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = e.Close() })
+	return map[string]graph.Store{"memory": graphtest.NewMem(), "embedded": e}
+}
+
+// view applies the site to a store and returns a reader of it.
+func (s *site) view(t *testing.T, store graph.Store) graph.Reader {
+	t.Helper()
+	if _, err := store.Apply(context.Background(), s.changes...); err != nil {
+		t.Fatal(err)
+	}
+	r, err := store.View(context.Background(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
 	return r
 }

@@ -14,7 +14,6 @@ type eval func(*run) (any, error)
 type symbol struct {
 	slot int
 	typ  typ
-	bare bool // a variable-length relationship list or the like: no node, no single relationship
 }
 
 // scope is what names mean at one place of the query.

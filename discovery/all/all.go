@@ -10,6 +10,7 @@ import (
 	"assim/discovery/checksums"
 	"assim/discovery/commands"
 	"assim/discovery/connections"
+	"assim/discovery/containers"
 	"assim/discovery/cpu"
 	"assim/discovery/cron"
 	"assim/discovery/dmi"
@@ -35,6 +36,7 @@ import (
 	"assim/discovery/ulimit"
 	"assim/discovery/units"
 	"assim/discovery/users"
+	"assim/discovery/vm"
 )
 
 // Types are all built-in types, in the order in which people read them.
@@ -70,6 +72,8 @@ var Types = []discovery.Type{
 	sensors.Type,
 	commands.Type,
 	monitoring_agents.Type,
+	containers.Type,
+	vm.Type,
 }
 
 // Find returns the built-in type of that name.

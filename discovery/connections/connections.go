@@ -182,8 +182,8 @@ func Graph(system graph.Key, doc []byte) (graph.Change, error) {
 	}
 	var c graph.Change
 	for _, process := range proc.Used(p.Processes) {
-		node, rel := process.Piece(system)
-		c.Nodes, c.Rels = append(c.Nodes, node), append(c.Rels, rel)
+		node, rels := process.Piece(system)
+		c.Nodes, c.Rels = append(c.Nodes, node), append(c.Rels, rels...)
 	}
 	ends := map[graph.Key]bool{}
 	for _, conn := range p.Connections {

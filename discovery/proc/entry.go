@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"context"
 	"io"
 	"io/fs"
 	"path"
@@ -47,10 +48,12 @@ type table struct {
 	root    fs.FS
 	entries map[int]*entry // nil value: it vanished
 	users   map[uint32]string
+
+	containers map[string]Container // by what the kernel calls them
 }
 
 func newTable(h discovery.Host) *table {
-	return &table{host: h, root: h.Root(), entries: map[int]*entry{}}
+	return &table{host: h, root: h.Root(), entries: map[int]*entry{}, containers: map[string]Container{}}
 }
 
 // pids lists the processes there are, lowest first.
@@ -94,7 +97,9 @@ func (t *table) read(pid int) *entry {
 		e.cwd = printable(strings.TrimSuffix(cwd, " (deleted)"), maxName)
 	}
 	e.uid = parseUID(readSome(t.root, dir+"status", maxStatus))
-	e.place = parseCgroup(readSome(t.root, dir+"cgroup", maxCgroup))
+	if e.place = parseCgroup(readSome(t.root, dir+"cgroup", maxCgroup)); e.place.container != "" {
+		e.place.container = t.container(e.place.container).Name
+	}
 	e.netns, _ = t.host.ReadLink(dir + "ns/net")
 	e.pidns, _ = t.host.ReadLink(dir + "ns/pid")
 	return &e
@@ -259,3 +264,37 @@ func BootTime(root fs.FS) int64 {
 }
 
 const maxProcStat = 1 << 20 // a line per processor comes before the boot time
+
+// maxLongLine is the most read of a command line as a whole: a virtual machine
+// with many disks has some 20 kB.
+const maxLongLine = 256 << 10
+
+// CommandLines returns the whole, unmasked arguments of the processes whose
+// (short) name is wanted, for types that read facts from them. They are not to
+// be put into a document as they are.
+func CommandLines(ctx context.Context, h discovery.Host, wanted func(name string) bool) ([][]string, error) {
+	if !h.Live() {
+		return nil, discovery.ErrNotHere
+	}
+	t := newTable(h)
+	pids, err := t.pids()
+	if err != nil {
+		return nil, err
+	}
+	var list [][]string
+	for _, pid := range pids {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		dir := "proc/" + strconv.Itoa(pid) + "/"
+		if e, ok := parseStat(readSome(t.root, dir+"stat", maxStat)); ok && wanted(e.comm) {
+			text := strings.TrimRight(readSome(t.root, dir+"cmdline", maxLongLine), "\x00")
+			args := strings.Split(text, "\x00")
+			for i := range args {
+				args[i] = printable(args[i], maxLongLine)
+			}
+			list = append(list, args)
+		}
+	}
+	return list, nil
+}

@@ -37,8 +37,9 @@ func (p Process) Key(system graph.Key) graph.Key {
 	return graph.Key{Label: graph.Process, ID: system.ID + "/" + p.ID}
 }
 
-// Piece returns the node of p and the relationship that ties it to its system.
-func (p Process) Piece(system graph.Key) (graph.Node, graph.Rel) {
+// Piece returns the node of p and the relationships that tie it to its system
+// and its container.
+func (p Process) Piece(system graph.Key) (graph.Node, []graph.Rel) {
 	node := graph.Node{Key: p.Key(system), Props: graph.P(
 		"name", p.Name,
 		"exe", p.Exe,
@@ -48,5 +49,9 @@ func (p Process) Piece(system graph.Key) (graph.Node, graph.Rel) {
 		"unit", p.Unit,
 		"container", p.Container,
 	)}
-	return node, graph.Rel{From: system, Type: graph.Runs, To: node.Key}
+	rels := []graph.Rel{{From: system, Type: graph.Runs, To: node.Key}}
+	if p.Container != "" && len(p.Container) <= maxID {
+		rels = append(rels, graph.Rel{From: node.Key, Type: RunsIn, To: Container{Name: p.Container}.Key(system)})
+	}
+	return node, rels
 }

@@ -345,6 +345,7 @@ func (l *look) snapshot() *Snapshot {
 			pid := 0
 			if holder != nil {
 				pid = holder.pid
+				snap.Peers = append(snap.Peers, l.forwarded(holder)...)
 			}
 			snap.Listen = append(snap.Listen, Listen{PID: pid, Process: l.processOf(holder, s, orphans), Proto: s.proto, Addr: s.local.Addr().WithZone(""),
 				Port: s.local.Port(), Scope: l.places.scope(s.local.Addr()), Netns: l.names[s.netns], Inode: s.inode, V6Only: s.v6only, Unowned: holder == nil && s.inode != 0,
@@ -357,6 +358,16 @@ func (l *look) snapshot() *Snapshot {
 	}
 	l.finish(snap, orphans)
 	return snap
+}
+
+// forwarded is the one peer of a proxy whose command line names it.
+func (l *look) forwarded(e *entry) []Peer {
+	to, proto, ok := forward(e)
+	if !ok {
+		return nil
+	}
+	return []Peer{{Process: l.instance(e).process, PID: e.pid, Start: e.start,
+		Endpoint: Endpoint{Proto: proto, Addr: to.Addr(), Port: to.Port(), Scope: l.places.scope(to.Addr())}}}
 }
 
 // processOf describes who holds a listening socket. A socket without a process

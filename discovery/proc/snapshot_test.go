@@ -203,6 +203,40 @@ func TestContainersBelongToTheirHostAndOtherImagesDoNot(t *testing.T) {
 	}
 }
 
+func TestAContainerIsCalledByTheNameItWasGiven(t *testing.T) {
+	w := newWorld()
+	w.file("var/lib/docker/containers/"+id64+"/config.v2.json", `{"Name":"/web","Config":{"Image":"nginx:1.25"},"NetworkSettings":{"Ports":{"80/tcp":[
+		{"HostIp":"0.0.0.0","HostPort":"8080"},{"HostIp":"::","HostPort":"8080"}],"443/tcp":null}}}`)
+	w.file("var/lib/containers/storage/overlay-containers/containers.json", `[{"id":"ffff`+id64[4:]+`","names":["db"],"metadata":"{\"image-name\":\"docker.io/library/postgres:16\"}"}]`)
+	w.file("run/containerd/io.containerd.runtime.v2.task/k8s.io/eeee"+id64[4:]+"/config.json", `{"annotations":{"io.kubernetes.cri.container-name":"app",
+		"io.kubernetes.cri.sandbox-name":"app-0","io.kubernetes.cri.sandbox-namespace":"prod","io.kubernetes.cri.image-name":"app:2"}}`)
+	w.proc(500, 1, "/usr/sbin/nginx", "nginx", 0, "/system.slice/docker-"+id64+".scope", "nginx")
+	w.proc(501, 1, "/bin/postgres", "postgres", 0, "/machine.slice/libpod-ffff"+id64[4:]+".scope", "postgres")
+	w.proc(502, 1, "/bin/app", "app", 0, "/kubepods/pod1/eeee"+id64[4:], "app")
+	w.proc(503, 1, "/bin/x", "x", 0, "/lxc/old", "x")
+	list, err := Containers(context.Background(), discoverytest.NewHost(w.files, w.host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range list {
+		got = append(got, fmt.Sprint(c))
+	}
+	same(t, "containers", got, "{containerd:prod/app-0/app containerd eeee3c4d5e6f app:2 []}", "{docker:web docker 1a2b3c4d5e6f nginx:1.25 [{tcp  8080 80}]}",
+		"{lxc:old lxc   []}", "{podman:db podman ffff3c4d5e6f docker.io/library/postgres:16 []}")
+	if got := ids(w.look(t)); !slices.Contains(got, "nginx/docker:web") {
+		t.Errorf("the process is not under that name: %q", got)
+	}
+}
+
+func TestAPublishedPortLeadsIntoItsContainer(t *testing.T) {
+	w := newWorld()
+	w.proc(700, 1, "/usr/bin/docker-proxy", "docker-proxy", 0, "/system.slice/docker.service", "/usr/bin/docker-proxy", "-proto", "tcp", "-host-ip", "0.0.0.0",
+		"-host-port", "8080", "-container-ip", "172.17.0.2", "-container-port", "80")
+	w.listen("tcp", "0.0.0.0:8080", 700)
+	same(t, "peers", peers(w.look(t)), "docker-proxy/docker.service:tcp8080 -> tcp/n-1/172.17.0.2:80")
+}
+
 func TestOnlyGlobalAddressesNameTheSameEndpointOnTwoSystems(t *testing.T) {
 	w := newWorld()
 	w.proc(200, 1, "/usr/bin/client", "client", 0, "/system.slice/c.service", "client")

@@ -115,7 +115,7 @@ func Graph(system graph.Key, doc []byte) (graph.Change, error) {
 	var c graph.Change
 	seen := map[graph.Key]bool{}
 	for _, s := range p.Processes {
-		node, rel := s.Piece(system)
+		node, rels := s.Piece(system)
 		if seen[node.Key] {
 			continue
 		}
@@ -123,7 +123,7 @@ func Graph(system graph.Key, doc []byte) (graph.Change, error) {
 		for name, value := range graph.P("started", s.Started, "package", s.Package) {
 			node.Props[name] = value
 		}
-		c.Nodes, c.Rels = append(c.Nodes, node), append(c.Rels, rel)
+		c.Nodes, c.Rels = append(c.Nodes, node), append(c.Rels, rels...)
 	}
 	return c, nil
 }

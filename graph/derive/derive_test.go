@@ -13,6 +13,7 @@ import (
 	"assim/discovery/connections"
 	"assim/discovery/listeners"
 	"assim/discovery/proc"
+	"assim/discovery/vm"
 	"assim/graph"
 	"assim/graph/cypher"
 	"assim/graph/graphtest"
@@ -101,9 +102,24 @@ func TestBothEndsOfAConnectionMeetInOneDependency(t *testing.T) {
 			t.Errorf("%s:\n got  %q\n want %q", system, got, want)
 		}
 	}
-	for _, r := range Built() {
+	for _, r := range Built()[:2] {
 		if got := rows(t, store, r.Affected, "n-web"); len(got) != 1 || got[0][0] != "n-app" {
 			t.Errorf("%s: after n-web changed, %v are affected, want n-app", r.Name, got)
+		}
+	}
+}
+
+func TestGuestAndHostMeetByUUID(t *testing.T) {
+	const uuid = "5f0c1a2b-0000-4000-8000-123456789abc"
+	store := graphtest.NewMem()
+	say(t, store, vm.Type, "n-guest", &vm.Payload{Kind: "kvm", UUID: uuid})
+	say(t, store, vm.Type, "n-host", &vm.Payload{Kind: "physical", Guests: []vm.Guest{{Name: "web", UUID: uuid}}})
+	if got, want := derived(t, store, "n-guest"), []string{"n-guest -HOSTED_BY-> n-host [" + uuid + "]"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, r := range Built() {
+		if got := rows(t, store, r.Affected, "n-host"); r.Name == "hosted_by" && (len(got) != 1 || got[0][0] != "n-guest") {
+			t.Errorf("after n-host changed, %v are affected, want n-guest", got)
 		}
 	}
 }

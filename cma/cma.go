@@ -44,6 +44,8 @@ type Config struct {
 	Timing wire.Timing
 	Policy trust.Policy
 	Store  string // for people: where the graph is
+	// Mappings turn the documents of the site's own discovery scripts into graph.
+	Mappings map[string]func(graph.Key, []byte) (graph.Change, error)
 }
 
 // readBuffer is the kernel's buffer for datagrams: half a second of a storm.
@@ -105,7 +107,10 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 		return nil, err
 	}
 	c.ingest = &ingest{store: store, commits: c.commits, types: map[string]discovery.Type{}, health: c.health, now: c.now, stored: c.stored}
-	for _, t := range all.Types {
+	for name, g := range cfg.Mappings {
+		c.ingest.types[name] = discovery.Type{Name: name, Graph: g}
+	}
+	for _, t := range all.Types { // A site cannot replace what is built in.
 		c.ingest.types[t.Name] = t
 	}
 	if c.deriver, err = newDeriver(store, c.commits, c.health, c.now); err != nil {

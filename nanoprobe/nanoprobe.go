@@ -25,6 +25,7 @@ import (
 
 	"assim/discovery"
 	"assim/discovery/all"
+	"assim/discovery/script"
 	"assim/host"
 	"assim/member"
 	"assim/netio"
@@ -313,6 +314,9 @@ func (n *Nanoprobe) tick(now time.Time, p netio.Packet) {
 		return
 	}
 	t, err := wire.OpenTick(p.Data, *peer.Key, peer.Dir)
+	if err != nil && peer.Also != nil {
+		t, err = wire.OpenTick(p.Data, *peer.Also, peer.Dir)
+	}
 	if err != nil {
 		return // forged or damaged: it means nothing
 	}
@@ -489,6 +493,17 @@ func (n *Nanoprobe) addresses() []netip.AddrPort {
 // types are the built-in ones and the site's scripts, each ready to collect.
 func (n *Nanoprobe) types() []discovery.Type {
 	types := slices.Clone(all.Types)
+	scripts, problems := script.Types(os.DirFS(n.cfg.Scripts), n.cfg.Scripts)
+	for _, p := range problems {
+		n.log.Warn("a discovery script is left out", "directory", n.cfg.Scripts, "error", p)
+	}
+	for _, s := range scripts {
+		if _, taken := all.Find(s.Name); taken {
+			n.log.Warn("a discovery script is left out: its name is that of a built-in type", "script", s.Name)
+			continue
+		}
+		types = append(types, s)
+	}
 	for i := range types {
 		if types[i].Make != nil {
 			types[i].Collect = types[i].Make()

@@ -18,6 +18,7 @@ import (
 	"assim/api"
 	"assim/cma"
 	"assim/config"
+	"assim/discovery/script"
 	"assim/graph"
 	"assim/graph/embedded"
 	"assim/query"
@@ -36,6 +37,7 @@ type settings struct {
 	Zero    bool   `name:"zero-configuration" usage:"let systems without a join string ask to be accepted by hand (labs)"`
 	Strict  bool   `name:"strict" usage:"single-use, bound join strings and approval by hand; no multicast"`
 	Queries string `name:"queries" default:"/etc/assim/queries.d" usage:"directory of the site's own canned queries"`
+	Scripts string `name:"scripts" default:"/etc/assim/discover.d" usage:"directory of mappings (NAME.toml) for the documents of discovery scripts"`
 	Debug   bool   `name:"debug" usage:"log more"`
 }
 
@@ -93,12 +95,16 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	mappings, problems := script.Mappings(os.DirFS(s.Scripts))
+	for _, p := range problems {
+		log.Warn("a mapping is left out", "directory", s.Scripts, "error", p)
+	}
 	store, where, err := openStore(s)
 	if err != nil {
 		return err
 	}
 	server, err := cma.New(ctx, cma.Config{
-		Data: s.Data, Run: s.Run, Listen: s.Listen, Timing: timing, Store: where,
+		Data: s.Data, Run: s.Run, Listen: s.Listen, Timing: timing, Store: where, Mappings: mappings,
 		Policy: trust.Policy{ZeroConfiguration: s.Zero, Strict: s.Strict},
 	}, store, log)
 	if err != nil {

@@ -6,21 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"assim/config"
 	"assim/discovery"
 	"assim/discovery/all"
+	"assim/discovery/script"
 	"assim/host"
 	"assim/version"
 )
 
 type discoverSettings struct {
-	List bool          `name:"list" usage:"name all discovery types"`
-	JSON bool          `name:"json" usage:"print the document as it is stored, on one line"`
-	Root string        `name:"root" default:"/" usage:"look at another root file system"`
-	Wait time.Duration `name:"wait" default:"65s" usage:"lldp: how long to listen for frames"`
+	List    bool          `name:"list" usage:"name all discovery types"`
+	JSON    bool          `name:"json" usage:"print the document as it is stored, on one line"`
+	Root    string        `name:"root" default:"/" usage:"look at another root file system"`
+	Scripts string        `name:"scripts" default:"/etc/assim/discover.d" usage:"directory of the site's discovery scripts"`
+	Wait    time.Duration `name:"wait" default:"65s" usage:"lldp: how long to listen for frames"`
 }
 
 // discover runs one discovery type here and prints its document.
@@ -40,7 +43,7 @@ Looks once and prints the document that the CMA would be sent. No CMA is needed.
 	case errors.Is(err, config.ErrHelp):
 		return 0
 	case err == nil && s.List:
-		list()
+		list(types(s))
 		return 0
 	case err == nil && len(rest) != 1:
 		err = errors.New("nanoprobe: discover takes one type; nanoprobe discover --list names them")
@@ -56,8 +59,17 @@ Looks once and prints the document that the CMA would be sent. No CMA is needed.
 	return 0
 }
 
-func list() {
-	for _, t := range all.Types {
+// types are the built-in ones and the site's scripts.
+func types(s discoverSettings) []discovery.Type {
+	scripts, problems := script.Types(os.DirFS(s.Scripts), s.Scripts)
+	for _, p := range problems {
+		fmt.Fprintln(os.Stderr, "left out:", p)
+	}
+	return append(slices.Clone(all.Types), scripts...)
+}
+
+func list(types []discovery.Type) {
+	for _, t := range types {
 		fmt.Printf("%-18s %s\n", t.Name, t.Short)
 		for _, n := range t.Needs {
 			fmt.Printf("%-18s   %s\n", "", n)
@@ -66,17 +78,9 @@ func list() {
 }
 
 func look(ctx context.Context, name string, s discoverSettings) error {
-	t, ok := all.Find(name)
-	if !ok {
-		var names []string
-		for _, t := range all.Types {
-			names = append(names, t.Name)
-		}
-		hint := "; nanoprobe discover --list names them"
-		if near := config.Nearest(name, names); near != "" {
-			hint = "; did you mean " + near + "?"
-		}
-		return fmt.Errorf("there is no discovery type %q%s", name, hint)
+	t, err := find(types(s), name)
+	if err != nil {
+		return err
 	}
 	h := host.New(s.Root)
 	if t.Make != nil {
@@ -105,6 +109,21 @@ func look(ctx context.Context, name string, s discoverSettings) error {
 	out.SetIndent("", "  ")
 	out.SetEscapeHTML(false)
 	return out.Encode(v)
+}
+
+func find(types []discovery.Type, name string) (discovery.Type, error) {
+	var names []string
+	for _, t := range types {
+		if t.Name == name {
+			return t, nil
+		}
+		names = append(names, t.Name)
+	}
+	hint := "; nanoprobe discover --list names them"
+	if near := config.Nearest(name, names); near != "" {
+		hint = "; did you mean " + near + "?"
+	}
+	return discovery.Type{}, fmt.Errorf("there is no discovery type %q%s", name, hint)
 }
 
 // collect looks once; at frames only after having listened for a while.

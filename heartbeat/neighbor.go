@@ -30,9 +30,9 @@ func (s State) String() string { return stateNames[s] }
 func (s State) Lost() bool { return s >= Unresponsive }
 
 // What a burst is made of. One lost packet in five is not rare on a bad day:
-// four pings in vain happen then to one healthy burst in 60, five to one in 160.
+// three pings in vain happen then to one healthy burst in 21, five to one in 160.
 const (
-	SuspectPings = 4  // in vain until the replacement is sought and others are asked
+	SuspectPings = 3  // in vain until the replacement is sought and others are asked
 	AccusePings  = 5  // in vain until the neighbor may be accused
 	longBurst    = 25 // pings in vain after which I am deaf rather than my neighbor dead
 	stopHints    = 3  // "port unreachable" in a row, with a ping between them, until it is believed
@@ -61,6 +61,7 @@ type Neighbor struct {
 	window  uint64 // bit i: sequence number seq-i was heard
 	seq     uint32 // newest heard in its session
 	pingSeq uint32 // of my newest ping
+	bar     uint32 // while lost: echoes of what I sent up to here prove nothing
 	rtt     uint32 // microseconds, smoothed; 0 = unknown
 	every   uint16 // its interval, wire.EveryUnit; 0 = it did not say
 	state   State
@@ -97,7 +98,7 @@ func (n *Neighbor) Heard(now time.Duration, me *Self, t *wire.Tick) News {
 		return Ignored
 	}
 	n.every = t.Every
-	if !me.Proves(t) {
+	if !me.Proves(t) || n.state.Lost() && int32(t.EchoSeq-n.bar) <= 0 {
 		return Unproven
 	}
 	if t.Kind == wire.Pong && t.EchoSeq == n.pingSeq {
@@ -223,9 +224,10 @@ func (n *Neighbor) Overdue(now time.Duration, t *wire.Timing) bool {
 }
 
 // Conclude sets what the owner concluded from silence and everything else it
-// knows: one of the states that are Lost.
-func (n *Neighbor) Conclude(now time.Duration, s State, t *wire.Timing) {
-	n.state = s
+// knows: one of the states that are Lost. From now on only an echo of what is
+// sent from now on brings it back: it may hear nothing, and yet speak.
+func (n *Neighbor) Conclude(now time.Duration, s State, me *Self, t *wire.Timing) {
+	n.state, n.bar = s, me.seq
 	n.next = now + n.spacing(t)
 }
 

@@ -38,9 +38,9 @@ func story(script string) string {
 		end := time.Duration(i+1) * step
 		for {
 			if n.Ripe(now, &t) {
-				n.Conclude(now, Unresponsive, &t)
+				n.Conclude(now, Unresponsive, &me, &t)
 			} else if n.Overdue(now, &t) {
-				n.Conclude(now, Dead, &t)
+				n.Conclude(now, Dead, &me, &t)
 			}
 			say()
 			if n.Tick(now, &t) {
@@ -59,14 +59,14 @@ func story(script string) string {
 		case 'h', 'g':
 			n.Heard(now, &me, &tick)
 			if what == 'g' {
-				n.Conclude(now, Gone, &t)
+				n.Conclude(now, Gone, &me, &t)
 			}
 		case 'u':
 			tick.EchoSession = 6
 			n.Heard(now, &me, &tick)
 		case 'x':
 			if n.Refused(now) {
-				n.Conclude(now, Stopped, &t)
+				n.Conclude(now, Stopped, &me, &t)
 			}
 		case 'R':
 			session, seq = session+1, 0
@@ -236,7 +236,7 @@ func FuzzNeighborNeverPanicsAndLivesByProofOnly(f *testing.F) {
 				}
 			case 2:
 				if n.Refused(now) {
-					n.Conclude(now, Stopped, &timing)
+					n.Conclude(now, Stopped, &me, &timing)
 				}
 			case 3:
 				if n.Ripe(now, &timing) && n.Pings() < AccusePings {

@@ -374,6 +374,39 @@ func TestBoxWhoseTimersAreAllLateKillsNobody(t *testing.T) {
 	l.tell("6: 7 unresponsive, 8: 7 unresponsive")
 }
 
+func TestBoxStarvedOfCPUAccusesNobody(t *testing.T) {
+	l := newLab(t, 5, 100)
+	l.ring(1, 0, l.systems[:50]...)
+	l.ring(2, 0, l.systems[50:]...)
+	l.run(10 * time.Second)
+	for _, s := range l.systems { // runs a tenth of a second, waits 0.3 to 0.5 s for its turn
+		var again func()
+		again = func() {
+			wait := 300*time.Millisecond + time.Duration(l.rnd.Int64N(int64(200*time.Millisecond)))
+			l.pause(s, wait)
+			l.after(wait+100*time.Millisecond, again)
+		}
+		l.after(time.Duration(l.rnd.Int64N(int64(time.Second))), again)
+	}
+	l.run(5 * time.Minute)
+	l.tell("")
+}
+
+func TestLongWaysAreNoDeath(t *testing.T) {
+	for _, rtt := range []time.Duration{50, 200, 400} {
+		l := newLab(t, 5, 20)
+		l.latency = rtt * time.Millisecond / 3 // and up to that much more
+		l.loss = 0.02
+		l.ring(1, 0, l.systems...)
+		l.run(20 * time.Minute)
+		l.tell("")
+		l.loss = 0
+		l.systems[7].dead = true
+		l.run(20 * time.Second)
+		l.tell("6: 7 unresponsive, 8: 7 unresponsive")
+	}
+}
+
 func TestDuplicatedAndReorderedTicksChangeNothing(t *testing.T) {
 	l := newLab(t, 6, 20)
 	l.twice = 0.3

@@ -52,7 +52,7 @@ func (m *Member) heardPeer(now time.Duration, p *peer, from netip.AddrPort, t *w
 	calm := before == heartbeat.Alive && len(m.hunts) == 0
 	switch {
 	case t.Kind == wire.Goodbye && before == heartbeat.Gone:
-		p.hb.Conclude(now, heartbeat.Gone, m.timing()) // said twice, for one may be lost
+		p.hb.Conclude(now, heartbeat.Gone, &m.me, m.timing()) // said twice, for one may be lost
 	case t.Kind == wire.Goodbye:
 		m.goodbye(now, p, out)
 	case !calm:

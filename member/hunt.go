@@ -9,7 +9,8 @@ import (
 	"assim/wire"
 )
 
-// A hunt asks many members at once, a few rounds a tenth of a second apart.
+// A hunt asks many members at once, in a few rounds: half as far apart as pings,
+// or two round-trip times where the way is long.
 type hunt struct {
 	*ring.Hunt
 	kind  huntKind
@@ -20,6 +21,7 @@ type hunt struct {
 	reach int
 	since uint32 // echoes of what I sent before prove nothing
 	next  time.Duration
+	every time.Duration // between rounds
 	done  bool
 }
 
@@ -61,6 +63,10 @@ func (m *Member) begin(now time.Duration, h hunt) {
 		h.Hunt = ring.NewSweep(h.from, h.reach)
 	}
 	h.next, h.since = now, m.me.Next()
+	h.every = heartbeat.PingEvery(m.timing()) / 2
+	if p := m.peer(h.about); p != nil {
+		h.every = max(h.every, 2*p.hb.RTT())
+	}
 	m.hunts = append(m.hunts, h)
 }
 
@@ -82,7 +88,7 @@ func (m *Member) hunting(now time.Duration, out *Out) {
 		if h.done || now < h.next {
 			continue
 		}
-		h.next = now + heartbeat.PingEvery(m.timing())
+		h.next = now + h.every
 		if h.Settled() {
 			h.done = true
 			continue

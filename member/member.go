@@ -218,7 +218,7 @@ func (m *Member) fill(now time.Duration) {
 // await waits for one of whom the CMA says that it is lost.
 func (m *Member) await(view uint16, index int, now time.Duration) {
 	if p := m.peerAt(view, index, now); p.hb.State() == heartbeat.Fresh {
-		p.hb.Conclude(now, heartbeat.Dead, m.timing())
+		p.hb.Conclude(now, heartbeat.Dead, &m.me, m.timing())
 	}
 }
 

@@ -2,6 +2,7 @@ package member
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -231,6 +232,7 @@ func TestOneWayLossIsABrokenPathToo(t *testing.T) {
 }
 
 func TestRunOfDeadIsFoundAtOnce(t *testing.T) {
+	var slowest time.Duration
 	for _, run := range []int{2, 3, 5, 16, 31, 47, 48, 60, 61} {
 		for seed := range uint64(5) {
 			l := newLab(t, seed, 64)
@@ -246,7 +248,7 @@ func TestRunOfDeadIsFoundAtOnce(t *testing.T) {
 			}
 			n := strconv.Itoa(run)
 			l.tell("0: 1 unresponsive run " + n + ", " + strconv.Itoa(run+1) + ": " + n + " unresponsive run -" + n)
-			if last > 2700*time.Millisecond {
+			if slowest = max(slowest, last); last > 2200*time.Millisecond {
 				t.Errorf("run of %d known after %v", run, last)
 			}
 			l.run(10 * time.Second)
@@ -256,9 +258,11 @@ func TestRunOfDeadIsFoundAtOnce(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("the slower of both reports came at most %v after the deaths", slowest)
 }
 
 func TestSweepNamesADeadRackInOneReport(t *testing.T) {
+	var first []time.Duration
 	for seed := range uint64(10) {
 		l := newLab(t, seed, 5+48)
 		upper, rack := l.systems[:5], l.systems[5:]
@@ -282,7 +286,9 @@ func TestSweepNamesADeadRackInOneReport(t *testing.T) {
 			if x.o.Kind != wire.ObsSwept {
 				continue
 			}
-			swept++
+			if swept++; swept == 1 {
+				first = append(first, x.at.Sub(killed))
+			}
 			for i := range 48 {
 				silent := x.o.Bits[i/8]>>(i%8)&1 == 1
 				if silent != rack[i].dead {
@@ -300,4 +306,6 @@ func TestSweepNamesADeadRackInOneReport(t *testing.T) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
+	slices.Sort(first)
+	t.Logf("a rack of 48 is named after %v at the median, %v at most", first[len(first)/2], first[len(first)-1])
 }

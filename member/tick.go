@@ -56,7 +56,7 @@ func (m *Member) watch(now time.Duration, i int, out *Out) {
 	case !p.sought && p.hb.Suspect(now, t):
 		m.suspect(now, p)
 	case p.hb.Overdue(now, t):
-		p.hb.Conclude(now, heartbeat.Dead, t) // no report: the CMA has the same clock
+		p.hb.Conclude(now, heartbeat.Dead, &m.me, t) // no report: the CMA has the same clock
 	}
 	if p.hb.Tick(now, t) {
 		m.ping(now, p, out)
@@ -95,7 +95,7 @@ func (m *Member) accuse(now time.Duration, i int, out *Out) {
 		state, kind = heartbeat.PathBroken, wire.ObsPathBroken
 	}
 	silent := p.hb.Silent(now)
-	p.hb.Conclude(now, state, t)
+	p.hb.Conclude(now, state, &m.me, t)
 	p.accused, p.witness = true, unasked
 	m.replace(now, i, wire.Observation{Kind: kind, Silent: silent}, out)
 }
@@ -126,7 +126,7 @@ func (m *Member) goodbye(now time.Duration, p *peer, out *Out) {
 // replacement afterwards.
 func (m *Member) gone(now time.Duration, p *peer, st heartbeat.State, o wire.Observation, out *Out) {
 	m.drop(p.edge)
-	p.hb.Conclude(now, st, m.timing())
+	p.hb.Conclude(now, st, &m.me, m.timing())
 	p.accused = false
 	said := false
 	for i := range m.seats {

@@ -102,7 +102,8 @@ func collector() func(context.Context, discovery.Host) (any, error) {
 func wanted(ctx context.Context, h discovery.Host) ([]string, error) {
 	names := slices.Clone(always)
 	if h.Live() {
-		snap, err := proc.Read(ctx, h)
+		reader := proc.Reader{}
+		snap, err := reader.Read(ctx, h)
 		if err != nil {
 			return nil, err
 		}

@@ -24,7 +24,7 @@ import (
 var Type = discovery.Type{
 	Name:  "connections",
 	Short: "which process is a client of which endpoint, remembered for a day",
-	Every: 15 * time.Second,
+	Every: 30 * time.Second,
 	On:    []discovery.Trigger{discovery.Sockets},
 	Needs: []string{"CAP_SYS_PTRACE: clients that run as other users are not seen"},
 	Make:  collector,
@@ -89,8 +89,9 @@ type run struct {
 
 func collector() func(context.Context, discovery.Host) (any, error) {
 	m := &memory{pairs: map[Connection]*pair{}, runs: map[run]string{}}
+	reader := proc.Reader{}
 	return func(ctx context.Context, h discovery.Host) (any, error) {
-		snap, err := proc.Read(ctx, h)
+		snap, err := reader.Read(ctx, h)
 		if err != nil {
 			return nil, err
 		}

@@ -94,9 +94,9 @@ type Listener struct {
 const lasting = 3 * 60 * 100
 
 func collector() func(context.Context, discovery.Host) (any, error) {
-	m := memory{}
+	m, reader := memory{}, proc.Reader{}
 	return func(ctx context.Context, h discovery.Host) (any, error) {
-		snap, err := proc.Read(ctx, h)
+		snap, err := reader.Read(ctx, h)
 		if err != nil {
 			return nil, err
 		}

@@ -50,6 +50,7 @@ type table struct {
 	users   map[uint32]string
 
 	containers map[string]Container // by what the kernel calls them
+	kept       map[int]*entry       // of an earlier look
 }
 
 func newTable(h discovery.Host) *table {
@@ -86,6 +87,11 @@ func (t *table) read(pid int) *entry {
 	e, ok := parseStat(readSome(t.root, dir+"stat", maxStat))
 	if !ok || e.pid != pid {
 		return nil
+	}
+	if k := t.kept[pid]; k != nil && k.start == e.start && k.comm == e.comm {
+		same := *k
+		same.ppid, same.tty = e.ppid, e.tty
+		return &same
 	}
 	e.args = parseCmdline(readSome(t.root, dir+"cmdline", maxCmdline))
 	exe, err := t.host.ReadLink(dir + "exe")

@@ -60,14 +60,25 @@ type Snapshot struct {
 	Uptime    uint64              // hundredths of a second since boot
 }
 
+// Reader looks at a system again and again, and remembers what it read of
+// processes that had settled: a process keeps its executable, arguments and
+// place, and a machine has thousands. The zero Reader remembers nothing yet.
+type Reader struct {
+	kept map[int]*entry
+}
+
 // Read looks at the sockets of a system and at the processes that hold them.
-func Read(ctx context.Context, h discovery.Host) (*Snapshot, error) { return read(ctx, h, false) }
+func (r *Reader) Read(ctx context.Context, h discovery.Host) (*Snapshot, error) {
+	return r.read(ctx, h, false)
+}
 
 // ReadAll looks at all processes: besides those that hold a socket, those that
 // are the top of a unit or a daemon of their own.
-func ReadAll(ctx context.Context, h discovery.Host) (*Snapshot, error) { return read(ctx, h, true) }
+func (r *Reader) ReadAll(ctx context.Context, h discovery.Host) (*Snapshot, error) {
+	return r.read(ctx, h, true)
+}
 
-func read(ctx context.Context, h discovery.Host, all bool) (*Snapshot, error) {
+func (r *Reader) read(ctx context.Context, h discovery.Host, all bool) (*Snapshot, error) {
 	if !h.Live() {
 		return nil, discovery.ErrNotHere
 	}
@@ -76,6 +87,7 @@ func read(ctx context.Context, h discovery.Host, all bool) (*Snapshot, error) {
 		return nil, err
 	}
 	l := &look{table: newTable(h), places: places, instances: map[*entry]*instance{}}
+	l.kept = r.kept
 	l.self()
 	if err := l.readSockets(ctx); err != nil {
 		return nil, err
@@ -85,7 +97,21 @@ func read(ctx context.Context, h discovery.Host, all bool) (*Snapshot, error) {
 			return nil, err
 		}
 	}
-	return l.snapshot(), nil
+	snap := l.snapshot()
+	r.kept = l.settled()
+	return snap, nil
+}
+
+// settled are the processes old enough to stay what they are. Programs that
+// replace themselves or write their title do so when they start.
+func (l *look) settled() map[int]*entry {
+	old := map[int]*entry{}
+	for pid, e := range l.entries {
+		if e != nil && l.uptime >= e.start+settled {
+			old[pid] = e
+		}
+	}
+	return old
 }
 
 // look is a Snapshot in the making.
@@ -448,7 +474,9 @@ func (l listening) accepted(s socket) bool {
 }
 
 // servesByPort is the second guess for a connection whose listener is gone: a
-// local port that the kernel does not hand out and a remote one that it does.
+// local port that the kernel does not hand out and a remote one that it does. A
+// connection so short that only its making was seen has no local port; it is the
+// client's side.
 func servesByPort(s socket, ephemeral func(uint16) bool) bool {
-	return !ephemeral(s.local.Port()) && ephemeral(s.remote.Port())
+	return s.local.Port() != 0 && !ephemeral(s.local.Port()) && ephemeral(s.remote.Port())
 }

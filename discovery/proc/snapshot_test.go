@@ -65,7 +65,7 @@ func (w *world) connect(local, remote string, pids ...int) {
 
 func (w *world) look(t *testing.T) *Snapshot {
 	t.Helper()
-	snap, err := ReadAll(context.Background(), discoverytest.NewHost(w.files, w.host))
+	snap, err := new(Reader).ReadAll(context.Background(), discoverytest.NewHost(w.files, w.host))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,8 +164,9 @@ func TestAnAcceptedSocketIsNotAClient(t *testing.T) {
 	w.connect("127.0.0.1:50000", "127.0.0.1:5432", 200)
 	w.connect("10.0.0.5:5432", "10.0.0.9:41000", 100)
 	w.connect("10.0.0.5:22", "10.0.0.9:41001", 100) // its listener is gone
+	w.connect("10.0.0.5:0", "10.0.0.9:50051", 200)  // so short that only its making was seen
 	snap := w.look(t)
-	same(t, "peers", peers(snap), "client/root~"+snapHash(snap, "client")+" -> tcp/n-1/127.0.0.1:5432")
+	same(t, "peers", peers(snap), "client/root~"+snapHash(snap, "client")+" -> tcp/10.0.0.9:50051", "client/root~"+snapHash(snap, "client")+" -> tcp/n-1/127.0.0.1:5432")
 }
 
 func TestSocketActivationBelongsToTheService(t *testing.T) {
@@ -235,6 +236,33 @@ func TestAPublishedPortLeadsIntoItsContainer(t *testing.T) {
 		"-host-port", "8080", "-container-ip", "172.17.0.2", "-container-port", "80")
 	w.listen("tcp", "0.0.0.0:8080", 700)
 	same(t, "peers", peers(w.look(t)), "docker-proxy/docker.service:tcp8080 -> tcp/n-1/172.17.0.2:80")
+}
+
+func TestWhatIsRememberedIsStillTrue(t *testing.T) {
+	w := newWorld()
+	var r Reader
+	look := func() []string {
+		t.Helper()
+		snap, err := r.Read(context.Background(), discoverytest.NewHost(w.files, w.host))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids(snap)
+	}
+	w.listen("tcp", "0.0.0.0:80", 100)
+	w.proc(100, 1, "/usr/sbin/nginx", "nginx", 0, "/system.slice/nginx.service", "nginx")
+	same(t, "first", look(), "nginx/nginx.service:tcp80")
+	same(t, "again", look(), "nginx/nginx.service:tcp80")
+	// The number is given to another program.
+	w.proc(100, 1, "/usr/sbin/apache2", "apache2", 0, "/system.slice/apache2.service", "apache2")
+	same(t, "another", look(), "apache2/apache2.service:tcp80")
+	// What just started may yet become something else under the same name.
+	w.file("proc/uptime", "11.50 1.00\n")
+	w.proc(101, 1, "/bin/env", "env", 0, "/system.slice/a.service", "env")
+	w.listen("tcp", "0.0.0.0:81", 101)
+	same(t, "young", look(), "apache2/apache2.service:tcp80", "env/a.service:tcp81")
+	w.proc(101, 1, "/bin/env", "env", 0, "/system.slice/b.service", "env")
+	same(t, "changed", look(), "apache2/apache2.service:tcp80", "env/b.service:tcp81")
 }
 
 func TestOnlyGlobalAddressesNameTheSameEndpointOnTwoSystems(t *testing.T) {

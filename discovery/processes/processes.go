@@ -51,9 +51,9 @@ const maxServices = 4096
 
 func collector() func(context.Context, discovery.Host) (any, error) {
 	starts := map[started]int64{}
-	owners := &owners{}
+	owners, reader := &owners{}, proc.Reader{}
 	return func(ctx context.Context, h discovery.Host) (any, error) {
-		snap, err := proc.ReadAll(ctx, h)
+		snap, err := reader.ReadAll(ctx, h)
 		if err != nil {
 			return nil, err
 		}

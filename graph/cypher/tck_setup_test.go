@@ -16,14 +16,28 @@ import (
 // so far. It reaches the store as one Change of one source, so that what a
 // setup deletes vanishes like anything a source no longer says.
 type world struct {
-	store *graphtest.Mem
+	store graph.Store
 	nodes map[graph.Key]graph.Node
 	rels  map[string]graph.Rel
 	next  int
+	done  func() // closes the store, or nil
+	open  []graph.Reader
 }
 
-func newWorld() *world {
-	return &world{store: graphtest.NewMem(), nodes: map[graph.Key]graph.Node{}, rels: map[string]graph.Rel{}}
+func newWorld() *world { return newWorldIn(graphtest.NewMem()) }
+
+func newWorldIn(store graph.Store) *world {
+	return &world{store: store, nodes: map[graph.Key]graph.Node{}, rels: map[string]graph.Rel{}}
+}
+
+// close lets go of readers and store.
+func (w *world) close() {
+	for _, r := range w.open {
+		_ = r.Close()
+	}
+	if w.done != nil {
+		w.done()
+	}
 }
 
 func (w *world) apply() error {
@@ -42,6 +56,11 @@ func (w *world) view() graph.Reader {
 	r, err := w.store.View(context.Background(), time.Time{})
 	if err != nil {
 		panic(err)
+	}
+	w.open = append(w.open, r)
+	if len(w.open) > 2 {
+		_ = w.open[0].Close()
+		w.open = w.open[1:]
 	}
 	return r
 }

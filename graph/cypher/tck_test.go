@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"assim/graph/embedded"
 )
 
 // TestTCK runs the public openCypher TCK: the part of it that is kept in
@@ -53,7 +55,7 @@ func runTCK(t *testing.T, dir, record string) (n tally) {
 			continue
 		}
 		n.reading++
-		err := s.run(filepath.Join(dir, "../graphs"))
+		err := s.run(scenarioWorld(t), filepath.Join(dir, "../graphs"))
 		name := s.file + ": " + s.name
 		if err == nil {
 			n.passed++
@@ -85,6 +87,22 @@ func runTCK(t *testing.T, dir, record string) (n tally) {
 		t.Errorf("%d scenarios pass, but %d did when %s was written", n.passed, before.passed, record)
 	}
 	return n
+}
+
+// scenarioWorld is an empty graph: in memory, or in the store that is shipped
+// when ASSIM_TCK_STORE is "embedded", which takes minutes.
+func scenarioWorld(t *testing.T) *world {
+	if os.Getenv("ASSIM_TCK_STORE") != "embedded" {
+		return newWorld()
+	}
+	dir := t.TempDir()
+	store, err := embedded.Open(filepath.Join(dir, "tck.graph"), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldIn(store)
+	w.done = func() { _ = store.Close() }
+	return w
 }
 
 // readRecord reads "passed: P of N" and lines "FILE: SCENARIO -- reason".
@@ -165,13 +183,13 @@ type outcome struct {
 }
 
 // run carries out the scenario; the error says what is not as demanded.
-func (s scenario) run(graphs string) (err error) {
+func (s scenario) run(w *world, graphs string) (err error) {
+	defer w.close()
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("PANIC: %v", r)
 		}
 	}()
-	w := newWorld()
 	params := map[string]any{}
 	procs := map[string]*procedure{}
 	var got *outcome

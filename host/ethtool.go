@@ -35,12 +35,13 @@ func ethtool(links []discovery.Link) []discovery.Link {
 // settings is struct ethtool_cmd, the form of ETHTOOL_GSET that every kernel
 // still answers.
 type settings struct {
-	cmd, supported, advertising               uint32
-	speed                                     uint16
-	duplex, port, phy, transceiver, auto, mdi uint8
-	maxTx, maxRx                              uint32
-	speedHigh                                 uint16
-	_                                         [14]byte
+	cmd       uint32
+	_         [8]byte
+	speed     uint16
+	duplex    uint8
+	_         [13]byte
+	speedHigh uint16
+	_         [14]byte
 }
 
 // request is struct ifreq with a pointer in it.

@@ -53,7 +53,7 @@ func (h *Host) Frames(context.Context) ([]discovery.Frame, time.Duration, error)
 	h.heard.mu.Lock()
 	defer h.heard.mu.Unlock()
 	if h.heard.since.IsZero() {
-		return nil, 0, fmt.Errorf("frames are not listened to: %w", discovery.ErrNotHere)
+		return nil, 0, fmt.Errorf("frames are not listened to: %w", discovery.ErrNotYet)
 	}
 	now := time.Now()
 	list := make([]discovery.Frame, 0, len(h.heard.frames))

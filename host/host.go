@@ -23,6 +23,7 @@ type Host struct {
 	live  bool
 	heard heard // newest LLDP and CDP frames
 	owner owners
+	brief briefs // connections too short to be met
 
 	mu     sync.Mutex
 	cannot []string // what is not seen for lack of privilege, one sentence each

@@ -24,7 +24,9 @@ import (
 const maxSockets = 250_000
 
 // Sockets lists the TCP or UDP sockets of this network namespace that somebody
-// holds: sockets in TIME_WAIT have no owner any more and are left out.
+// holds: sockets in TIME_WAIT have no owner any more and are left out. While
+// Watch runs, connections that were made and closed a moment ago are among them,
+// with no local port and no inode, as long as their process lives.
 func (h *Host) Sockets(ctx context.Context, proto string) ([]discovery.Socket, error) {
 	if !h.live {
 		return nil, discovery.ErrNotHere
@@ -50,6 +52,9 @@ func (h *Host) Sockets(ctx context.Context, proto string) ([]discovery.Socket, e
 	}
 	for i := range all {
 		all[i].PIDs = owners[all[i].Inode]
+	}
+	if proto == "tcp" {
+		all = append(all, h.brief.sockets(time.Now())...)
 	}
 	return all, nil
 }

@@ -55,6 +55,11 @@ func (h *Host) Watch(ctx context.Context, files []string, happened func(Event)) 
 		<-ctx.Done()
 		network.Close()
 	})
+	if t, err := openTrace(h, func() { w.tell(Event{Trigger: discovery.Sockets}) }); err != nil {
+		h.lacks(fmt.Sprintf("Connections shorter than the time between two looks are not seen: %v.", err))
+	} else {
+		all.Go(func() { t.run(ctx) })
+	}
 	all.Go(func() { watchFiles(ctx, files, func(name string) { w.tell(Event{File: name}) }) })
 	err = w.network(ctx, network)
 	stop()

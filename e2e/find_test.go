@@ -8,6 +8,7 @@ import (
 )
 
 func TestNanoprobesFindTheCMAByAddressByNameAndByMulticast(t *testing.T) {
+	t.Parallel()
 	w := build(t, `
 switch sw1
 switch sw2
@@ -23,7 +24,7 @@ system mcast sw2
 		t.Fatal(err)
 	}
 	for system, address := range map[string]string{
-		"v4": w.Addr("cma").String(), "v6": "[" + w.Addr6("cma").String() + "]:1984", "name": "cma.lab", "mcast": "*",
+		"v4": w.Addr("cma").String(), "v6": w.Addr6("cma").String(), "name": "cma.lab", "mcast": "*",
 	} {
 		join, err := w.JoinAt(ctx, address)
 		if err != nil {
@@ -38,6 +39,7 @@ system mcast sw2
 
 // A nanoprobe may be there before its CMA, and asks until it is answered.
 func TestANanoprobeThatWasFirstIsAnsweredWhenTheCMAComes(t *testing.T) {
+	t.Parallel()
 	w := start(t, "switch sw1\ncma cma sw1\nsystem h01 sw1\n")
 	if err := w.Installation.CMA.Kill(); err != nil {
 		t.Fatal(err)

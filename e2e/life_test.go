@@ -18,6 +18,7 @@ system h04 sw1
 `
 
 func TestASystemWithoutPowerIsOneEventThatNamesItsTwoWitnesses(t *testing.T) {
+	t.Parallel()
 	w := start(t, rack)
 	before := w.events()
 	if err := w.RemoveSystem("h02"); err != nil {
@@ -36,6 +37,7 @@ func TestASystemWithoutPowerIsOneEventThatNamesItsTwoWitnesses(t *testing.T) {
 }
 
 func TestAKilledNanoprobeIsNotADeadSystem(t *testing.T) {
+	t.Parallel()
 	w := start(t, rack)
 	before := w.events()
 	if err := w.Probe("h03").Kill(); err != nil {
@@ -54,6 +56,7 @@ func TestAKilledNanoprobeIsNotADeadSystem(t *testing.T) {
 }
 
 func TestAnOrderlyStopIsNoDeath(t *testing.T) {
+	t.Parallel()
 	w := start(t, rack)
 	before := w.events()
 	if state, err := w.Probe("h04").Stop(within(t, patience)); err != nil || !state.Success() {
@@ -68,6 +71,7 @@ func TestAnOrderlyStopIsNoDeath(t *testing.T) {
 }
 
 func TestARestartedCMAKnowsEverybodyAndTellsNoDeaths(t *testing.T) {
+	t.Parallel()
 	w := start(t, rack)
 	before := w.events()
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {

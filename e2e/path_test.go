@@ -36,6 +36,7 @@ func (w *world) serve() {
 }
 
 func TestOneQueryLeadsFromTheSwitchPortToTheClientsSystem(t *testing.T) {
+	t.Parallel()
 	w := start(t, office)
 	w.serve()
 
@@ -66,6 +67,7 @@ func TestOneQueryLeadsFromTheSwitchPortToTheClientsSystem(t *testing.T) {
 }
 
 func TestAVanishedListenerVanishesFromTheGraph(t *testing.T) {
+	t.Parallel()
 	w := start(t, "switch sw1\ncma cma sw1\nsystem db sw1\n")
 	redis, err := w.Redis("db", 6379)
 	if err != nil {
@@ -80,6 +82,7 @@ func TestAVanishedListenerVanishesFromTheGraph(t *testing.T) {
 }
 
 func TestAMovedCableMovesInTheGraphAndIsNews(t *testing.T) {
+	t.Parallel()
 	w := start(t, "switch sw1\nswitch sw2\ntrunk sw1 sw2\ncma cma sw1\nsystem web1 sw1/4\nsystem web2 sw1\n")
 	const cable = `MATCH (sw:System)-[:HAS_PORT]->(p:SwitchPort)<-[:CABLED_TO]-(:NIC)<-[:HAS_NIC]-(s:System {name: 'web1'}) RETURN sw.name, p.port`
 	w.wants("web1 is at its first port", cable, [][]any{{"sw1.lab", "Gi1/0/4"}})

@@ -10,11 +10,14 @@ import (
 )
 
 const (
-	settle = 20 * time.Second // after the last system is up: first documents, rings, kernel tables
+	// A process is told once it is a minute old, and is looked for every minute:
+	// until then the lab's own processes are news.
+	settle = 140 * time.Second
 	quiet  = 60 * time.Second
 )
 
 func TestAQuietMinuteHoldsHeartbeatsToNeighborsAndNothingElse(t *testing.T) {
+	t.Parallel()
 	w := start(t, rack)
 	wait(t, settle)
 	captures := map[string]*lab.Capture{}
@@ -26,6 +29,13 @@ func TestAQuietMinuteHoldsHeartbeatsToNeighborsAndNothingElse(t *testing.T) {
 		captures[name] = c
 	}
 	wait(t, quiet)
+	defer func() {
+		if t.Failed() {
+			for _, e := range w.events() {
+				t.Logf("told was %s %s %s: %s %v", e.At.Format(time.TimeOnly), e.Kind, e.Name, e.Text, e.Detail)
+			}
+		}
+	}()
 	for _, name := range w.Systems() {
 		heartbeats, peers := 0, map[netip.Addr]bool{}
 		for _, f := range captures[name].Stop() {
@@ -34,7 +44,7 @@ func TestAQuietMinuteHoldsHeartbeatsToNeighborsAndNothingElse(t *testing.T) {
 			switch {
 			case !f.Out:
 				if name == "cma" && p.IP && p.To.Addr() == w.Addr("cma") && p.Proto != 58 && !tick {
-					t.Errorf("the CMA receives %v", f)
+					t.Errorf("%s the CMA receives %v", f.At.Format(time.TimeOnly), f)
 				}
 			case tick:
 				heartbeats++
@@ -43,7 +53,7 @@ func TestAQuietMinuteHoldsHeartbeatsToNeighborsAndNothingElse(t *testing.T) {
 				// The kernel asks the neighbor it sends to whether it is still
 				// there: unicast, in either family.
 			default:
-				t.Errorf("%s sends %v", name, f)
+				t.Errorf("%s %s sends %v", f.At.Format(time.TimeOnly), name, f)
 			}
 		}
 		if heartbeats < 50 || len(peers) == 0 || len(peers) > 4 {

@@ -119,6 +119,7 @@ type look struct {
 	*table
 	places    *places
 	sockets   []socket
+	ephemeral func(uint16) bool // ports that the kernel hands out by itself
 	netns     string            // of this nanoprobe
 	pidns     string            // of this nanoprobe
 	initNS    string            // network namespace of process 1
@@ -154,22 +155,49 @@ func (l *look) ours(e *entry) bool {
 }
 
 func (l *look) readSockets(ctx context.Context) error {
+	low, high := parsePortRange(readSome(l.root, "proc/sys/net/ipv4/ip_local_port_range", 128))
+	l.ephemeral = func(p uint16) bool { return p >= low && p <= high }
 	for _, proto := range []string{"tcp", "udp"} {
 		list, err := l.host.Sockets(ctx, proto)
 		if err != nil {
 			return err
 		}
-		for _, s := range list {
-			l.addSocket(socket{proto: s.Proto, local: unmap(s.Local), remote: unmap(s.Remote), state: strings.ToLower(s.State),
-				inode: s.Inode, uid: s.UID, v6only: s.V6Only, pids: s.PIDs, netns: l.netns})
-		}
+		l.addSockets(len(list), func(i int) socket {
+			s := &list[i]
+			return socket{proto: s.Proto, local: unmap(s.Local), remote: unmap(s.Remote), state: strings.ToLower(s.State),
+				inode: s.Inode, uid: s.UID, v6only: s.V6Only, pids: s.PIDs, netns: l.netns}
+		})
 	}
 	return l.otherNamespaces(ctx)
 }
 
-func (l *look) addSocket(s socket) {
-	if len(l.sockets) < maxSockets && (s.listens() || s.connected()) {
-		l.sockets = append(l.sockets, s)
+// addSockets keeps the listeners of one protocol and namespace, and of the
+// connections one for each client and remote place. A proxy has tens of
+// thousands of sockets, most of them accepted, and only some places it calls.
+func (l *look) addSockets(n int, at func(int) socket) {
+	taken := listening{}
+	for i := range n {
+		if s := at(i); s.listens() && len(l.sockets) < maxSockets {
+			l.sockets = append(l.sockets, s)
+			if !(s.proto == "udp" && l.ephemeral(s.local.Port())) {
+				taken.add(s)
+			}
+		}
+	}
+	type pair struct {
+		remote netip.AddrPort
+		pid    int
+	}
+	said := map[pair]bool{}
+	for i := range n {
+		s := at(i)
+		if !s.connected() || len(s.pids) == 0 || taken.accepted(s) || servesByPort(s, l.ephemeral) || len(l.sockets) >= maxSockets {
+			continue
+		}
+		if p := (pair{s.remote, s.pids[0]}); !said[p] {
+			said[p] = true
+			l.sockets = append(l.sockets, s)
+		}
 	}
 }
 
@@ -224,12 +252,14 @@ func (l *look) readNamespace(ns string, pids []int) {
 		l.socketsOf(pid, owners)
 	}
 	for _, proto := range []string{"tcp", "udp"} {
+		var list []socket
 		for _, file := range []string{proto, proto + "6"} {
-			for _, s := range parseNet(proto, readSome(l.root, dir+file, maxNetFile)) {
-				s.netns, s.pids = ns, owners[s.inode]
-				l.addSocket(s)
-			}
+			list = append(list, parseNet(proto, readSome(l.root, dir+file, maxNetFile))...)
 		}
+		for i := range list {
+			list[i].netns, list[i].pids = ns, owners[list[i].inode]
+		}
+		l.addSockets(len(list), func(i int) socket { return list[i] })
 	}
 }
 
@@ -346,21 +376,13 @@ func (l *look) holder(pids []int) *entry {
 }
 
 func (l *look) snapshot() *Snapshot {
-	low, high := parsePortRange(readSome(l.root, "proc/sys/net/ipv4/ip_local_port_range", 128))
-	ephemeral := func(p uint16) bool { return p >= low && p <= high }
-	taken := listening{}
-	for _, s := range l.sockets {
-		if s.listens() && !(s.proto == "udp" && ephemeral(s.local.Port())) {
-			taken.add(s)
-		}
-	}
 	snap := &Snapshot{Addrs: l.places.own, Uptime: l.uptime, Started: map[*Process]uint64{}, Service: map[*Process]bool{}}
 	orphans := map[string]*Process{}
 	for _, s := range l.sockets {
 		holder := l.holder(s.pids)
 		switch {
 		case s.listens():
-			auto := ephemeral(s.local.Port())
+			auto := l.ephemeral(s.local.Port())
 			if holder == nil && len(s.pids) > 0 {
 				continue // another system's process holds it
 			}
@@ -376,7 +398,7 @@ func (l *look) snapshot() *Snapshot {
 			snap.Listen = append(snap.Listen, Listen{PID: pid, Process: l.processOf(holder, s, orphans), Proto: s.proto, Addr: s.local.Addr().WithZone(""),
 				Port: s.local.Port(), Scope: l.places.scope(s.local.Addr()), Netns: l.names[s.netns], Inode: s.inode, V6Only: s.v6only, Unowned: holder == nil && s.inode != 0,
 				Ephemeral: s.proto == "udp" && auto && holder != nil})
-		case holder != nil && !taken.accepted(s) && !servesByPort(s, ephemeral):
+		case holder != nil:
 			snap.Peers = append(snap.Peers, Peer{Process: l.instance(holder).process, PID: holder.pid, Start: holder.start,
 				Endpoint: Endpoint{Proto: s.proto, Addr: s.remote.Addr().WithZone(""), Port: s.remote.Port(),
 					Scope: l.places.scope(s.remote.Addr()), Netns: l.names[s.netns]}})

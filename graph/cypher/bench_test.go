@@ -3,18 +3,20 @@ package cypher
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"assim/graph"
+	"assim/graph/embedded"
 	"assim/graph/graphtest"
 )
 
 // benchStore holds n systems with 2 interfaces, 2 addresses, 3 processes, 2
 // endpoints and the connections between them.
-func benchStore(b *testing.B, n int) graph.Reader {
+func benchStore(b *testing.B, m graph.Store, n int) graph.Reader {
 	b.Helper()
-	m := graphtest.NewMem()
+	var batch []graph.Change
 	for i := range n {
 		s := graph.Key{Label: graph.System, ID: fmt.Sprintf("n-%06d", i)}
 		c := graph.Change{Source: s.ID, At: time.Unix(1, 0), Nodes: []graph.Node{{Key: s, Props: graph.P("name", fmt.Sprintf("host%d", i), "id", s.ID, "kind", "server", "status", "up")}}}
@@ -31,8 +33,11 @@ func benchStore(b *testing.B, n int) graph.Reader {
 			c.Nodes = append(c.Nodes, graph.Node{Key: p, Props: graph.P("name", fmt.Sprintf("p%d", k))})
 			c.Rels = append(c.Rels, graph.Rel{From: s, Type: graph.Runs, To: p}, graph.Rel{From: p, Type: graph.ListensOn, To: e}, graph.Rel{From: p, Type: graph.ConnectsTo, To: client})
 		}
-		if _, err := m.Apply(context.Background(), c); err != nil {
-			b.Fatal(err)
+		if batch = append(batch, c); len(batch) == 100 || i == n-1 {
+			if _, err := m.Apply(context.Background(), batch...); err != nil {
+				b.Fatal(err)
+			}
+			batch = nil
 		}
 	}
 	r, err := m.View(context.Background(), time.Time{})
@@ -49,24 +54,35 @@ RETURN p.name AS process, o.name AS needs`
 // must follow the answer, not the graph.
 func BenchmarkThreeHops(b *testing.B) {
 	for _, n := range []int{1_000, 10_000} {
-		b.Run(fmt.Sprintf("systems=%d", n), func(b *testing.B) {
-			r := benchStore(b, n)
-			q, err := Parse(threeHops)
+		b.Run(fmt.Sprintf("memory/systems=%d", n), func(b *testing.B) { threeHopsOver(b, graphtest.NewMem(), n) })
+		b.Run(fmt.Sprintf("embedded/systems=%d", n), func(b *testing.B) {
+			store, err := embedded.Open(filepath.Join(b.TempDir(), "bench.graph"), embedded.Options{})
 			if err != nil {
 				b.Fatal(err)
 			}
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				rows, err := q.Run(context.Background(), r, map[string]any{"name": fmt.Sprintf("host%d", i%n)}, Limits{})
-				if err != nil {
-					b.Fatal(err)
-				}
-				all, err := rows.Collect()
-				if err != nil || len(all) == 0 {
-					b.Fatal(len(all), err)
-				}
-			}
+			defer store.Close()
+			threeHopsOver(b, store, n)
 		})
+	}
+}
+
+func threeHopsOver(b *testing.B, store graph.Store, n int) {
+	r := benchStore(b, store, n)
+	defer r.Close()
+	q, err := Parse(threeHops)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		rows, err := q.Run(context.Background(), r, map[string]any{"name": fmt.Sprintf("host%d", i%n)}, Limits{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		all, err := rows.Collect()
+		if err != nil || len(all) == 0 {
+			b.Fatal(len(all), err)
+		}
 	}
 }
 
@@ -83,7 +99,7 @@ func BenchmarkParse(b *testing.B) {
 // BenchmarkRow is the cost of one more row of scanning, filtering and
 // returning.
 func BenchmarkRow(b *testing.B) {
-	r := benchStore(b, 1000)
+	r := benchStore(b, graphtest.NewMem(), 1000)
 	q, err := Parse("MATCH (p:Process) WHERE p.name = 'p1' AND p.name STARTS WITH 'p' RETURN p.name")
 	if err != nil {
 		b.Fatal(err)

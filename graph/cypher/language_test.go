@@ -360,6 +360,34 @@ func TestExplainAndProfileAnswerAsRows(t *testing.T) {
 	}
 }
 
+// Between two corners of a grid there are as many shortest paths as ways to
+// order the steps.
+func TestShortestPathsAreAllFound(t *testing.T) {
+	w := newWorld()
+	if err := w.execute("UNWIND range(0, 3) AS x UNWIND range(0, 3) AS y CREATE (:P {at: x * 10 + y})"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.execute("MATCH (a:P), (b:P) WHERE b.at = a.at + 1 OR b.at = a.at + 10 CREATE (a)-[:TO]->(b)"); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"MATCH (a:P {at: 0}), (b:P {at: 33}) MATCH p = allShortestPaths((a)-[:TO*]->(b)) RETURN count(p), min(length(p)), max(length(p))": "20, 6, 6",
+		"MATCH (a:P {at: 33}), (b:P {at: 0}) MATCH p = allShortestPaths((a)-[:TO*]-(b)) RETURN count(p)":                                  "20",
+		"MATCH (a:P {at: 0}), (b:P {at: 33}) MATCH p = shortestPath((a)-[:TO*]->(b)) RETURN length(p)":                                    "6",
+		"MATCH (a:P {at: 0}), (b:P {at: 33}) MATCH p = shortestPath((a)-[:TO*..5]->(b)) RETURN length(p)":                                 "",
+		"MATCH (a:P {at: 33}), (b:P {at: 0}) MATCH p = shortestPath((a)-[:TO*]->(b)) RETURN length(p)":                                    "",
+		"MATCH (a:P {at: 33}), (b:P {at: 22}) MATCH p = shortestPath((a)<-[:TO*]-(b)) RETURN [n IN nodes(p) | n.at][0], length(p)":        "33, 2",
+		"MATCH (a:P {at: 0}), (b:P {at: 1}) MATCH p = allShortestPaths((a)-[:TO*]-(b)) RETURN [n IN nodes(p) | n.at]":                     "[0, 1]",
+		"MATCH (a:P {at: 0}) MATCH p = shortestPath((a)-[:TO*0..]-(a)) RETURN length(p)":                                                  "0",
+		"MATCH (a:P {at: 0}), (b:P {at: 33}) MATCH p = allShortestPaths((a)-[:TO*]->(b)) WITH nodes(p) AS n RETURN count(DISTINCT n)":     "20",
+		"MATCH (a:P {at: 0}), (b:P) MATCH p = shortestPath((a)-[:TO*]->(b)) RETURN sum(length(p))":                                        "48",
+	} {
+		if got := answer(t, w, text, nil); got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
+
 func TestOneQueryRunsInManyGoroutines(t *testing.T) {
 	w := newWorld()
 	if err := w.execute(estate); err != nil {

@@ -53,6 +53,7 @@ type run struct {
 	f        []any
 	subs     []*pipeline
 	regexps  map[string]*regexp.Regexp
+	nodes    map[graph.NodeID]*Node // some that were looked up
 	rnd      *rand.Rand
 	steps    uint
 	bytes    int64
@@ -93,9 +94,16 @@ func (rt *run) size(n int64) error {
 	return nil
 }
 
+// maxNodes bounds the nodes a run remembers, to look each up once.
+const maxNodes = 1024
+
 // load fills in a node that was only walked to so far.
 func (rt *run) load(n *Node) error {
 	if n.loaded {
+		return nil
+	}
+	if known := rt.nodes[n.id]; known != nil {
+		n.v, n.loaded = known.v, true
 		return nil
 	}
 	rt.reads++
@@ -104,6 +112,10 @@ func (rt *run) load(n *Node) error {
 		return err
 	}
 	n.v, n.loaded = v, true
+	if rt.nodes == nil || len(rt.nodes) >= maxNodes {
+		rt.nodes = map[graph.NodeID]*Node{}
+	}
+	rt.nodes[n.id] = n
 	return nil
 }
 

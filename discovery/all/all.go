@@ -8,6 +8,7 @@ import (
 	"assim/discovery/auditd"
 	"assim/discovery/block"
 	"assim/discovery/checksums"
+	"assim/discovery/cloud"
 	"assim/discovery/commands"
 	"assim/discovery/connections"
 	"assim/discovery/containers"
@@ -74,6 +75,7 @@ var Types = []discovery.Type{
 	monitoring_agents.Type,
 	containers.Type,
 	vm.Type,
+	cloud.Type,
 }
 
 // Find returns the built-in type of that name.

@@ -222,7 +222,7 @@ func (s *Schedule) find(name string) *entry {
 // byDue returns the entries with the one that waited longest first.
 func (s *Schedule) byDue() []*entry {
 	order := slices.Clone(s.entries)
-	slices.SortStableFunc(order, func(a, b *entry) int { return a.when().Compare(b.when()) })
+	SortStable(order, func(a, b *entry) int { return a.when().Compare(b.when()) })
 	return order
 }
 

@@ -8,12 +8,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"assim/discovery"
 )
 
 // Limits on files.
@@ -107,7 +108,7 @@ func (r *rootFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		if len(list) > maxEntries {
 			return nil, &fs.PathError{Op: "list", Path: name, Err: ErrTooLarge}
 		}
-		slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+		discovery.Sort(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 		return list, nil
 	})
 }

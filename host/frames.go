@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -60,7 +59,7 @@ func (h *Host) Frames(context.Context) ([]discovery.Frame, time.Duration, error)
 	for who, f := range h.heard.frames {
 		list = append(list, discovery.Frame{Link: who.link, Data: f.data, Age: now.Sub(f.at)})
 	}
-	slices.SortFunc(list, func(a, b discovery.Frame) int {
+	discovery.Sort(list, func(a, b discovery.Frame) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), bytes.Compare(a.Data, b.Data))
 	})
 	return list, now.Sub(h.heard.since), nil

@@ -127,7 +127,7 @@ func resolve(raw []rawLink) []discovery.Link {
 		}
 		links = append(links, l.Link)
 	}
-	slices.SortFunc(links, func(a, b discovery.Link) int { return cmp.Compare(a.Index, b.Index) })
+	discovery.Sort(links, func(a, b discovery.Link) int { return cmp.Compare(a.Index, b.Index) })
 	return links
 }
 
@@ -173,7 +173,7 @@ func (h *Host) Addrs(ctx context.Context) ([]discovery.Addr, error) {
 			list = append(list, a)
 		}
 	})
-	slices.SortFunc(list, func(a, b discovery.Addr) int {
+	discovery.Sort(list, func(a, b discovery.Addr) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), a.Prefix.Compare(b.Prefix))
 	})
 	return slices.Compact(list), err
@@ -246,7 +246,7 @@ func (h *Host) Routes(ctx context.Context) ([]discovery.Route, error) {
 	err = dump(ctx, unix.NETLINK_ROUTE, unix.RTM_GETROUTE, make([]byte, unix.SizeofRtMsg), func() { list = nil }, func(data []byte) {
 		list = append(list, parseRoute(data, names)...)
 	})
-	slices.SortFunc(list, func(a, b discovery.Route) int {
+	discovery.Sort(list, func(a, b discovery.Route) int {
 		return cmp.Or(cmp.Compare(a.Table, b.Table), a.Dst.Compare(b.Dst), cmp.Compare(a.Metric, b.Metric),
 			a.Gateway.Compare(b.Gateway), cmp.Compare(a.Link, b.Link))
 	})
@@ -377,7 +377,7 @@ func (h *Host) Neighbors(ctx context.Context) ([]discovery.Neighbor, error) {
 			list = append(list, discovery.Neighbor{Link: names[n.link], IP: n.ip, MAC: n.mac, State: stateName(n.state)})
 		}
 	})
-	slices.SortFunc(list, func(a, b discovery.Neighbor) int {
+	discovery.Sort(list, func(a, b discovery.Neighbor) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), a.IP.Compare(b.IP))
 	})
 	return list, err

@@ -36,7 +36,7 @@ func Attachments(doc []byte) ([]Attachment, error) {
 			list = append(list, a)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Attachment) int {
+	discovery.SortStable(list, func(a, b Attachment) int {
 		if c := strings.Compare(a.NIC, b.NIC); c != 0 {
 			return c
 		}

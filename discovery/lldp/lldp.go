@@ -120,7 +120,7 @@ func (c *collector) decode(frames []discovery.Frame) []hearing {
 		heard = append(heard, hearing{f.Link, f.Age, a})
 	}
 	c.before = now
-	slices.SortFunc(heard, func(a, b hearing) int {
+	discovery.Sort(heard, func(a, b hearing) int {
 		return cmp.Or(strings.Compare(a.link, b.link), strings.Compare(a.Source, b.Source), strings.Compare(a.Protocol(), b.Protocol()))
 	})
 	return heard
@@ -183,7 +183,7 @@ func merge(heard []hearing, links []discovery.Link) []Neighbor {
 			list = append(list, Neighbor{Link: h.link, CDP: h.Advert})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Neighbor) int { return strings.Compare(a.Link, b.Link) })
+	discovery.SortStable(list, func(a, b Neighbor) int { return strings.Compare(a.Link, b.Link) })
 	return list
 }
 

@@ -111,7 +111,7 @@ func collect(ctx context.Context, h discovery.Host) (any, error) {
 	for _, l := range links {
 		p.Links = append(p.Links, describe(h, l, internal[l.Name], addrs))
 	}
-	slices.SortFunc(p.Links, func(a, b link) int { return strings.Compare(a.Name, b.Name) })
+	discovery.Sort(p.Links, func(a, b link) int { return strings.Compare(a.Name, b.Name) })
 	p.route(routes)
 	return p, nil
 }
@@ -131,7 +131,7 @@ func describe(h discovery.Host, l discovery.Link, internal bool, addrs []discove
 			d.Addrs = append(d.Addrs, addr{a.Prefix, discovery.ScopeOf(a.Prefix.Addr(), internal)})
 		}
 	}
-	slices.SortFunc(d.Addrs, func(a, b addr) int { return a.Prefix.Compare(b.Prefix) })
+	discovery.Sort(d.Addrs, func(a, b addr) int { return a.Prefix.Compare(b.Prefix) })
 	return d
 }
 
@@ -149,7 +149,7 @@ func (p *payload) route(routes []discovery.Route) {
 		}
 		p.Routes = append(p.Routes, route{Dst: r.Dst, Gateway: text(r.Gateway), Link: r.Link, Source: text(r.Source), Table: r.Table, Metric: r.Metric, Proto: r.Proto})
 	}
-	slices.SortFunc(p.Gateways, netip.Addr.Compare)
+	discovery.Sort(p.Gateways, netip.Addr.Compare)
 }
 
 func daemonMade(proto string) bool {

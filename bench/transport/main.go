@@ -1,0 +1,67 @@
+// Command transport measures what a contact costs on each plane, end to end
+// over real sockets, both ends in this process; beside it, in the same run, a
+// bare UDP datagram that proves nothing, and what an agent costs that posts
+// each message over HTTPS with keys on both sides.
+//
+// With -storm N it also starts a real cma and stands in for N nanoprobes, known
+// to it, that all announce at once: on one socket, each from an address of its
+// own, with the shipped session and heartbeat cores.
+//
+//	go run ./bench/transport
+//	go run ./bench/transport -storm 100000 -json
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+)
+
+// figures is everything that is measured; zero means it was not.
+type figures struct {
+	Planes []plane `json:"planes"`
+	Storm  []storm `json:"storm,omitempty"`
+}
+
+func main() {
+	crowd := flag.Int("storm", 0, "nanoprobes that announce at once to a real cma; 0: none")
+	profile := flag.String("profile", "default", "heartbeats in the storm: fast, default or quiet")
+	patience := flag.Duration("patience", 2*time.Minute, "how long the storm may take")
+	each := flag.Duration("each", time.Second, "how long each plane is measured")
+	asJSON := flag.Bool("json", false, "print one JSON object")
+	flag.Parse()
+	if err := run(*crowd, *profile, *patience, *each, *asJSON); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/transport:", err)
+		os.Exit(1)
+	}
+}
+
+func run(crowd int, profile string, patience, each time.Duration, asJSON bool) error {
+	var f figures
+	var err error
+	if f.Planes, err = measurePlanes(each); err != nil {
+		return err
+	}
+	if crowd > 0 {
+		if f.Storm, err = measureStorm(crowd, profile, patience); err != nil {
+			return err
+		}
+	}
+	if asJSON {
+		return json.NewEncoder(os.Stdout).Encode(f)
+	}
+	f.print()
+	return nil
+}
+
+func (f *figures) print() {
+	fmt.Println("plane                                      cpu µs/contact  wall µs/contact  contacts")
+	for _, p := range f.Planes {
+		fmt.Printf("%-42s %14.1f %16.1f %9d\n", p.Name, p.CPUMicros, p.WallMicros, p.Contacts)
+	}
+	for i := range f.Storm {
+		f.Storm[i].print()
+	}
+}

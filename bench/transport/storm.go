@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"assim/graph"
+	"assim/graph/embedded"
+	"assim/trust"
+	"assim/wire"
+)
+
+// storm is what happened when everybody announced at once.
+type storm struct {
+	What          string  `json:"what"`
+	Nanoprobes    int     `json:"nanoprobes"`
+	Acknowledged  int     `json:"acknowledged"`
+	AllAckedS     float64 `json:"all_acknowledged_s"`
+	AnnouncesEach float64 `json:"announces_per_nanoprobe"`
+	PacketsEach   float64 `json:"signals_per_nanoprobe"`
+	AnnounceCPU   float64 `json:"cma_cpu_us_per_nanoprobe_until_acknowledged"`
+	Beating       int     `json:"heartbeating"`
+	AllBeatingS   float64 `json:"all_heartbeating_s"`
+	CMACPUS       float64 `json:"cma_cpu_s"`
+	CMARSSMB      float64 `json:"cma_rss_mb"`
+	CMARSSBefore  float64 `json:"cma_rss_before_mb"`
+	CrowdCPUS     float64 `json:"crowd_cpu_s"`
+	Deaths        int     `json:"reported_silent"`
+}
+
+func (s *storm) print() {
+	fmt.Printf("\nstorm of %d nanoprobes at a real cma: %s\n", s.Nanoprobes, s.What)
+	fmt.Printf("  all acknowledged        %8.1f s   (%d)\n", s.AllAckedS, s.Acknowledged)
+	fmt.Printf("  announces per nanoprobe %8.2f\n", s.AnnouncesEach)
+	fmt.Printf("  cma cpu until then      %8.1f µs per nanoprobe\n", s.AnnounceCPU)
+	fmt.Printf("  all heartbeating        %8.1f s   (%d)\n", s.AllBeatingS, s.Beating)
+	fmt.Printf("  signals per nanoprobe   %8.2f     until then\n", s.PacketsEach)
+	fmt.Printf("  neighbors reported silent %6d     none is\n", s.Deaths)
+	fmt.Printf("  cma cpu                 %8.1f s   crowd cpu %.1f s\n", s.CMACPUS, s.CrowdCPUS)
+	fmt.Printf("  cma resident            %8.1f MB  before %.1f MB\n", s.CMARSSMB, s.CMARSSBefore)
+}
+
+func measureStorm(n int, profile string, patience time.Duration) ([]storm, error) {
+	dir, err := os.MkdirTemp("", "bench-storm")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	keys, ids, err := register(dir, n)
+	if err != nil {
+		return nil, err
+	}
+	server, address, err := startCMA(dir, profile)
+	if err != nil {
+		return nil, err
+	}
+	defer stop(server)
+	pid := server.Process.Pid
+	before := resident(pid)
+	c, err := newCrowd(keys, ids, address)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	var both []storm
+	for _, what := range []string{"first announcement ever", "power on again"} {
+		s := storm{What: what, Nanoprobes: n, CMARSSBefore: before}
+		if len(both) > 0 {
+			c.powerOn(keys, ids, 2)
+		}
+		used := cpuSeconds(pid)
+		c.run(patience, pid, &s)
+		s.CMARSSMB, s.CMACPUS = resident(pid), cpuSeconds(pid)-used
+		both = append(both, s)
+	}
+	return both, nil
+}
+
+// gathering is a trust.KV that keeps what is put until it is stored at once:
+// a hundred thousand transactions are not what is to be measured.
+type gathering struct{ records []graph.Record }
+
+func (g *gathering) Put(r ...graph.Record) error { g.records = append(g.records, r...); return nil }
+
+func (g *gathering) Get(string, string) ([]byte, error) { return nil, graph.ErrNotFound }
+
+func (g *gathering) Walk(string) iter.Seq2[graph.Record, error] {
+	return func(func(graph.Record, error) bool) {}
+}
+
+// register makes the CMA's keys, and members whom it knows.
+func register(dir string, n int) (*trust.CMAKeys, []wire.ID, error) {
+	keys, _, err := trust.LoadCMAKeys(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	g := &gathering{}
+	reg, err := trust.NewRegistry(g)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := &trust.Enroller{Registry: reg, Keys: keys}
+	ids := make([]wire.ID, n)
+	for i := range ids {
+		m := wire.Enroll{About: wire.Announce{Name: systemName(i)}}
+		binary.BigEndian.PutUint32(m.Pub[:], uint32(i+1))
+		w, err := e.Decide(time.Now(), &trust.Applicant{Enroll: &m, Local: true})
+		if err != nil {
+			return nil, nil, err
+		}
+		ids[i] = w.ID
+	}
+	store, err := embedded.Open(filepath.Join(dir, "graph.db"), embedded.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	_, err = store.Apply(context.Background(), graph.Change{Source: "cma/registry", Keep: true, Records: g.records})
+	if closed := store.Close(); err == nil {
+		err = closed
+	}
+	return keys, ids, err
+}
+
+func systemName(i int) string { return fmt.Sprintf("crowd%06d", i) }
+
+// startCMA builds and starts the real server on loopback.
+func startCMA(dir, profile string) (*exec.Cmd, netip.AddrPort, error) {
+	bin := filepath.Join(dir, "cma")
+	build := exec.Command("go", "build", "-o", bin, "./cmd/cma")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, netip.AddrPort{}, fmt.Errorf("building cma (run this from the top of the tree): %w", err)
+	}
+	server := exec.Command(bin, "-data", dir, "-run", dir, "-listen", "127.0.0.1:0", "-profile", profile)
+	log, err := os.Create(filepath.Join(dir, "cma.log"))
+	if err != nil {
+		return nil, netip.AddrPort{}, err
+	}
+	defer func() { _ = log.Close() }()
+	server.Stderr = log
+	if err := server.Start(); err != nil {
+		return nil, netip.AddrPort{}, err
+	}
+	for range 600 {
+		if b, err := os.ReadFile(filepath.Join(dir, "address")); err == nil {
+			address, err := netip.ParseAddrPort(strings.TrimSpace(string(b)))
+			if err == nil {
+				return server, address, nil
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	_ = server.Process.Kill()
+	_ = server.Wait()
+	text, _ := os.ReadFile(log.Name())
+	return nil, netip.AddrPort{}, fmt.Errorf("the cma did not come up:\n%s", text)
+}
+
+// stop ends the server. One that is still busy after a while is killed: that
+// is no part of what is measured.
+func stop(server *exec.Cmd) {
+	_ = server.Process.Signal(os.Interrupt)
+	killer := time.AfterFunc(10*time.Second, func() { _ = server.Process.Kill() })
+	defer killer.Stop()
+	_ = server.Wait()
+}
+
+// resident returns the memory of a process in MB.
+func resident(pid int) float64 {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kb / 1024
+		}
+	}
+	return 0
+}
+
+// ticksPerSecond is the unit of /proc/PID/stat on every Linux of today.
+const ticksPerSecond = 100
+
+// cpuSeconds returns what a process has used.
+func cpuSeconds(pid int) float64 {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(b), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / ticksPerSecond
+}

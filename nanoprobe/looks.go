@@ -70,6 +70,7 @@ func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type) (l look) {
 // looked takes the result of a look in.
 func (n *Nanoprobe) looked(now time.Time, l look) {
 	n.schedule.Done(now, l.typ.Name, l.cost, l.err)
+	n.log.Debug("looked", "type", l.typ.Name, "cpu", l.cost, "bytes", len(l.text), "error", l.err)
 	if n.tidyAt.IsZero() {
 		n.tidyAt = now.Add(tidyDelay)
 	}

@@ -18,7 +18,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -238,7 +237,7 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 	}
 	if !n.tidyAt.IsZero() && !now.Before(n.tidyAt) {
 		n.tidyAt = time.Time{}
-		debug.FreeOSMemory()
+		tidy()
 	}
 	if refs := n.docs.hashes(now); len(refs) > 0 {
 		n.session.Hashes(refs)

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -231,6 +232,49 @@ func TestAFullDiskLosesNothingAndWorksAgain(t *testing.T) {
 	apply(t, s, says("more", 0, sys("more")))
 	if got := len(strings.Fields(systems(t, s, time.Time{}))); got != n+1 {
 		t.Errorf("%d systems with more room, want %d", got, n+1)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOneRefusedChangeDoesNotHurtThoseItShareAWriteWith(t *testing.T) {
+	s := openTest(t, Options{})
+	defer s.Close()
+	held, release := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		hold := &request{ctx: context.Background(), job: func(*writer) error { close(held); <-release; return nil }}
+		if err := s.submit(hold); err != nil {
+			t.Errorf("holding the writer: %v", err)
+		}
+	})
+	<-held
+	const good = 5
+	for i := range good {
+		wg.Go(func() {
+			if _, err := s.Apply(context.Background(), says(fmt.Sprint(i), i, sys(fmt.Sprint(i), "name", i))); err != nil {
+				t.Errorf("a good change: %v", err)
+			}
+		})
+	}
+	wg.Go(func() {
+		bad := says("bad", 0, sys("bad"))
+		bad.Document = &graph.Document{System: sys("bad").Key, Type: "os", Hash: strings.Repeat("ab", 32)}
+		if _, err := s.Apply(context.Background(), says("bad2", 0, sys("bad2")), bad); !errors.Is(err, graph.ErrNotFound) {
+			t.Errorf("a document that nobody stored: %v, want ErrNotFound", err)
+		}
+	})
+	for len(s.queue) < good+1 {
+		runtime.Gosched()
+	}
+	close(release)
+	wg.Wait()
+	if got := systems(t, s, time.Time{}); got != "0=0 1=1 2=2 3=3 4=4" {
+		t.Errorf("systems: %s, want the five good ones", got)
+	}
+	if n := count(t, s, "SELECT count(*) FROM log"); n != good {
+		t.Errorf("%d changes logged, want %d", n, good)
 	}
 	if err := s.Check(t.Context()); err != nil {
 		t.Error(err)

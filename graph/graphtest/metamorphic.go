@@ -1,6 +1,8 @@
 package graphtest
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -213,5 +215,51 @@ func (s suite) copied(t *testing.T) {
 		apply(t, st, gone...)
 		apply(t, back, gone...)
 		want(t, "hash after a loss", hash(t, back), hash(t, st))
+	})
+}
+
+// derived is a plugin for made-up documents: what they say depends on n, and
+// two systems disagree about one node.
+func derived(d graph.Document) (graph.Change, error) {
+	var doc struct {
+		N int `json:"n"`
+	}
+	if err := json.Unmarshal(d.JSON, &doc); err != nil {
+		return graph.Change{}, err
+	}
+	nic := key("NIC", fmt.Sprint(d.System.ID, "/", doc.N))
+	return graph.Change{
+		Nodes: []graph.Node{{Key: d.System, Props: graph.P(d.Type, doc.N)}, {Key: nic}, {Key: key("Subnet", "10/8"), Props: graph.P("prefix", fmt.Sprint(d.System.ID, doc.N))}},
+		Rels:  []graph.Rel{{From: d.System, Type: "HAS_NIC", To: nic, Props: graph.P("n", doc.N)}},
+	}, nil
+}
+
+func (s suite) rebuilt(t *testing.T) {
+	each(t, func(t *testing.T, g *random) {
+		st := s.store(t)
+		for range 60 {
+			c := g.change()
+			if c.Document == nil {
+				apply(t, st, graph.Change{Source: "cma/rings", At: c.At, Nodes: c.Nodes, Rels: c.Rels})
+				continue
+			}
+			said := graph.Change{}
+			if c.Document.Hash != "" {
+				var err error
+				if said, err = derived(*c.Document); err != nil {
+					t.Fatal(err)
+				}
+			}
+			said.Source, said.At, said.Document = graph.SourceOf(*c.Document), c.At, c.Document
+			apply(t, st, said)
+		}
+		again := s.store(t)
+		if _, err := graph.Rebuild(t.Context(), again, st, derived); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "hash of the rebuilt", hash(t, again), hash(t, st))
+		if _, err := graph.Rebuild(t.Context(), NewMem(), st, func(graph.Document) (graph.Change, error) { return graph.Change{}, errors.New("no") }); err == nil {
+			t.Fatal("a failing plugin went unnoticed")
+		}
 	})
 }

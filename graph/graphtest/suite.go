@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t testing.TB) graph.Store) {
 		{"TheReferenceAgreesOnEverything", s.agrees},
 		{"ThePastIsWhatWasSeenThen", s.past},
 		{"ACopyIsEqual", s.copied},
+		{"RebuildingFromDocumentsMakesTheSameGraph", s.rebuilt},
 		{"ManyWritersAndReadersAgree", s.concurrent},
 	} {
 		t.Run(c.name, c.run)

@@ -79,10 +79,8 @@ func truncateCall(kind string, rt *run, a []any) (any, error) {
 			return nil, wrongArg(kind+".truncate", a[2])
 		}
 	}
-	for name, unitName := range map[string]string{"weekyear": "weekYear"} {
-		if strings.EqualFold(unit, name) {
-			unit = unitName
-		}
+	if strings.EqualFold(unit, "weekYear") {
+		unit = "weekYear"
 	}
 	return truncateTemporal(kind, unit, v, over, rt.lim.Now)
 }

@@ -232,6 +232,19 @@ func TestErrorsPointAtThePlaceAndHelp(t *testing.T) {
 	}
 }
 
+func TestEveryOfferedWordIsKnown(t *testing.T) {
+	for _, name := range Functions() {
+		if _, err := Parse("RETURN " + name + "()"); err != nil && strings.Contains(err.Error(), "no function") {
+			t.Error(err)
+		}
+	}
+	for _, name := range Procedures() {
+		if _, err := Parse("CALL " + name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAMissingParameterIsNamed(t *testing.T) {
 	got := answer(t, newWorld(), "RETURN $host AS h", map[string]any{"hots": 1})
 	if !strings.Contains(got, "$host") || !strings.Contains(got, "$hots was given") {
@@ -326,6 +339,7 @@ func TestPlansStartAtTheMostSelectivePlace(t *testing.T) {
 		"MATCH (s:System) WHERE s.name = $h OR s.id = $h RETURN s":             {"LookUp (s:System)"},
 		"MATCH (s:System {name: 'a'})-[:NEEDS*]->(o) RETURN DISTINCT o":        {"Reach"},
 		"MATCH (s:System {name: 'a'})-[:NEEDS*]->(o) RETURN o":                 {"Walk"},
+		"MATCH (s:System) WHERE EXISTS { (s)-[:HAS_NIC]->() } RETURN s":        {"Subquery EXISTS", "  Expand (s)-[:HAS_NIC]->()"},
 	} {
 		q, err := Parse(text)
 		if err != nil {

@@ -333,6 +333,9 @@ func (p *parser) items() []item {
 }
 
 func (p *parser) call(start int) clause {
+	if p.isSym(0, "{") {
+		p.fail(p.i, "UnexpectedSyntax", "CALL { } is not part of this language; use EXISTS { }, COUNT { }, COLLECT { } or WITH")
+	}
 	c := &callClause{implicit: true, name: p.name("a procedure's name")}
 	for p.sym(".") {
 		c.name += "." + p.name("the rest of a procedure's name")

@@ -495,6 +495,15 @@ func (rt *run) describe(p *pipeline) *Plan {
 		}
 		plan.list(part.ops, depth)
 	}
+	for n, spec := range rt.q.subs {
+		if rt.subs[n] == nil {
+			rt.subs[n] = rt.plan(spec.parts, spec.all)
+		}
+		plan.Operators = append(plan.Operators, PlanOperator{Name: "Subquery", Details: spec.kind})
+		for _, part := range rt.subs[n].parts {
+			plan.list(part.ops, 1)
+		}
+	}
 	return plan
 }
 

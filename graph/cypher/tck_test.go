@@ -24,18 +24,30 @@ import (
 func TestTCK(t *testing.T) {
 	var total tally
 	t.Run("PartInTestdata", func(t *testing.T) { total = runTCK(t, "testdata/tck/features", "testdata/tck-part.txt") })
-	dir := os.Getenv("TCK_DIR")
-	if dir == "" {
-		dir = "../../../shared/tck/features"
-		if _, err := os.Stat(dir); err != nil {
-			t.Logf("THE WHOLE TCK IS NOT HERE (%v): only the part kept in testdata/tck was run. Set TCK_DIR to its features folder.", err)
-			dir = ""
-		}
-	}
-	if dir != "" {
+	if dir := wholeTCK(t); dir != "" {
 		t.Run("Whole", func(t *testing.T) { total = runTCK(t, dir, "testdata/tck-full.txt") })
 	}
 	fmt.Printf("TCK: %d of %d reading scenarios pass, %d set aside\n", total.passed, total.reading, total.aside)
+}
+
+// wholeTCK finds the features folder of the whole TCK, or returns "". TCK_DIR
+// may be relative to the project's root or to this package.
+func wholeTCK(t *testing.T) string {
+	dir := os.Getenv("TCK_DIR")
+	named := dir != ""
+	if !named {
+		dir = "../shared/tck/features"
+	}
+	for _, d := range []string{dir, filepath.Join("../..", dir)} {
+		if _, err := os.Stat(d); err == nil {
+			return d
+		}
+	}
+	if named {
+		t.Fatalf("TCK_DIR names %s, which is not there", dir)
+	}
+	t.Logf("THE WHOLE TCK IS NOT HERE (no %s): only the part kept in testdata/tck was run. Set TCK_DIR to its features folder.", dir)
+	return ""
 }
 
 // leastRate is the part of the reading scenarios that must pass, in percent.

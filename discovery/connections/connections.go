@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -39,6 +40,7 @@ var Type = discovery.Type{
 			{Key: "connections[].port", Meaning: "remote port"},
 			{Key: "connections[].scope", Meaning: "global, internal (containers), link or host (loopback)"},
 			{Key: "connections[].netns", Meaning: "container or network namespace of the client, empty for the main one"},
+			{Key: "crowds[]", Meaning: "ids of processes that called more than 64 public addresses in a day; of their connections only those in private networks are listed"},
 			{Key: "truncated", Meaning: "true when a limit cut the list: 4096 pairs, 512 per process"},
 		},
 		Graph: "(System)-[:RUNS]->(Process)-[:CONNECTS_TO]->(Endpoint)",
@@ -50,6 +52,10 @@ var Type = discovery.Type{
 const (
 	maxPairs           = 4096
 	maxPairsPerProcess = 512
+	// maxPublic is how many places on the Internet one process may call in a day
+	// before they count as a crowd, which is told as such. A mail relay or a proxy
+	// calls others every minute, and each would be news.
+	maxPublic = 64
 )
 
 // forgetAfter is how long a pair may be unseen before it leaves the document,
@@ -60,6 +66,7 @@ const forgetAfter = 24 * 60 * 60 * 100
 type Payload struct {
 	Processes   []*proc.Process `json:"processes"`
 	Connections []Connection    `json:"connections"`
+	Crowds      []string        `json:"crowds,omitempty"`
 	Truncated   bool            `json:"truncated,omitempty"`
 }
 
@@ -71,8 +78,13 @@ type Connection struct {
 
 // memory is what a collector keeps from one look to the next.
 type memory struct {
-	pairs map[Connection]*pair
-	runs  map[run]string // identity a running process had when last seen
+	pairs  map[Connection]*pair
+	runs   map[run]string  // identity a running process had when last seen
+	crowds map[string]bool // processes that call too many public addresses to tell
+}
+
+func newMemory() *memory {
+	return &memory{pairs: map[Connection]*pair{}, runs: map[run]string{}, crowds: map[string]bool{}}
 }
 
 // pair is when a Connection was last seen and by whom.
@@ -88,7 +100,7 @@ type run struct {
 }
 
 func collector() func(context.Context, discovery.Host) (any, error) {
-	m := &memory{pairs: map[Connection]*pair{}, runs: map[run]string{}}
+	m := newMemory()
 	reader := proc.Reader{}
 	return func(ctx context.Context, h discovery.Host) (any, error) {
 		snap, err := reader.Read(ctx, h)
@@ -136,13 +148,26 @@ func (m *memory) rename(before string, to *proc.Process) {
 const maxRemembered = 2 * maxPairs
 
 func (m *memory) shrink() {
-	excess := len(m.pairs) - maxRemembered
-	if excess <= 0 {
+	m.forgetOldest(m.sorted(), maxRemembered)
+	// What a crowd is made of does not matter, so it does not push out others.
+	calls := map[string][]Connection{}
+	for _, c := range m.sorted() {
+		if m.crowds[c.Process] && public(c) {
+			calls[c.Process] = append(calls[c.Process], c)
+		}
+	}
+	for _, list := range calls {
+		m.forgetOldest(list, 4*maxPublic)
+	}
+}
+
+// forgetOldest keeps those of a list that were seen last.
+func (m *memory) forgetOldest(list []Connection, keep int) {
+	if len(list) <= keep {
 		return
 	}
-	list := m.sorted()
 	slices.SortStableFunc(list, func(a, b Connection) int { return cmp.Compare(m.pairs[a].seen, m.pairs[b].seen) })
-	for _, c := range list[:excess] {
+	for _, c := range list[:len(list)-keep] {
 		delete(m.pairs, c)
 	}
 }
@@ -160,9 +185,16 @@ func (m *memory) sorted() []Connection {
 
 func (m *memory) document() *Payload {
 	doc := &Payload{Connections: []Connection{}}
+	m.findCrowds()
 	perProcess := map[string]int{}
 	var used []*proc.Process
 	for _, c := range m.sorted() {
+		if m.crowds[c.Process] {
+			used = append(used, m.pairs[c].process)
+			if public(c) {
+				continue
+			}
+		}
 		perProcess[c.Process]++
 		if len(doc.Connections) == maxPairs || perProcess[c.Process] > maxPairsPerProcess {
 			doc.Truncated = true
@@ -172,7 +204,36 @@ func (m *memory) document() *Payload {
 		used = append(used, m.pairs[c].process)
 	}
 	doc.Processes = proc.Used(used)
+	for _, p := range doc.Processes {
+		if m.crowds[p.ID] {
+			doc.Crowds = append(doc.Crowds, p.ID)
+		}
+	}
 	return doc
+}
+
+// findCrowds says which processes call too many public addresses. Who is a crowd
+// stays one until it calls half as many: a process at the limit would otherwise
+// change its document with every look.
+func (m *memory) findCrowds() {
+	calls := map[string]int{}
+	for c := range m.pairs {
+		if public(c) {
+			calls[c.Process]++
+		}
+	}
+	crowds := map[string]bool{}
+	for process, n := range calls {
+		crowds[process] = n > maxPublic || m.crowds[process] && n > maxPublic/2
+	}
+	m.crowds = crowds
+}
+
+var carrierGrade = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
+
+// public says whether an address is one of the Internet's.
+func public(c Connection) bool {
+	return c.Scope == proc.Global && !c.Addr.IsPrivate() && !carrierGrade.Contains(c.Addr)
 }
 
 // Graph turns a document into processes, endpoints and who is whose client.

@@ -3,6 +3,7 @@ package connections
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -33,8 +34,6 @@ func pairs(m *memory) []string {
 	}
 	return list
 }
-
-func newMemory() *memory { return &memory{pairs: map[Connection]*pair{}, runs: map[run]string{}} }
 
 func TestAPairLeavesOnlyAfterADayUnseen(t *testing.T) {
 	m := newMemory()
@@ -78,5 +77,30 @@ func TestACrawlerDoesNotFillTheGraph(t *testing.T) {
 	doc := m.document()
 	if len(doc.Connections) != maxPairsPerProcess+1 || !doc.Truncated {
 		t.Errorf("%d pairs, truncated %v; want %d of the crawler and one of app", len(doc.Connections), doc.Truncated, maxPairsPerProcess)
+	}
+}
+
+func TestACrowdOnTheInternetIsToldAsOne(t *testing.T) {
+	m := newMemory()
+	call := func(hour float64, from, to int) *Payload {
+		peers := []string{"10.0.0.7:25"}
+		for i := from; i < to; i++ {
+			peers = append(peers, fmt.Sprintf("198.51.%d.%d:25", i/250, i%250+1))
+		}
+		m.add(at(hour, "master/postfix.service", 5, peers...))
+		return m.document()
+	}
+	if doc := call(1, 0, maxPublic); len(doc.Connections) != maxPublic+1 || doc.Crowds != nil {
+		t.Errorf("%d pairs, crowds %v", len(doc.Connections), doc.Crowds)
+	}
+	first := call(2, maxPublic, maxPublic+10)
+	if len(first.Connections) != 1 || !slices.Equal(first.Crowds, []string{"master/postfix.service"}) || len(first.Processes) != 1 {
+		t.Errorf("a crowd: %+v", first)
+	}
+	if again := call(3, maxPublic+10, maxPublic+500); !reflect.DeepEqual(again, first) {
+		t.Errorf("more of a crowd is news: %+v", again)
+	}
+	if calm := call(30, 0, 3); len(calm.Connections) != 4 || calm.Crowds != nil {
+		t.Errorf("after a calm day: %+v", calm)
 	}
 }

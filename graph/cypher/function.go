@@ -31,7 +31,7 @@ func joinFunctions(groups ...map[string]function) map[string]function {
 
 func (c *compiler) function(e *callExpr) (eval, typ) {
 	name := strings.ToLower(e.name)
-	if name == "exists" && len(e.args) == 1 {
+	if name == "exists" {
 		return c.existsCall(e)
 	}
 	f, ok := functions[name]
@@ -140,6 +140,9 @@ func callFunction(f function, args []eval) eval {
 
 // existsCall is exists(n.prop) and exists((a)-->(b)).
 func (c *compiler) existsCall(e *callExpr) (eval, typ) {
+	if len(e.args) != 1 {
+		c.fail(e.loc(), "InvalidNumberOfArguments", "exists() takes 1 argument, not %d", len(e.args))
+	}
 	if p, ok := e.args[0].(*patternExpr); ok && p.project == nil {
 		return c.condition(p)
 	}

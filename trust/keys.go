@@ -2,9 +2,7 @@ package trust
 
 import (
 	"crypto/ed25519"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"path/filepath"
@@ -230,11 +228,7 @@ func (k *CMAKeys) EdgeKey(edge wire.Edge, a, b wire.ID) wire.EdgeKey {
 	return wire.EdgeKey(key[:16])
 }
 
-func derive(master [32]byte, msg []byte) [32]byte {
-	h := hmac.New(sha256.New, master[:])
-	h.Write(msg)
-	return [32]byte(h.Sum(nil))
-}
+func derive(master [32]byte, msg []byte) [32]byte { return wire.HMAC(master[:], msg) }
 
 // RotateMaster begins the next epoch. Keys of the one before stay good until
 // the next rotation; nanoprobes fetch new ones by bulk meanwhile.

@@ -164,3 +164,11 @@ func TestStrangersEndorsementsAreWorthNothing(t *testing.T) {
 		t.Error("the zero key is trusted by one who pinned nobody")
 	}
 }
+
+func BenchmarkEdgeKey(b *testing.B) {
+	k := &CMAKeys{epoch: 1, master: [32]byte{1}}
+	b.ReportAllocs()
+	for b.Loop() {
+		k.EdgeKey(7, wire.ID{1}, wire.ID{2})
+	}
+}

@@ -17,8 +17,21 @@ func mac(key, msg []byte, last byte) [macSize]byte {
 }
 
 func macFull(key, msg []byte, last byte) [sha256.Size]byte {
-	if len(key) > blockSize || len(msg) > maxMACed {
-		panic("wire: mac is made for short keys and messages")
+	var room [maxMACed + 1]byte
+	if len(msg) > maxMACed {
+		panic("wire: mac is made for short messages")
+	}
+	n := copy(room[:], msg)
+	room[n] = last
+	return HMAC(key, room[:n+1])
+}
+
+// HMAC returns HMAC-SHA256(key, msg) without touching the heap, for keys of at
+// most 64 and messages of at most 257 bytes: the CMA derives keys by it, some
+// dozens for every desired state.
+func HMAC(key, msg []byte) [sha256.Size]byte {
+	if len(key) > blockSize || len(msg) > maxMACed+1 {
+		panic("wire: HMAC is made for short keys and messages")
 	}
 	var inner [blockSize + maxMACed + 1]byte
 	var outer [blockSize + sha256.Size]byte
@@ -29,8 +42,7 @@ func macFull(key, msg []byte, last byte) [sha256.Size]byte {
 		outer[i] ^= 0x5c
 	}
 	n := copy(inner[blockSize:], msg)
-	inner[blockSize+n] = last
-	sum := sha256.Sum256(inner[:blockSize+n+1])
+	sum := sha256.Sum256(inner[:blockSize+n])
 	copy(outer[blockSize:], sum[:])
 	return sha256.Sum256(outer[:])
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 type eventsSettings struct {
 	Follow bool `name:"f" usage:"go on and print what happens from now on, until Ctrl-C"`
+	All    bool `name:"all" usage:"also print changed documents (kind discovered)"`
 	Last   int  `name:"n" default:"50" usage:"how many of the newest to print"`
 }
 
@@ -25,11 +27,11 @@ func eventsCommand() command {
 			if len(args) > 0 {
 				return usagef("events takes no arguments, only -f and -n")
 			}
-			page, err := a.client.Events(ctx, 0, set.Last)
+			list, next, err := a.lastEvents(ctx, *set)
 			if err != nil {
 				return err
 			}
-			for _, e := range page.Events {
+			for _, e := range list {
 				if err := a.event(e); err != nil {
 					return err
 				}
@@ -37,9 +39,30 @@ func eventsCommand() command {
 			if !set.Follow {
 				return nil
 			}
-			return a.client.Follow(ctx, page.Next, a.event)
+			return a.client.Follow(ctx, next, func(e event.Event) error {
+				if !set.wants(e) {
+					return nil
+				}
+				return a.event(e)
+			})
 		},
 	}
+}
+
+// wants reports whether an event is to be printed: that a document changed is
+// what discovery does all day.
+func (s *eventsSettings) wants(e event.Event) bool { return s.All || e.Kind != event.Discovered }
+
+// lastEvents returns the newest events that are wanted, and the serial to
+// follow from.
+func (a *app) lastEvents(ctx context.Context, set eventsSettings) (list []event.Event, next uint64, err error) {
+	const page = 10_000 // as many as the CMA gives at a time
+	p, err := a.client.Events(ctx, 0, page)
+	if err != nil {
+		return nil, 0, err
+	}
+	list = slices.DeleteFunc(p.Events, func(e event.Event) bool { return !set.wants(e) })
+	return list[max(0, len(list)-set.Last):], p.Next, nil
 }
 
 // event prints one event: a line for people, an object on one line for programs.

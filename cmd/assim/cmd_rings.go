@@ -75,6 +75,9 @@ func (a *app) ringsText(rings []ringTable) {
 		fmt.Fprintln(a.out, "No rings yet: a ring needs a nanoprobe; assim status tells who has joined.")
 	}
 	for _, r := range rings {
+		if len(r.members) == 1 && len(rings) > 1 {
+			continue // a deputy that waits for others: nobody heartbeats there
+		}
 		a.heading("%s ring %s, %d members, roster version %s", r.level, r.name, len(r.members), r.version)
 		line, width := "  ╭─", max(a.width, 80)-8
 		var lines []string

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"assim/api"
+	"assim/event"
 )
 
 // Limits of bringing a machine up.
@@ -205,7 +206,14 @@ func (a *app) stay(ctx context.Context, children ...*child) error {
 		return err
 	}
 	followed := make(chan error, 1)
-	go func() { followed <- a.client.Follow(ctx, page.Next, a.event) }()
+	go func() {
+		followed <- a.client.Follow(ctx, page.Next, func(e event.Event) error {
+			if e.Kind == event.Discovered {
+				return nil
+			}
+			return a.event(e)
+		})
+	}()
 	select {
 	case <-children[0].ended:
 		err = children[0].explain()

@@ -53,12 +53,20 @@ func (a *app) table(columns []string, rows [][]any) {
 	}
 	head := make([]string, len(columns))
 	for i, c := range columns {
-		head[i] = strings.ToUpper(c)
+		head[i] = heading(c)
 	}
 	a.row(head, widths, "\x1b[1m")
 	for _, row := range cells {
 		a.row(row, widths, statusColor(row))
 	}
+}
+
+// heading is a column's name in capitals, unless it is an expression.
+func heading(column string) string {
+	if strings.ContainsAny(column, ".(") {
+		return column
+	}
+	return strings.ToUpper(column)
 }
 
 func (a *app) row(cells []string, widths []int, color string) {

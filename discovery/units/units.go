@@ -33,7 +33,7 @@ var Type = discovery.Type{
 	Collect: collect,
 	Graph:   Graph,
 	About: discovery.About{
-		Reads: []string{"systemctl show", "systemctl list-unit-files", "/etc/init.d", "/etc/rc?.d"},
+		Reads: []string{"systemctl show", "systemctl list-unit-files", "/etc/init.d", "/etc/rc?.d", "of another root: /{etc,usr/lib}/systemd/system"},
 		Keys: []discovery.Field{
 			{Key: "manager", Meaning: "systemd or sysv"},
 			{Key: "units[].name", Meaning: "name with its suffix; of System V the script's"},
@@ -78,10 +78,12 @@ func collect(ctx context.Context, h discovery.Host) (any, error) {
 	var list []Unit
 	var err error
 	doc := &Payload{Manager: "systemd"}
-	// As sd_booted(3) does it.
-	if info, bad := fs.Stat(h.Root(), "run/systemd/system"); h.Live() && bad == nil && info.IsDir() {
+	switch {
+	case h.Live() && has(h, "run/systemd/system"): // as sd_booted(3) does it
 		list, err = systemd(ctx, h)
-	} else {
+	case !h.Live() && (has(h, "usr/lib/systemd/systemd") || has(h, "lib/systemd/systemd")):
+		list = installed(h)
+	default:
 		doc.Manager = "sysv"
 		list, err = sysv(h)
 	}
@@ -94,6 +96,11 @@ func collect(ctx context.Context, h discovery.Host) (any, error) {
 	}
 	doc.Units = list
 	return doc, nil
+}
+
+func has(h discovery.Host, name string) bool {
+	_, err := fs.Stat(h.Root(), name)
+	return err == nil
 }
 
 // kinds are the units that say what a system is for.

@@ -44,6 +44,32 @@ func TestTheStatesEqualSystemctls(t *testing.T) {
 	}
 }
 
+// What "systemctl list-unit-files" said of the recorded root when it ran.
+func TestWhatIsEnabledEqualsSystemctlOnARootThatDoesNotRun(t *testing.T) {
+	h, err := discoverytest.Load("testdata/debian12-root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := collect(context.Background(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, u := range payload.(*Payload).Units {
+		got[u.Name] = u.Enabled
+	}
+	text, err := os.ReadFile("testdata/debian12-root.list-unit-files")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if got[f[0]] != f[1] {
+			t.Errorf("%s is %q, systemctl has %q", f[0], got[f[0]], f[1])
+		}
+	}
+}
+
 func TestStatesOfAMomentAreNotFacts(t *testing.T) {
 	const text = `Id=job.service
 Type=oneshot

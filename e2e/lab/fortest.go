@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -44,8 +45,22 @@ func (l *Lab) showLogs(t testing.TB) {
 		if l.switches[p.System] != nil && p.Running() {
 			continue // an lldpd at work has nothing to tell
 		}
-		if text := p.Tail(shownLines); text != "" {
+		if text := crash(p.Output()); text != "" {
+			t.Logf("%s crashed:\n%s", filepath.Base(p.Log), text)
+		} else if text := p.Tail(shownLines); text != "" {
 			t.Logf("%s printed at its end:\n%s", filepath.Base(p.Log), text)
 		}
 	}
+}
+
+// crash returns where a Go program's dying words begin, or nothing: the cause
+// stands first, and the end is all other goroutines.
+func crash(output string) string {
+	for _, word := range []string{"panic: ", "fatal error: ", "SIGSEGV", "unexpected fault address"} {
+		if at := strings.Index(output, word); at >= 0 {
+			lines := strings.SplitN(output[at:], "\n", shownLines+1)
+			return strings.Join(lines[:min(len(lines), shownLines)], "\n")
+		}
+	}
+	return ""
 }

@@ -51,6 +51,11 @@ var Type = discovery.Type{
 // sooner would cut cables that are there.
 const settle = 65 * time.Second
 
+// courtesy is how long a switch that was only heard by CDP may take to say the
+// same by LLDP, which names it better: its interval is 30 s. Taking CDP's word
+// at once would make two switches of one, half a minute apart.
+const courtesy = 35 * time.Second
+
 // Document is what the CMA stores.
 type Document struct {
 	Neighbors []Neighbor `json:"neighbors"`
@@ -68,6 +73,8 @@ type Neighbor struct {
 // same in other bytes is no news.
 type collector struct {
 	before map[string]*Advert
+	cdp    map[string]time.Duration // when an interface was first heard by CDP alone
+	said   bool                     // a document was made
 }
 
 func (c *collector) collect(ctx context.Context, h discovery.Host) (any, error) {
@@ -80,12 +87,35 @@ func (c *collector) collect(ctx context.Context, h discovery.Host) (any, error) 
 		return nil, fmt.Errorf("lldp: links: %w", err)
 	}
 	heard := c.decode(frames)
-	if listening < settle && !allHeard(links, heard) {
+	neighbors, waiting := c.patient(merge(heard, links), listening)
+	if !c.said && (waiting || listening < settle && !allHeard(links, heard)) {
 		return nil, discovery.ErrNotYet
 	}
-	doc := &Document{Neighbors: merge(heard, links)}
-	doc.Silent = silent(heard, links)
-	return doc, nil
+	c.said = true
+	return &Document{Neighbors: neighbors, Silent: silent(heard, links)}, nil
+}
+
+// patient leaves out neighbors that are known by CDP alone and may yet speak
+// LLDP, and reports whether there are any.
+func (c *collector) patient(list []Neighbor, now time.Duration) (known []Neighbor, waiting bool) {
+	since := map[string]time.Duration{}
+	known = []Neighbor{}
+	for _, n := range list {
+		if n.LLDP == nil {
+			first, met := c.cdp[n.Link]
+			if !met {
+				first = now
+			}
+			since[n.Link] = first
+			if now-first < courtesy {
+				waiting = true
+				continue
+			}
+		}
+		known = append(known, n)
+	}
+	c.cdp = since
+	return known, waiting
 }
 
 // hearing is a decoded frame, with where and when it was heard.

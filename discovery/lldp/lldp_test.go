@@ -189,6 +189,51 @@ func TestANewListenerSaysNothingBeforeEverySwitchHadItsTurn(t *testing.T) {
 	}
 }
 
+func TestASwitchHeardByCDPIsGivenTimeToSayItByLLDP(t *testing.T) {
+	lldp, cdp := lldpd(t)
+	collect := newCollect(t)
+	byCDP := discovery.Frame{Link: "eth0", Data: cdp}
+	byLLDP := discovery.Frame{Link: "eth0", Data: lldp}
+	if _, err := collect(on(time.Hour, byCDP)); !errors.Is(err, discovery.ErrNotYet) {
+		t.Errorf("CDP alone, just heard: %v", err)
+	}
+	if d := look(t, collect, on(time.Hour+courtesy, byCDP)); len(d.Neighbors) != 1 || d.Neighbors[0].CDP == nil {
+		t.Errorf("CDP alone for long: %+v", d.Neighbors)
+	}
+	// Another cable: what was said before is over, the new switch is not known yet.
+	if d := look(t, collect, on(2*time.Hour)); len(d.Neighbors) != 0 {
+		t.Errorf("nothing heard: %+v", d.Neighbors)
+	}
+	if d := look(t, collect, on(2*time.Hour+time.Second, byCDP)); len(d.Neighbors) != 0 {
+		t.Errorf("CDP alone on a new cable: %+v", d.Neighbors)
+	}
+	if d := look(t, collect, on(2*time.Hour+2*time.Second, byCDP, byLLDP)); len(d.Neighbors) != 1 || d.Neighbors[0].LLDP == nil || d.Neighbors[0].CDP == nil {
+		t.Errorf("both: %+v", d.Neighbors)
+	}
+}
+
+func TestASwitchThatSpeaksCDPHereAndLLDPThereIsOne(t *testing.T) {
+	lldp, cdp := lldpd(t)
+	a, errA := Decode(lldp)
+	b, errB := Decode(cdp)
+	doc, errC := json.Marshal(Document{Neighbors: []Neighbor{{Link: "eth0", LLDP: a}, {Link: "eth1", CDP: b}}})
+	at, errD := Attachments(doc)
+	if err := errors.Join(errA, errB, errC, errD); err != nil || len(at) != 2 {
+		t.Fatalf("%v, attached %+v", err, at)
+	}
+	if at[0].Switch != at[1].Switch || at[1].Via != "cdp" || at[1].Port != "h01 uplink rack 7" {
+		t.Errorf("attached %+v", at)
+	}
+	change, err := toGraph(graph.Key{Label: graph.System, ID: "n-1"}, doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switches := slices.DeleteFunc(change.Nodes, func(n graph.Node) bool { return n.Key.Label != graph.System })
+	if len(switches) != 1 {
+		t.Errorf("%d switches", len(switches))
+	}
+}
+
 func TestTheSameWordsInOtherBytesAreNoNews(t *testing.T) {
 	lldp, _ := lldpd(t)
 	padded := append(slices.Clone(lldp), 0, 0, 0, 0)

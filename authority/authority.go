@@ -306,11 +306,12 @@ func (a *Authority) observe(now time.Time, from wire.ID, o *wire.Observation) {
 }
 
 func (a *Authority) each(now time.Time, c verdict.Claim, ids []wire.ID) {
+	first := c.About
 	for _, id := range ids {
 		if a.nodes[id] == nil {
 			continue
 		}
-		c.About = id
+		c.About, c.Company = id, id != first
 		a.judge.Heard(now, c, &a.said)
 	}
 }
@@ -342,7 +343,8 @@ func (a *Authority) Echoed(now time.Time, id wire.ID, gen uint32, out *Out) {
 	a.follow(now, out)
 }
 
-// Alive tells that something authenticated came from id, a pong for instance.
+// Alive tells that something authenticated came from id, a pong for instance, in
+// the session that it announced.
 func (a *Authority) Alive(now time.Time, id wire.ID, out *Out) {
 	if a.nodes[id] == nil {
 		return

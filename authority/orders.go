@@ -82,7 +82,7 @@ func (a *Authority) makeOrders(now time.Time, out *Out) {
 		nd.gen++
 		a.send(now, nd, out)
 		a.sent[nd] = &sending{at: now.Add(resendFirst), backoff: resendFirst}
-		a.timers.add(timer{now.Add(resendFirst), nd, 0})
+		a.timers.add(timer{at: now.Add(resendFirst), n: nd})
 		out.Records = append(out.Records, nd.id)
 	}
 	a.queue = a.queue[:copy(a.queue, a.queue[n:])]
@@ -108,7 +108,7 @@ func (a *Authority) fillKeys(id wire.ID, v *wire.RingView) {
 	}
 }
 
-// ping asks for a sign of life, a second time after half the time to answer.
+// ping asks for a sign of life; its tries are spread over the time to answer.
 func (a *Authority) ping(now time.Time, p verdict.Ping, out *Out) {
 	n := a.nodes[p.To]
 	if n == nil {
@@ -116,7 +116,7 @@ func (a *Authority) ping(now time.Time, p verdict.Ping, out *Out) {
 	}
 	out.Pings = append(out.Pings, Ping{n.id, n.addr()})
 	if p.Tries > 1 {
-		a.timers.add(timer{now.Add(a.cfg.Verdict.Answer / 2), n, p.Tries - 1})
+		a.timers.add(timer{at: now.Add(a.cfg.Verdict.Answer / time.Duration(p.Tries)), n: n, tries: p.Tries - 1, pause: a.cfg.Verdict.Answer / time.Duration(p.Tries)})
 	}
 }
 
@@ -152,7 +152,7 @@ func (a *Authority) pingAgain(now time.Time, t timer, out *Out) {
 	}
 	out.Pings = append(out.Pings, Ping{t.n.id, addr})
 	if t.tries > 1 {
-		a.timers.add(timer{now.Add(a.cfg.Verdict.Answer / 2), t.n, t.tries - 1})
+		a.timers.add(timer{at: now.Add(t.pause), n: t.n, tries: t.tries - 1, pause: t.pause})
 	}
 }
 
@@ -167,7 +167,7 @@ func (a *Authority) sendAgain(now time.Time, n *node, out *Out) {
 	}
 	s.backoff = min(2*s.backoff, resendLast)
 	s.at = now.Add(s.backoff)
-	a.timers.add(timer{s.at, n, 0})
+	a.timers.add(timer{at: s.at, n: n})
 	a.send(now, n, out)
 }
 

@@ -8,6 +8,7 @@ type timer struct {
 	at    time.Time
 	n     *node
 	tries int
+	pause time.Duration // between the tries
 }
 
 // timers is a heap, earliest first. Outdated entries are recognized when they

@@ -47,6 +47,8 @@ type suspect struct {
 	refusal []wire.ID // who got "port unreachable" from its host
 	goodbye []wire.ID // who was told goodbye; the system itself if it told the CMA
 	swept   bool      // accused in company: not named before the company is judged
+	polls   int       // how often a death that only one saw was checked
+	missing bool      // was known to be in trouble: no accuser needed
 	old     bool      // accused by claims too old to be believed as they are
 	ping    pinged
 	askedAt time.Time
@@ -87,9 +89,7 @@ func (j *Judge) accuse(now time.Time, c Claim, out *Out) {
 	if s.status != Up && s.status != Unresponsive {
 		return
 	}
-	if s.since.IsZero() || !c.Since.IsZero() && c.Since.After(s.since) {
-		s.since = c.Since
-	}
+	s.since = latest(s.since, latest(c.Since, j.heard[c.About]))
 	if s.ping == answered {
 		s.ping = notAsked // that answer is from before
 	}
@@ -105,6 +105,9 @@ func (j *Judge) accuse(now time.Time, c Claim, out *Out) {
 		reserved := c.Kind == wire.ObsSwept || c.By == j.opt.Local
 		s.swept = reserved && (s.swept || len(s.by) == 0)
 		s.by = with(s.by, c.By)
+	}
+	if c.Company || c.Kind == wire.ObsSwept {
+		j.company[c.By] = append(j.company[c.By], c.About)
 	}
 	j.look(now, s, out)
 	j.lookForCompany(now)
@@ -125,6 +128,7 @@ func (j *Judge) Hears(now time.Time, by, about wire.ID, out *Out) {
 // withdraw takes accusations of c.By back.
 func (j *Judge) withdraw(now time.Time, c Claim, out *Out) {
 	j.mendPath(now, c.By, c.About, out)
+	j.withdrawCompany(now, c.By, out)
 	s := j.suspects[c.About]
 	if s == nil {
 		return
@@ -141,6 +145,26 @@ func (j *Judge) withdraw(now time.Time, c Claim, out *Out) {
 		return
 	}
 	j.ask(now, s, 2, out) // one voice does not raise the dead: the CMA asks itself
+}
+
+// withdrawCompany drops what a nanoprobe said of others than its neighbors: now
+// that somebody nearer lives, it no longer looks at them, and whoever is nearest
+// to them says it anew if it is still true.
+func (j *Judge) withdrawCompany(now time.Time, by wire.ID, out *Out) {
+	ids := j.company[by]
+	delete(j.company, by)
+	for _, id := range ids {
+		s := j.suspects[id]
+		if s == nil || s.in != nil || s.status > Unresponsive {
+			continue
+		}
+		s.by = without(s.by, by)
+		if len(s.by) == 0 && len(s.refusal) == 0 && s.ping != silent {
+			j.revive(now, s, "nobody accuses it any more", out)
+		} else {
+			s.agreed = s.agreed && s.ping == silent
+		}
+	}
 }
 
 // Alive tells that the CMA itself got something authenticated from id.
@@ -222,7 +246,7 @@ func (j *Judge) Restore(now time.Time, id wire.ID, st Status, since time.Time, o
 		return
 	}
 	s := j.suspect(now, id)
-	s.since, s.status, s.shown, s.old = since, st, true, true
+	s.since, s.status, s.shown, s.old, s.missing = since, st, true, true, true
 	if st != Unresponsive && st != Shut {
 		s.in = j.restored(now, s)
 	}

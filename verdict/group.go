@@ -19,6 +19,8 @@ const (
 	// samples is how many systems of a place are asked before it is believed
 	// to be silent as a whole; fewer in a storm, where places confirm each other.
 	samples = 2
+	// sampleTries is how often each of them is asked.
+	sampleTries = 3
 	// probeFirst and probeLast bound the interval at which the rest of an
 	// incident is asked for after some of it returned; probeIdle before that.
 	probeFirst = time.Second
@@ -91,6 +93,9 @@ func (j *Judge) findCommonCauses(now time.Time, out *Out) {
 	if !pending && len(whole) > 0 {
 		pending = j.doubtMyself(now, whole, out)
 	}
+	if !pending && len(whole) >= 2 {
+		pending = j.lookAround(now, whole, out)
+	}
 	if j.isolated != nil {
 		return
 	}
@@ -144,7 +149,7 @@ func (j *Judge) classify(now time.Time, places []place, out *Out) (views, whole 
 		case v.alive || len(v.silent)+len(v.dual)+len(v.unknown) < 2:
 		case len(v.unknown) == 0:
 			whole = append(whole, v)
-		case len(v.silent) > 0:
+		case len(v.silent)+len(v.dual) > 0:
 			maybe = append(maybe, v)
 		}
 	}
@@ -157,7 +162,7 @@ func (j *Judge) classify(now time.Time, places []place, out *Out) (views, whole 
 			whole = append(whole, v)
 			continue
 		}
-		pending = j.sample(now, v, need-v.pinged, out) || pending
+		pending = j.sample(now, v, need-v.pinged, sampleTries, out) || pending
 	}
 	slices.SortFunc(whole, func(a, b view) int { return a.compare(b.place) })
 	return views, whole, pending
@@ -176,6 +181,8 @@ func (j *Judge) view(now time.Time, p place) view {
 			rest = append(rest, id)
 		case s.status == Shut || s.status == Stopped || s.status == Unknown:
 		case s.status == Dead && now.Sub(s.in.Opened) > j.opt.Merge:
+		case !j.isHome(id, p):
+			rest = append(rest, id) // what is wrong with it is wrong elsewhere
 		case s.status == Dead || s.accused():
 			v.add(s)
 			latestSign = latest(latestSign, s.since)
@@ -184,9 +191,16 @@ func (j *Judge) view(now time.Time, p place) view {
 		}
 	}
 	for _, id := range rest {
-		switch s := j.suspects[id]; {
-		case j.lostLinkTo(id, p.chassis):
+		if l := j.lostLinkTo(id, p.chassis); l != nil {
 			v.dual = append(v.dual, id)
+			if len(v.silent) == 0 {
+				latestSign = latest(latestSign, l.first.Add(-j.opt.Window))
+			}
+		}
+	}
+	for _, id := range rest {
+		switch s := j.suspects[id]; {
+		case slices.Contains(v.dual, id):
 		case j.hasOtherWay(id, p.chassis):
 			// Its life says nothing about this switch.
 		case j.heard[id].After(latestSign) || s != nil && len(s.hearers) > 0:
@@ -219,6 +233,12 @@ func (j *Judge) members(p place) []wire.ID {
 	return j.m.Bare(nil, p.subnet)
 }
 
+// isHome says whether the rings of a system run through this place.
+func (j *Judge) isHome(id wire.ID, p place) bool {
+	at := j.placeOf(id)
+	return at.key() == p.key()
+}
+
 // hasOtherWay says whether a system has a link that does not end on this switch.
 func (j *Judge) hasOtherWay(id wire.ID, chassis string) bool {
 	if chassis == "" {
@@ -235,14 +255,14 @@ func (j *Judge) hasOtherWay(id wire.ID, chassis string) bool {
 
 // sample asks n systems of a place, spread over it. A place is sampled once in
 // a while only; it says whether an answer is awaited.
-func (j *Judge) sample(now time.Time, v view, n int, out *Out) bool {
+func (j *Judge) sample(now time.Time, v view, n, tries int, out *Out) bool {
 	if at, ok := j.probed[v.key()]; ok && now.Sub(at) < 2*j.opt.Answer {
 		return now.Sub(at) < j.opt.Answer
 	}
 	j.probed[v.key()] = now
 	n = min(n, len(v.unknown))
 	for i := range n {
-		j.probe(now, v.unknown[i*len(v.unknown)/n], 3-n, out)
+		j.probe(now, v.unknown[i*len(v.unknown)/n], tries, out)
 	}
 	return n > 0
 }
@@ -286,7 +306,7 @@ func (j *Judge) askPlace(now time.Time, p place, out *Out) bool {
 	if v.alive || len(v.unknown) == 0 {
 		return false
 	}
-	return j.sample(now, v, 1, out)
+	return j.sample(now, v, 1, 1, out)
 }
 
 // explore asks further and further from subnets that are silent as a whole,
@@ -380,11 +400,54 @@ func (j *Judge) doubtMyself(now time.Time, whole []view, out *Out) bool {
 	return false
 }
 
+// lookAround finds out whether anybody is heard beyond the one place that all
+// reporters stand at. If not, it is that place which is cut off.
+func (j *Judge) lookAround(now time.Time, whole []view, out *Out) (pending bool) {
+	if !j.aroundAt.IsZero() {
+		j.alone = !slices.ContainsFunc(j.around, func(id wire.ID) bool { return !j.heard[id].Before(j.aroundAt) })
+		return now.Sub(j.aroundAt) < j.opt.Answer
+	}
+	here, ok := j.commonPlace(whole)
+	if !ok {
+		return false
+	}
+	j.around = j.around[:0]
+	for _, id := range j.m.Sample(nil, 4*maxControl) {
+		at := j.placeOf(id)
+		inWhole := slices.ContainsFunc(whole, func(v view) bool { return v.key() == at.key() })
+		if at.key() != here.key() && !inWhole && len(j.around) < maxControl {
+			j.around = append(j.around, id)
+			j.probe(now, id, sampleTries, out)
+		}
+	}
+	j.aroundAt = now
+	j.alone = len(j.around) == 0
+	return !j.alone
+}
+
+// commonPlace is where all stand who accuse, if that is one place.
+func (j *Judge) commonPlace(whole []view) (place, bool) {
+	var here place
+	found := false
+	for _, v := range whole {
+		for _, by := range v.by {
+			at := j.placeOf(by)
+			if found && at.key() != here.key() {
+				return here, false
+			}
+			here, found = at, true
+		}
+	}
+	return here, found
+}
+
 // conclude opens what the views add up to; the systems of places that are not
 // silent as a whole are judged one by one.
 func (j *Judge) conclude(now time.Time, views, whole []view, subnets []netip.Prefix, out *Out) {
 	fresh := j.freshSwitches(now)
-	if len(subnets) > 0 || len(whole) > 0 && len(whole)+len(fresh) >= minPartition {
+	alone := j.alone && len(whole) >= 2
+	j.alone, j.aroundAt = false, time.Time{}
+	if alone || len(subnets) > 0 || len(whole) > 0 && len(whole)+len(fresh) >= minPartition {
 		j.openPartition(now, whole, fresh, subnets, out)
 	} else {
 		for _, v := range whole {
@@ -394,7 +457,12 @@ func (j *Judge) conclude(now time.Time, views, whole []view, subnets []netip.Pre
 	clear(j.probed)
 	for _, v := range views {
 		for _, id := range v.silent {
-			if s := j.suspects[id]; s != nil && s.in == nil && s.swept {
+			s := j.suspects[id]
+			switch {
+			case s == nil || s.in != nil || !s.swept:
+			case len(s.by) == 0:
+				delete(j.suspects, id) // only our own ping was lost
+			default:
 				s.swept = false
 				j.look(now, s, out)
 			}
@@ -415,9 +483,16 @@ func (j *Judge) freshSwitches(now time.Time) []*Incident {
 	return list
 }
 
-// openPlace opens the incident of one silent switch, or of one silent subnet
-// in which nobody hears a switch.
+// openPlace opens the incident of one silent switch. If there is one about it
+// already, this is only more of the same.
 func (j *Judge) openPlace(now time.Time, v view, out *Out) {
+	if in, g := j.openAt(v.place); in != nil {
+		before := len(in.Systems)
+		j.take(now, in, v, out)
+		g.left += len(in.Systems) - before
+		out.Incidents = append(out.Incidents, in.clone())
+		return
+	}
 	in := j.blankIncident(now, event.SwitchUnreachable)
 	in.About, in.Name = v.key(), "switch "+v.chassis
 	j.take(now, in, v, out)
@@ -489,6 +564,16 @@ func (j *Judge) take(now time.Time, in *Incident, v view, out *Out) {
 		j.setStatus(now, s, Unknown, out)
 	}
 	j.absorbLinks(now, v, in, out)
+}
+
+// openAt returns the open incident about a place, if there is one.
+func (j *Judge) openAt(p place) (*Incident, *group) {
+	for _, in := range j.open {
+		if g := j.groups[in.ID]; g != nil && slices.ContainsFunc(g.places, func(q place) bool { return q.key() == p.key() }) {
+			return in, g
+		}
+	}
+	return nil, nil
 }
 
 func (j *Judge) openGroup(now time.Time, in *Incident, places []place, text string, out *Out) {

@@ -21,10 +21,11 @@ func (j *Judge) groupOf(s *suspect) *group {
 // others may take longer.
 func (j *Judge) returned(now time.Time, s *suspect, g *group, restarted bool, out *Out) {
 	in := s.in
-	if restarted {
+	at := j.placeIn(g, s.id)
+	if restarted || j.hasOtherWay(s.id, at.chassis) {
 		j.takeBack(now, s, g, out)
 	} else {
-		for _, id := range j.members(j.placeIn(g, s.id)) {
+		for _, id := range j.members(at) {
 			if o := j.suspects[id]; o != nil && o.in == in {
 				j.takeBack(now, o, g, out)
 			}
@@ -100,7 +101,7 @@ func (j *Judge) giveUp(now time.Time, in *Incident, out *Out) {
 	for _, id := range rest {
 		s := j.suspects[id]
 		s.in, s.by, s.hearers, s.agreed, s.ping = nil, nil, nil, false, notAsked
-		s.first = now
+		s.first, s.missing = now, true
 		j.setStatus(now, s, Unresponsive, out)
 		j.ask(now, s, 2, out)
 	}

@@ -109,11 +109,13 @@ func ParseStatus(s string) (Status, error) {
 // to ids and its age to an instant.
 type Claim struct {
 	By    wire.ID
-	Kind  wire.ObservationKind // ObsSwept: About did not answer in a sweep
+	Kind  wire.ObservationKind // ObsSwept: About did not answer in a sweep or a long run
 	About wire.ID              // zero: By's own link
 	At    time.Time            // when it was noticed
 	Since time.Time            // last sign of life of About; zero = unknown
 	Link  string               // interface or address, for ObsLinkDown and ObsLinkUp
+	// Company: About is not By's neighbor but was found silent beyond one.
+	Company bool
 }
 
 // Ping is a question the Judge wants asked. No answer within Options.Answer is
@@ -176,6 +178,7 @@ type Judge struct {
 	suspects map[wire.ID]*suspect  // systems in trouble
 	paths    map[pair]*path        // who does not hear whom
 	links    map[linkKey]*downLink // networks lost
+	company  map[wire.ID][]wire.ID // by accuser: whom it accused in company
 	liars    map[wire.ID]time.Time // refuted, not trusted until then
 	heard    map[wire.ID]time.Time // who spoke to the CMA lately; bounded
 	open     []*Incident           // oldest first
@@ -188,7 +191,10 @@ type Judge struct {
 	outside  time.Time // when somebody else than Local spoke last
 	isolated *Incident
 	control  time.Time // when the control sample was asked; zero = not
-	carrier  bool      // false: the CMA has lost its own network
+	around   []wire.ID // who was asked whether anybody is heard elsewhere
+	aroundAt time.Time
+	alone    bool // nobody is heard beyond the place of all reporters
+	carrier  bool // false: the CMA has lost its own network
 }
 
 // New returns a Judge that suspects nobody.
@@ -196,7 +202,7 @@ func New(m Map, opt Options) *Judge {
 	opt.defaults()
 	return &Judge{m: m, opt: opt, carrier: true,
 		suspects: map[wire.ID]*suspect{}, paths: map[pair]*path{}, links: map[linkKey]*downLink{},
-		liars: map[wire.ID]time.Time{}, heard: map[wire.ID]time.Time{},
+		company: map[wire.ID][]wire.ID{}, liars: map[wire.ID]time.Time{}, heard: map[wire.ID]time.Time{},
 		groups: map[string]*group{}, probed: map[string]time.Time{}}
 }
 

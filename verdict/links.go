@@ -21,9 +21,14 @@ type linkKey struct {
 type downLink struct {
 	link  Link
 	first time.Time
+	hold  time.Time // not news before: old evidence may be taken back at once
 	by    []wire.ID
 	in    *Incident
 }
+
+// linkHold is how long an old report of a lost link waits for a report of its
+// return that was sent after it and may have been lost on the way.
+const linkHold = 10 * time.Second
 
 // pair is two systems, the smaller id first.
 type pair [2]wire.ID
@@ -53,6 +58,9 @@ func (j *Judge) linkDown(now time.Time, c Claim, out *Out) {
 	l := j.links[k]
 	if l == nil {
 		l = &downLink{link: link, first: now}
+		if now.Sub(c.At) > stale {
+			l.hold = now.Add(linkHold)
+		}
 		j.links[k] = l
 	}
 	l.by = with(l.by, c.By)
@@ -86,17 +94,21 @@ func (j *Judge) resolve(id wire.ID, name string) (linkKey, Link) {
 	return linkKey{id, name}, Link{Name: name}
 }
 
-func (j *Judge) lostLinkTo(id wire.ID, chassis string) bool {
-	if chassis == "" {
-		return false
+// lostLinkTo returns the lost link of a system to a switch; nil if there is none.
+func (j *Judge) lostLinkTo(id wire.ID, chassis string) *downLink {
+	if chassis == "" || len(j.links) == 0 {
+		return nil
 	}
 	var buf [4]Link
 	for _, l := range j.m.Links(buf[:0], id) {
-		if l.Switch == chassis && j.links[linkKey{id, l.Addr.String()}] != nil {
-			return true
+		if l.Switch != chassis {
+			continue
+		}
+		if d := j.links[linkKey{id, l.Addr.String()}]; d != nil {
+			return d
 		}
 	}
-	return false
+	return nil
 }
 
 // absorbLinks makes lost links to a silent switch part of its incident.
@@ -122,9 +134,16 @@ func (j *Judge) settleLinks(now time.Time, out *Out) {
 		if l.in != nil {
 			continue
 		}
+		if now.Before(l.hold) {
+			j.groupDue = sooner(j.groupDue, l.hold)
+			continue
+		}
 		if s := j.suspects[k.id]; s != nil && s.agreed {
 			delete(j.links, k) // the whole system is silent: this says nothing more
 			continue
+		}
+		if len(l.by) < 2 && !slices.Contains(l.by, k.id) {
+			continue // one neighbor may have lost a few answers; its own kernel or another neighbor would know
 		}
 		in := j.blankIncident(now, event.LinkDown)
 		in.About, in.Name, in.Since = k.id.String(), j.m.Name(k.id)+" "+l.label(k), l.first

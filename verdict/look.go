@@ -12,6 +12,9 @@ const (
 	// minRun is from how many neighbors on a switch, dying together and alone,
 	// a shared cause (a chassis, a power strip) is the better explanation.
 	minRun = 4
+	// pollFirst and pollLast bound how often a doubtful death is checked.
+	pollFirst = 2 * time.Second
+	pollLast  = 5 * time.Minute
 	// together is how far apart the last signs of life of systems may lie that
 	// broke at one stroke: they are known to about one interval each.
 	together = 3 * time.Second
@@ -26,7 +29,9 @@ func (j *Judge) look(now time.Time, s *suspect, out *Out) {
 	switch {
 	case !s.doubt.IsZero() && len(s.by) == 0:
 		j.lookAtDoubt(now, s, out)
-	case s.status == Unknown || s.status > Unresponsive:
+	case s.status == Dead && len(s.by) < 2:
+		j.poll(now, s, out)
+	case s.status > Unresponsive:
 		if s.swept && s.ping == silent {
 			j.lookForCompany(now)
 		}
@@ -37,6 +42,21 @@ func (j *Judge) look(now time.Time, s *suspect, out *Out) {
 	default:
 		j.lookAtSilence(now, s, out)
 	}
+}
+
+// poll asks a system again whose death rests on one accuser and our own ping,
+// less and less often: if both were wrong, nobody else would ever say so.
+func (j *Judge) poll(now time.Time, s *suspect, out *Out) {
+	pause := min(pollFirst<<s.polls, pollLast)
+	if s.ping == asked {
+		return
+	}
+	if now.Before(s.askedAt.Add(pause)) {
+		j.agenda.add(s.askedAt.Add(pause), s.id)
+		return
+	}
+	s.polls = min(s.polls+1, 8)
+	j.ask(now, s, 1, out)
 }
 
 func (j *Judge) lookAtDoubt(now time.Time, s *suspect, out *Out) {
@@ -81,7 +101,7 @@ func (j *Judge) lookAtRefusal(now time.Time, s *suspect, out *Out) {
 func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 	if !s.agreed && !j.agree(now, s) {
 		if !s.swept && len(s.by)+len(s.hearers) > 0 {
-			j.askIn(now, s, 2, out)
+			j.askIn(now, s, 3, out)
 		}
 		return
 	}
@@ -102,17 +122,18 @@ func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 		return
 	}
 	if s.ping != silent && j.dissent(s) {
-		j.ask(now, s, 2, out)
+		j.ask(now, s, 3, out)
 		return
 	}
 	j.declareDead(now, s, out)
 }
 
 // agree says whether a system is believed to be silent: two say so whom we
-// trust and nobody objects, or the CMA found out itself.
+// trust and nobody objects, or one does and the CMA's own ping fails, too. The
+// CMA alone proves nothing: its pings may be lost.
 func (j *Judge) agree(now time.Time, s *suspect) bool {
 	if s.ping == silent {
-		return true
+		return len(s.by) > 0 || s.missing
 	}
 	if s.old || len(s.hearers) > 0 {
 		return false
@@ -183,6 +204,7 @@ func (j *Judge) declareDead(now time.Time, s *suspect, out *Out) {
 		confirmed = max(confirmed, len(r.by)+one(r.ping == silent))
 		j.setStatus(now, r, Dead, out)
 		r.shown = true
+		j.agenda.add(now, r.id)
 	}
 	in.Confidence = confidence(confirmed, len(s.hearers))
 	text := "system " + in.Name + " dead: " + j.whoHearsNothing(s)

@@ -1,0 +1,238 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"assim/authority"
+	"assim/event"
+	"assim/verdict"
+	"assim/wire"
+)
+
+const (
+	// maxBody is what one signal carries; longer orders take several.
+	maxBody = 1150
+	// keySize is what a key adds to the encoding of each roster entry.
+	keySize = 16
+)
+
+// centre is the simulated CMA: the shipped core, and what its daemon adds.
+type centre struct {
+	s       *Sim
+	a       *authority.Authority
+	rnd     *rand.Rand
+	up      bool
+	at      [flightSlots][]letter
+	out     authority.Out
+	newest  map[int32]received // what was taken in, by system
+	in      uint64             // datagrams
+	outs    uint64
+	ordered uint64 // of outs, orders
+	opened  map[string]verdict.Incident
+	encoded []byte
+	records []authority.Record // while it is down
+	version map[uint64]uint32
+}
+
+// received is how far a session's signals were taken in.
+type received struct {
+	session wire.Session
+	seq     uint32
+}
+
+func (s *Sim) newCentre() *centre {
+	c := &centre{s: s, rnd: rand.New(rand.NewPCG(s.opt.Seed, 99)), newest: map[int32]received{}, opened: map[string]verdict.Incident{}}
+	c.start()
+	return c
+}
+
+// start makes the core as a fresh process does.
+func (c *centre) start() {
+	cfg := authority.Config{Timing: c.s.opt.Timing, MaxPerTick: c.s.opt.MaxPerTick}
+	if c.s.local >= 0 {
+		cfg.Verdict.Local = c.s.e.id(c.s.local)
+	}
+	c.a = authority.New(cfg, c.rnd)
+	c.up = true
+}
+
+// crash loses everything that is not stored.
+func (c *centre) crash() {
+	c.up = false
+	c.records, c.version = c.records[:0], map[uint64]uint32{}
+	for i := range c.s.e.names {
+		if r, ok := c.a.Record(c.s.e.id(int32(i))); ok {
+			c.records = append(c.records, r)
+		}
+	}
+	for info := range c.a.Plan().Rings() {
+		c.version[info.Ring] = info.Version
+	}
+}
+
+func (c *centre) restart(q int64, now time.Time) {
+	c.start()
+	c.a.Restore(now, c.records, c.version, &c.out)
+	c.follow(q)
+}
+
+// collect sorts in what the shards sent.
+func (c *centre) collect() {
+	for _, sh := range c.s.shards {
+		for i := range sh.toCMA {
+			l := &sh.toCMA[i]
+			slot := &c.at[l.at&(flightSlots-1)]
+			*slot = append(*slot, *l)
+		}
+		clear(sh.toCMA)
+		sh.toCMA = sh.toCMA[:0]
+	}
+}
+
+// step does everything due in quantum q.
+func (c *centre) step(q int64, now time.Time) {
+	c.collect()
+	slot := &c.at[q&(flightSlots-1)]
+	for i := range *slot {
+		if c.up {
+			c.read(q, now, &(*slot)[i])
+		}
+	}
+	clear(*slot)
+	*slot = (*slot)[:0]
+	if !c.up {
+		return
+	}
+	for d := c.a.Deadline(); !d.IsZero() && !d.After(now); d = c.a.Deadline() {
+		c.a.Tick(now, &c.out)
+		c.follow(q)
+		if next := c.a.Deadline(); !next.IsZero() && !next.After(now) && next.Equal(d) {
+			break // the rest in the next quantum
+		}
+	}
+}
+
+// read takes in one signal, answers it, and acts on it once.
+func (c *centre) read(q int64, now time.Time, l *letter) {
+	c.in++
+	id := c.s.e.id(l.sys)
+	if l.kind != announce && l.kind != refusal && l.session > max(1, c.newest[l.sys].session) {
+		return // a session that has not announced itself yet
+	}
+	switch l.kind {
+	case question:
+		c.a.Alive(now, id, &c.out)
+		c.send(q, letter{kind: answer, sys: l.sys}, 1)
+	case pong:
+		c.a.Alive(now, id, &c.out)
+	case refusal:
+		c.a.Refused(now, c.s.e.addr(l.sys, 0), &c.out)
+	case applied:
+		c.a.Echoed(now, id, l.gen, &c.out)
+	default:
+		c.take(q, now, id, l)
+	}
+	c.follow(q)
+}
+
+// take processes a numbered signal unless it was taken in before. An announce
+// is acknowledged by the order that follows it.
+func (c *centre) take(q int64, now time.Time, id wire.ID, l *letter) {
+	last := c.newest[l.sys]
+	if l.session < last.session {
+		return
+	}
+	if l.session == last.session && l.seq <= last.seq {
+		c.send(q, letter{kind: ack, sys: l.sys, seq: last.seq, session: l.session}, 1)
+		return
+	}
+	c.newest[l.sys] = received{l.session, l.seq}
+	switch l.kind {
+	case announce:
+		e := c.s.e
+		c.a.Announce(now, id, l.session, e.names[l.sys], e.addr(l.sys, 0), e.addrs(l.sys), &c.out)
+		c.a.Attach(now, id, e.links(l.sys), &c.out)
+		if l.session > last.session {
+			return
+		}
+	case report:
+		age := time.Duration(q-l.noted) * quantum
+		obs := slices.Clone(l.obs)
+		for i := range obs {
+			obs[i].Ago += age
+		}
+		c.a.Report(now, id, obs, &c.out)
+	case stopping:
+		c.a.Stopping(now, id, &c.out)
+	}
+	c.send(q, letter{kind: ack, sys: l.sys, seq: l.seq, session: l.session}, 1)
+}
+
+// follow does what the core asked for.
+func (c *centre) follow(q int64) {
+	for i := range c.out.Orders {
+		c.sendOrder(q, &c.out.Orders[i])
+	}
+	for _, p := range c.out.Pings {
+		sys, which := c.s.e.whose(p.Addr)
+		if sys >= 0 {
+			c.sendBy(q, letter{kind: ping, sys: sys}, 1, which)
+		}
+	}
+	for i := range c.out.Events {
+		c.s.heardOf(&c.out.Events[i])
+	}
+	for _, in := range c.out.Incidents {
+		c.opened[in.ID] = in
+	}
+	c.out.Reset()
+}
+
+// sendOrder sends a desired state, counted in as many datagrams as it takes.
+func (c *centre) sendOrder(q int64, o *authority.Order) {
+	sys := numberOf(o.To)
+	c.encoded = wire.AppendDesired(c.encoded[:0], &o.Desired)
+	size := len(c.encoded)
+	for i := range o.Desired.Rings {
+		size += keySize * len(o.Desired.Rings[i].Members)
+	}
+	parts := (size + maxBody - 1) / maxBody
+	c.ordered += uint64(parts)
+	d := o.Desired
+	c.send(q, letter{kind: order, sys: sys, desired: &d, seq: c.newest[sys].seq, session: c.newest[sys].session}, parts)
+}
+
+// send puts a signal on the way by whichever NIC the system has a way.
+func (c *centre) send(q int64, l letter, parts int) {
+	which, ok := 0, true
+	if !c.s.net.clean {
+		which, ok = c.s.net.reachesCMA(l.sys)
+	}
+	c.outs += uint64(parts)
+	if ok {
+		c.carry(q, l)
+	}
+	_ = which
+}
+
+// sendBy puts a signal on the way to one NIC.
+func (c *centre) sendBy(q int64, l letter, parts, which int) {
+	c.outs += uint64(parts)
+	n := c.s.net
+	if n.clean || !n.cmaCut && n.plugged(l.sys, which) && n.connected(n.e.nics[l.sys][which].box, n.cmaBox) {
+		c.carry(q, l)
+	}
+}
+
+func (c *centre) carry(q int64, l letter) {
+	n := c.s.net
+	if n.lost(-1, l.sys, c.rnd) || !n.clean && n.cmaDeaf[l.sys] {
+		return
+	}
+	l.at = q + 2 + int64(c.rnd.IntN(3))
+	sh := c.s.shardOf(l.sys)
+	slot := &sh.mail[l.at&(flightSlots-1)]
+	*slot = append(*slot, l)
+}

@@ -1,0 +1,198 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"assim/event"
+	"assim/member"
+	"assim/wire"
+)
+
+// splitFrom is from how many systems on an estate is split in two halves that
+// may run on two threads. It depends on the estate alone, so that the result
+// does not depend on the machine.
+const splitFrom = 5000
+
+// epoch is the moment at which all simulations begin.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Options are what a run is made of, beside the estate.
+type Options struct {
+	Seed       uint64
+	Timing     wire.Timing
+	Threads    int // 2 at most; results do not depend on it
+	MaxPerTick int
+}
+
+// Sim is one run.
+type Sim struct {
+	opt      Options
+	e        *estate
+	net      *network
+	agents   []agent
+	shards   []*shard
+	perShard int32
+	cma      *centre
+	cfg      member.Config
+	q        int64 // the quantum to come
+	local    int32 // the nanoprobe on the CMA's own host; negative if none
+	rnd      *rand.Rand
+	faults   []*fault
+	news     []event.Event
+	onNews   func(*event.Event)
+	chores   []chore
+	watch    *watch
+	base     counters // at the end of warming up
+}
+
+// counters are totals at one moment.
+type counters struct {
+	sent, in, out, ordered uint64
+
+	q int64
+}
+
+// newSim makes a run over an estate. Nothing runs yet: see warm.
+func newSim(e *estate, opt Options) *Sim {
+	if opt.Timing == (wire.Timing{}) {
+		opt.Timing = wire.DefaultTiming
+	}
+	s := &Sim{opt: opt, e: e, net: newNetwork(e), agents: make([]agent, len(e.names)), local: -1, q: 1,
+		cfg: member.Config{Start: epoch}, rnd: rand.New(rand.NewPCG(opt.Seed, 7)), watch: newWatch()}
+	s.split()
+	s.cma = s.newCentre()
+	return s
+}
+
+// split makes the shards.
+func (s *Sim) split() {
+	n := 1
+	if len(s.agents) >= splitFrom {
+		n = 2
+	}
+	s.perShard = int32((len(s.agents) + n - 1) / n)
+	if n == 1 {
+		s.perShard = 1 << 30 // newcomers go there, too
+	}
+	for i := range n {
+		sh := &shard{s: s, lo: int32(i) * s.perShard, hi: int32(i+1) * s.perShard, rnd: rand.New(rand.NewPCG(s.opt.Seed, uint64(i)+1))}
+		for p := range sh.across {
+			sh.across[p] = make([][]crossing, n)
+		}
+		s.shards = append(s.shards, sh)
+	}
+}
+
+func (s *Sim) shardOf(sys int32) *shard { return s.shards[sys/s.perShard] }
+
+// now is the instant at which quantum q begins.
+func (s *Sim) instant(q int64) time.Time { return epoch.Add(time.Duration(q) * quantum) }
+
+// quantumOf is the first quantum that begins at t or later.
+func (s *Sim) quantumOf(t time.Time) int64 {
+	return int64((t.Sub(epoch) + quantum - 1) / quantum)
+}
+
+// at is the virtual time since the beginning.
+func (s *Sim) at() time.Duration { return time.Duration(s.q) * quantum }
+
+// warm seats everybody and starts all nanoprobes as if they had been running
+// for long: the CMA knows them, they have their rings, nothing is under way.
+func (s *Sim) warm() {
+	now := s.instant(s.q)
+	c := s.cma
+	for i := range s.agents {
+		sys := int32(i)
+		id := s.e.id(sys)
+		s.begin(sys, 1)
+		c.a.Announce(now, id, 1, s.e.names[i], s.e.addr(sys, 0), s.e.addrs(sys), &c.out)
+		c.a.Attach(now, id, s.e.links(sys), &c.out)
+		c.out.Reset()
+	}
+	for d := c.a.Deadline(); !d.IsZero() && !d.After(now); d = c.a.Deadline() {
+		c.a.Tick(now, &c.out)
+		s.hand(now)
+	}
+	c.a.Plan().Stale(nil, len(s.agents)) // they were all told the truth
+	s.base = s.count()
+}
+
+// hand gives orders directly to their nanoprobes.
+func (s *Sim) hand(now time.Time) {
+	c := s.cma
+	for len(c.out.Orders) > 0 {
+		orders := append(c.out.Orders[:0:0], c.out.Orders...)
+		c.out.Reset()
+		for i := range orders {
+			o := &orders[i]
+			sys := numberOf(o.To)
+			sh := s.shardOf(sys)
+			s.agents[sys].m.SetDesired(now, &o.Desired, &sh.out)
+			sh.follow(s.q, sys, &s.agents[sys])
+			sh.rearm(s.q, sys, &s.agents[sys])
+			c.a.Echoed(now, o.To, o.Desired.Gen, &c.out)
+		}
+	}
+	c.out.Reset()
+}
+
+// begin starts a nanoprobe that knows nobody.
+func (s *Sim) begin(sys int32, session wire.Session) {
+	a := &s.agents[sys]
+	*a = agent{m: member.New(s.e.id(sys), session, &s.cfg, s.shardOf(sys).rnd), session: session, state: running, alarm: a.alarm}
+}
+
+func (s *Sim) count() counters {
+	c := counters{in: s.cma.in, out: s.cma.outs, ordered: s.cma.ordered, q: s.q}
+	for _, sh := range s.shards {
+		c.sent += sh.sent
+	}
+	return c
+}
+
+// run advances to a virtual time.
+func (s *Sim) run(until time.Duration) {
+	end := int64(until / quantum)
+	if len(s.shards) == 2 && s.opt.Threads > 1 {
+		s.runOnTwo(end)
+		return
+	}
+	for ; s.q < end; s.q++ {
+		now := s.instant(s.q)
+		for _, sh := range s.shards {
+			sh.merge(s.q)
+		}
+		for _, sh := range s.shards {
+			sh.step(s.q, now)
+		}
+		s.cma.step(s.q, now)
+	}
+}
+
+// runOnTwo is run with the second shard on a thread of its own. The two meet
+// twice per quantum: before they read what the other sent, and after.
+func (s *Sim) runOnTwo(end int64) {
+	goal, done := newGate(s.q-1), newGate(s.q-1)
+	finished := make(chan struct{})
+	other := s.shards[1]
+	go func(q int64) {
+		defer close(finished)
+		for ; q < end; q++ {
+			goal.await(q)
+			other.merge(q)
+			other.step(q, s.instant(q))
+			done.open(q)
+		}
+	}(s.q)
+	mine := s.shards[0]
+	for ; s.q < end; s.q++ {
+		now := s.instant(s.q)
+		goal.open(s.q)
+		mine.merge(s.q)
+		mine.step(s.q, now)
+		done.await(s.q)
+		s.cma.step(s.q, now)
+	}
+	<-finished
+}

@@ -19,9 +19,10 @@ type source struct {
 
 // apply makes one change true within the open transaction.
 func (w *writer) apply(p *prepared, res *graph.Result) error {
+	newest := p.at.UnixNano() > w.clock // than every claim there is
 	w.clock = max(w.clock, p.at.UnixNano())
 	before := *res
-	changed, err := w.applySaid(p, res)
+	changed, err := w.applySaid(p, newest, res)
 	if err != nil {
 		return err
 	}
@@ -40,6 +41,9 @@ func (w *writer) apply(p *prepared, res *graph.Result) error {
 	if !changed && *res == before {
 		res.Unchanged++
 	}
+	if !changed && len(w.touched) == 0 {
+		return nil
+	}
 	return w.writeLog()
 }
 
@@ -52,7 +56,7 @@ func (w *writer) applyRecord(r graph.Record) error {
 
 // applySaid compares what the source says with what it said, writes the
 // difference and reports whether there was one.
-func (w *writer) applySaid(p *prepared, res *graph.Result) (bool, error) {
+func (w *writer) applySaid(p *prepared, newest bool, res *graph.Result) (bool, error) {
 	if p.Keep && len(p.said.Nodes) == 0 {
 		return false, nil
 	}
@@ -80,7 +84,7 @@ func (w *writer) applySaid(p *prepared, res *graph.Result) (bool, error) {
 	if src.elems, err = decodeElems(packed); err != nil {
 		return false, err
 	}
-	d := diff{w: w, p: p, src: src.id, at: p.at.UnixNano(), res: res, ids: make(map[graph.Key]saidNode, len(p.said.Nodes))}
+	d := diff{w: w, p: p, newest: newest, src: src.id, at: p.at.UnixNano(), res: res, ids: make(map[graph.Key]saidNode, len(p.said.Nodes))}
 	if err := d.say(); err != nil {
 		return false, err
 	}
@@ -115,6 +119,7 @@ type saidNode struct {
 type diff struct {
 	w       *writer
 	p       *prepared
+	newest  bool // later than every claim there is, so what it says wins
 	src     int64
 	at      int64
 	res     *graph.Result
@@ -246,16 +251,40 @@ func (d *diff) sayAgain(v *version, b body) error {
 	if err := w.c.exec("INSERT INTO claim(elem, src, at, body) VALUES(?1,?2,?3,?4) ON CONFLICT DO UPDATE SET at=?3, body=?4", int64(v.e), d.src, d.at, packed); err != nil {
 		return err
 	}
-	if !claimed {
-		adds, err := addsTo(v.body, b)
-		if err != nil {
-			return err
-		}
-		if !adds {
-			return nil // it says nothing that is not known already
-		}
+	return d.mergeClaim(v, own, packed)
+}
+
+// mergeClaim makes an element what its claims say together after this source's
+// went from own to packed. A subnet may have a hundred thousand claims, so they
+// are read only if they matter.
+func (d *diff) mergeClaim(v *version, own, packed []byte) error {
+	withdraws, err := lacks(packed, own)
+	if err != nil {
+		return err
 	}
-	return d.merge(v)
+	if withdraws {
+		return d.merge(v)
+	}
+	now, err := decodeBody(packed)
+	if err != nil {
+		return err
+	}
+	adds, err := addsTo(v.body, now)
+	if err != nil {
+		return err
+	}
+	if !adds && (d.newest || len(own) == 0) {
+		return nil // it says nothing that is not known already
+	}
+	if !d.newest {
+		return d.merge(v)
+	}
+	b, err := overlayBody(v.body, now)
+	if err != nil {
+		return err
+	}
+	d.count(v.e)
+	return d.w.update(v, b.encode(), 0, 0)
 }
 
 // replace takes back what the source said before and does not say now. It
@@ -434,6 +463,29 @@ func addsTo(packed []byte, b body) (bool, error) {
 	for _, p := range b.props {
 		i := slices.IndexFunc(was.props, func(q prop) bool { return q.name == p.name })
 		if i < 0 || !bytes.Equal(appendValue(nil, was.props[i].value), appendValue(nil, p.value)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// lacks reports whether old says something of which packed says nothing.
+func lacks(packed, old []byte) (bool, error) {
+	was, err := decodeBody(old)
+	if err != nil || was.empty() {
+		return false, err
+	}
+	now, err := decodeBody(packed)
+	if err != nil {
+		return false, err
+	}
+	for _, l := range was.labels {
+		if !slices.Contains(now.labels, l) {
+			return true, nil
+		}
+	}
+	for _, p := range was.props {
+		if !slices.ContainsFunc(now.props, func(q prop) bool { return q.name == p.name }) {
 			return true, nil
 		}
 	}

@@ -124,11 +124,8 @@ func (w *writer) retire(v *version) error {
 		v.e.id(), w.clock, v.since, v.born, v.label, v.key, v.body)
 }
 
-// writeLog notes which elements the change at hand touched.
+// writeLog notes when a change was made and which elements it touched.
 func (w *writer) writeLog() error {
-	if len(w.touched) == 0 {
-		return nil
-	}
 	elems := encodeElems(w.touched)
 	w.touched = w.touched[:0]
 	seq := w.nextSeq

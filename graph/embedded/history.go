@@ -304,7 +304,7 @@ func (w *writer) pruneDocs(before int64) (more bool, err error) {
 		docs = append(docs, r.int(0))
 		n++
 		return nil
-	}, "DELETE FROM docref WHERE (label, key, type, instance, till) IN (SELECT label, key, type, instance, till FROM docref WHERE till<=?1 LIMIT ?2) RETURNING doc", before, int64(pruneSlice))
+	}, "DELETE FROM docref WHERE (label, key, type, instance, till) IN (SELECT label, key, type, instance, till FROM docref WHERE till<=?1 AND till < 9223372036854775807 LIMIT ?2) RETURNING doc", before, int64(pruneSlice))
 	for _, id := range docs {
 		err = errors.Join(err, w.dropDoc(id))
 	}

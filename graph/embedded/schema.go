@@ -61,7 +61,7 @@ CREATE TABLE doc(id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, size INTEGER
 CREATE TABLE docref(
   label TEXT, key TEXT, type TEXT, instance TEXT, till INTEGER, since INTEGER NOT NULL, doc INTEGER NOT NULL,
   PRIMARY KEY(label, key, type, instance, till)) WITHOUT ROWID;
-CREATE INDEX docref_till ON docref(till);
+CREATE INDEX docref_till ON docref(till) WHERE till < 9223372036854775807;
 CREATE INDEX docref_doc ON docref(doc);
 CREATE TABLE record(bucket TEXT, name TEXT, value BLOB, PRIMARY KEY(bucket, name)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(text, content='', contentless_delete=1, detail=none, tokenize='unicode61 remove_diacritics 0');

@@ -4,18 +4,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"assim/graph"
 )
 
-const seeds = 12 // made-up histories per test
+const (
+	seeds     = 12                // made-up histories per test
+	moreSeeds = "GRAPHTEST_SEEDS" // environment: another number of them
+)
 
-// each runs f for several seeds and says how to repeat a failure.
+// each runs f for several seeds. The name of the subtest repeats a failure.
 func each(t *testing.T, f func(t *testing.T, g *random)) {
-	for seed := range uint64(seeds) {
+	n := seeds
+	if text := os.Getenv(moreSeeds); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s: %v", moreSeeds, err)
+		}
+	}
+	for seed := range uint64(n) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) { f(t, newRandom(seed)) })
 	}
 }

@@ -53,7 +53,8 @@ const settle = 65 * time.Second
 
 // courtesy is how long a switch that was only heard by CDP may take to say the
 // same by LLDP, which names it better: its interval is 30 s. Taking CDP's word
-// at once would make two switches of one, half a minute apart.
+// at once would make two switches of one, half a minute apart. A switch that
+// promises less than that says everything more often.
 const courtesy = 35 * time.Second
 
 // Document is what the CMA stores.
@@ -107,7 +108,7 @@ func (c *collector) patient(list []Neighbor, now time.Duration) (known []Neighbo
 				first = now
 			}
 			since[n.Link] = first
-			if now-first < courtesy {
+			if now-first < min(courtesy, time.Duration(n.CDP.TTL)*time.Second) {
 				waiting = true
 				continue
 			}

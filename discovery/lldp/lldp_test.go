@@ -192,12 +192,12 @@ func TestANewListenerSaysNothingBeforeEverySwitchHadItsTurn(t *testing.T) {
 func TestASwitchHeardByCDPIsGivenTimeToSayItByLLDP(t *testing.T) {
 	lldp, cdp := lldpd(t)
 	collect := newCollect(t)
-	byCDP := discovery.Frame{Link: "eth0", Data: cdp}
+	byCDP := discovery.Frame{Link: "eth0", Data: cdp} // promises 4 seconds
 	byLLDP := discovery.Frame{Link: "eth0", Data: lldp}
 	if _, err := collect(on(time.Hour, byCDP)); !errors.Is(err, discovery.ErrNotYet) {
 		t.Errorf("CDP alone, just heard: %v", err)
 	}
-	if d := look(t, collect, on(time.Hour+courtesy, byCDP)); len(d.Neighbors) != 1 || d.Neighbors[0].CDP == nil {
+	if d := look(t, collect, on(time.Hour+4*time.Second, byCDP)); len(d.Neighbors) != 1 || d.Neighbors[0].CDP == nil {
 		t.Errorf("CDP alone for long: %+v", d.Neighbors)
 	}
 	// Another cable: what was said before is over, the new switch is not known yet.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -154,6 +155,10 @@ func (u *UDP) Port() uint16 { return u.port }
 
 // Close ends a Read that waits.
 func (u *UDP) Close() error { return u.conn.Close() }
+
+// SetReadDeadline makes a Read that waits return at t, with an error that is
+// os.ErrDeadlineExceeded; the zero time takes that back.
+func (u *UDP) SetReadDeadline(t time.Time) error { return u.conn.SetReadDeadline(t) }
 
 // ErrClosed is returned by Read after Close.
 var ErrClosed = net.ErrClosed

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"assim/api"
+	"assim/graph/embedded"
 	"assim/netio"
 	"assim/session"
 	"assim/trust"
@@ -212,4 +213,46 @@ func (s *server) events() []string {
 		out = append(out, fmt.Sprint(e.Kind, " ", e.Name))
 	}
 	return out
+}
+
+func tokenRequest() api.TokenRequest { return api.TokenRequest{For: time.Hour, Address: "127.0.0.1"} }
+
+// joinBy joins with a join string, over TLS.
+func (s *server) joinBy(text string) *actor {
+	s.t.Helper()
+	j, err := trust.ParseJoin(text)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	id, err := trust.LoadIdentity(s.t.TempDir(), trust.Machine{ID: text})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	about := wire.Announce{Name: "guest", Machine: id.Machine.Hash()}
+	if err := bulk.Enroll(s.t.Context(), id, about, s.at.String(), bulk.Permission{Join: j}); err != nil {
+		s.t.Fatal(err)
+	}
+	a := &actor{t: s.t, cma: s, id: id, udp: socket(s.t)}
+	a.begin(about)
+	return a
+}
+
+// durable returns up to which number a member's messages are processed, as the
+// stopped CMA's store says.
+func (s *server) durable(id wire.ID) uint32 {
+	s.t.Helper()
+	store, err := embedded.Open(filepath.Join(s.dir, "graph.db"), embedded.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	record, err := store.Record(s.t.Context(), "seen", id.String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, seq, err := session.ParseRecord(record)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return seq
 }

@@ -68,6 +68,9 @@ func TestInside(t *testing.T) {
 	}
 	run(t, "ip", "link", "set", "lo", "up")
 	run(t, "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far0")
+	// Without link-local addresses, which become valid only after a while.
+	run(t, "ip", "link", "set", "eth0", "addrgenmode", "none")
+	run(t, "ip", "link", "set", "far0", "addrgenmode", "none")
 	run(t, "ip", "addr", "add", "10.99.0.5/24", "dev", "eth0")
 	run(t, "ip", "addr", "add", "fd99::5/64", "dev", "eth0", "nodad")
 	run(t, "ip", "link", "set", "eth0", "up")

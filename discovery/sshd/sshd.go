@@ -168,7 +168,7 @@ func keyword(line string) (name, rest string) {
 func set(settings map[string]any, line string) {
 	name, rest := keyword(line)
 	words := fields(rest)
-	if len(words) == 0 || len(settings) >= maxSettings {
+	if name == "" || len(words) == 0 || len(settings) >= maxSettings {
 		return
 	}
 	_, said := settings[name]

@@ -161,6 +161,9 @@ func (f *file) block(typ uint32) ([]byte, error) {
 	size := [4]byte(head)
 	if typ != sectionBlock {
 		n := int(f.order.Uint32(size[:])) - overhead
+		if n < 0 {
+			return nil, fmt.Errorf("a block of %d bytes is too short to be one", n+overhead)
+		}
 		body, err := f.next(n + 4)
 		if err != nil {
 			return nil, err

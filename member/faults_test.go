@@ -398,7 +398,7 @@ func TestLongWaysAreNoDeath(t *testing.T) {
 		l.latency = rtt * time.Millisecond / 3 // and up to that much more
 		l.loss = 0.02
 		l.ring(1, 0, l.systems...)
-		l.run(20 * time.Minute)
+		l.run(5 * time.Minute)
 		l.tell("")
 		l.loss = 0
 		l.systems[7].dead = true

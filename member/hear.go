@@ -45,7 +45,7 @@ func (m *Member) heardPeer(now time.Duration, p *peer, from netip.AddrPort, t *w
 		return
 	}
 	m.hear(now)
-	if len(m.entry(p).Alt) > 0 {
+	if p.dual {
 		m.note(p, from, t.Kind, pings, out)
 	}
 	m.testimony(t)

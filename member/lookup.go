@@ -89,7 +89,7 @@ func (m *Member) peerAt(view uint16, index int, now time.Duration) *peer {
 	if p := m.peer(e); p != nil {
 		return p
 	}
-	p := peer{edge: e, view: view, index: uint16(index)}
+	p := peer{edge: e, view: view, index: uint16(index), dual: len(m.want.Rings[view].Members[index].Alt) > 0}
 	p.hb.Watch(now)
 	m.peers = append(m.peers, p)
 	return &m.peers[len(m.peers)-1]

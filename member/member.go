@@ -72,6 +72,7 @@ type peer struct {
 	edge      wire.Edge
 	view      uint16 // where its roster entry is: in want.Rings
 	index     uint16 // and among its Members
+	dual      bool   // it has other addresses: told here, so that a tick need not touch the roster
 	via       uint8  // which address I send to: 0 = Addr, i = Alt[i-1]
 	misses    uint8  // pings in vain to Addr while another address answers
 	linkDown  bool   // I reported that Addr is silent
@@ -188,6 +189,7 @@ func (m *Member) keep(old []peer) {
 			r := m.roster(m.seats[s].view)
 			if at := r.Find(p.edge, m.id); at >= 0 {
 				p.view, p.index, p.sought = m.seats[s].view, uint16(at), false
+				p.dual = len(r.Members[at].Alt) > 0
 				if int(p.via) > len(r.Members[at].Alt) {
 					p.via, p.misses, p.linkDown = 0, 0, false
 				}

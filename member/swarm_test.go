@@ -15,7 +15,7 @@ import (
 // Longer: go test ./member -run Whatever -seed 1000 -swarms 5000.
 var (
 	firstSeed = flag.Uint64("seed", 0, "the first seed of the swarm")
-	swarms    = flag.Uint64("swarms", 25, "how many seeds")
+	swarms    = flag.Uint64("swarms", 12, "how many seeds")
 )
 
 // planned seats all systems of a lab by a real plan and tells them.

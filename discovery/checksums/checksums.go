@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -47,8 +48,9 @@ var always = []string{
 // Limits of one look.
 const (
 	maxFiles = 4096
-	maxFile  = 1 << 30 // bytes of one file; no program is larger
-	maxMaps  = 4 << 20 // bytes of one process's list of mappings
+	maxFile  = 256 << 20 // bytes of one file; few programs are larger
+	piece    = 1 << 20   // bytes read between two looks at the clock
+	maxMaps  = 4 << 20   // bytes of one process's list of mappings
 )
 
 // Payload is the document.
@@ -81,7 +83,7 @@ func collector() func(context.Context, discovery.Host) (any, error) {
 				doc.Truncated = true
 				break
 			}
-			c, err := sum(h.Root(), name, cache[name])
+			c, err := sum(ctx, h.Root(), name, cache[name])
 			switch {
 			case err != nil:
 				doc.Errors = append(doc.Errors, err.Error())
@@ -154,7 +156,7 @@ func parseMaps(text string) []string {
 
 // sum returns the checksum of a file, from the cache when the file is the same.
 // The empty sum means that there is no such file.
-func sum(root fs.FS, name string, before cached) (cached, error) {
+func sum(ctx context.Context, root fs.FS, name string, before cached) (cached, error) {
 	info, err := fs.Stat(root, name)
 	if err != nil || !info.Mode().IsRegular() {
 		return cached{}, nil
@@ -172,8 +174,14 @@ func sum(root fs.FS, name string, before cached) (cached, error) {
 	}
 	defer f.Close()
 	hash := sha256.New()
-	if _, err := io.Copy(hash, io.LimitReader(f, maxFile)); err != nil {
-		return cached{}, fmt.Errorf("/%s: not readable to its end", name)
+	for total := 0; total < maxFile && ctx.Err() == nil; total += piece {
+		_, err := io.CopyN(hash, f, piece)
+		if errors.Is(err, io.EOF) {
+			return cached{stamp, hex.EncodeToString(hash.Sum(nil))}, nil
+		}
+		if err != nil {
+			break
+		}
 	}
-	return cached{stamp, hex.EncodeToString(hash.Sum(nil))}, nil
+	return cached{}, fmt.Errorf("/%s: not readable to its end", name)
 }

@@ -9,6 +9,7 @@ import (
 // Limits on what a body may hold.
 const (
 	MaxAddrs   = 32      // addresses in one Announce
+	MaxVersion = 64      // bytes of a version in one Announce
 	MaxRefs    = 32      // documents named in one Hashes or Want signal
 	MaxParts   = 256     // parts of one desired state by signal
 	MaxGenSize = 1 << 20 // bytes of one desired state, by signal or bulk
@@ -33,7 +34,7 @@ type Announce struct {
 // out.
 func AppendAnnounce(dst []byte, a *Announce) []byte {
 	dst = appendText(dst, a.Name)
-	dst = appendText(dst, clip(a.Version, 64))
+	dst = appendText(dst, clip(a.Version, MaxVersion))
 	dst = append(dst, a.Machine[:]...)
 	addrs := a.Addrs[:min(len(a.Addrs), MaxAddrs)]
 	dst = append(dst, byte(len(addrs)))
@@ -49,7 +50,7 @@ func ParseAnnounce(b []byte) (Announce, error) {
 	a := Announce{Name: c.text(), Version: c.text()}
 	c.fill(a.Machine[:])
 	n := int(c.u8())
-	if n > MaxAddrs {
+	if n > MaxAddrs || len(a.Version) > MaxVersion {
 		c.fail(ErrForm)
 		n = 0
 	}

@@ -17,7 +17,7 @@ const (
 	MaxBody        = MaxSignal - signalOverhead             // 1120: a signal's body
 	MaxPart        = 1100                                   // desired state in one signal
 	slotUnit       = 100 * time.Millisecond                 // of Signal.Slot on the wire
-	MaxSlot        = time.Duration(1<<16-2) * slotUnit      // longest slot that can be given
+	MaxSlot        = time.Duration(1<<16-1) * slotUnit      // longest slot that can be given
 )
 
 // NodeKey is the symmetric key between the CMA and one nanoprobe in one epoch.

@@ -2,6 +2,7 @@ package attack
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,16 +35,39 @@ type server struct {
 	proc *exec.Cmd
 }
 
+// build builds the cma once for all tests; TestMain removes it.
+var build = sync.OnceValues(func() (string, error) {
+	bin := filepath.Join(built, "cma")
+	if out, err := exec.Command("go", "build", "-o", bin, "assim/cmd/cma").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building cma: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+var built string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	var err error
+	if built, err = os.MkdirTemp("", "assim-attack"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(built)
+	os.Exit(code)
+}
+
 func startCMA(t *testing.T) *server {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("attacks on a real CMA are not shown: its members join by the root-only socket")
 	}
-	s := &server{t: t, dir: t.TempDir()}
-	s.bin = filepath.Join(s.dir, "cma")
-	if out, err := exec.Command("go", "build", "-o", s.bin, "assim/cmd/cma").CombinedOutput(); err != nil {
-		t.Fatalf("building cma: %v\n%s", err, out)
+	bin, err := build()
+	if err != nil {
+		t.Fatal(err)
 	}
+	s := &server{t: t, dir: t.TempDir(), bin: bin}
 	s.start("127.0.0.1:0")
 	t.Cleanup(s.kill)
 	return s

@@ -34,6 +34,9 @@ const (
 	Check       = "Check"
 	Finding     = "Finding"
 	Rule        = "Rule"
+
+	Container      = "Container"
+	VirtualMachine = "VirtualMachine"
 )
 
 // The relationship types in use, read left to right.
@@ -59,28 +62,67 @@ const (
 	Monitors    = "MONITORS"     // (Check)-->(Process|System)
 	HasFinding  = "HAS_FINDING"  // (System)-->(Finding)
 	Of          = "OF"           // (Finding)-->(Rule)
+
+	HasBlockDevice = "HAS_BLOCK_DEVICE" // (System)-->(BlockDevice)
+	ResolvesBy     = "RESOLVES_BY"      // (System)-->(Endpoint): asks this name server
+	Is             = "IS"               // (System)-->(VirtualMachine): the same machine, seen from inside
 )
 
 // Labels is the authority on labels; docs/schema.md is generated from it.
 var Labels = []LabelDoc{
 	{System, "any computer or switch we know of, with or without a nanoprobe", `node id given by the CMA ("n-<32 hex>"), "sw-<chassis id>" for a switch, "mac-<mac>" for an unknown`, map[string]string{
 		"name": "host name, or what the switch calls itself", "id": "the same as the key", "kind": "server, switch, router, vm, container, unknown",
-		"status": "up, unresponsive, dead, shutdown, unknown", "os": "pretty name of the operating system", "kernel": "kernel release", "arch": "machine architecture"},
+		"status": "up, unresponsive, dead, shutdown, unknown", "nanoprobe": "true when a nanoprobe speaks for it", "last_sign": "when it was last heard, if it is not up",
+		"os": "pretty name of the operating system", "os_id": "short name of the distribution", "os_version": "version of the distribution",
+		"hostname": "what it calls itself", "kernel": "kernel release", "arch": "machine architecture",
+		"cpu": "processor model", "cpu_sockets": "number", "cpu_cores": "number", "cpu_threads": "number", "cpu_vulnerable": "true when the kernel knows of an unmitigated weakness",
+		"memory_bytes": "bytes", "swap_bytes": "bytes", "gateways": "list of default gateways", "search": "list of name search domains",
+		"vendor": "who made it", "product": "product name", "serial": "serial number", "uuid": "hardware UUID", "bios_version": "firmware version",
+		"virtual": "true in a virtual machine or container", "hypervisor": "kind of hypervisor", "cloud": "provider", "instance_id": "the provider's name for it", "instance_type": "the provider's size", "region": "the provider's region", "zone": "the provider's zone",
+		"service_manager": "systemd, sysv, ...", "failed_units": "list of services that failed",
+		"description": "what a switch says of itself", "chassis_id": "a switch's chassis", "platform": "a switch's platform", "management": "list of a switch's management addresses",
+		"manufacturer": "a switch's maker", "model": "a switch's model", "firmware": "a switch's firmware", "vtp_domain": "a switch's VTP domain", "software": "a switch's software"},
 		[]string{"name", "id", "kind", "status"}},
 	{NIC, "a network interface of a system", `"<system id>/<ifname>"`, map[string]string{
-		"mac": "permanent hardware address, aa:bb:cc:dd:ee:ff", "ifname": "name on its system", "speed_mbps": "megabits per second", "carrier": "true when the link is up", "mtu": "bytes", "virtual": "true for bridges, veth, tunnels"},
+		"mac": "permanent hardware address, aa:bb:cc:dd:ee:ff", "mac_in_use": "hardware address in use, where it differs", "ifname": "name on its system", "kind": "device, bridge, bond, vlan, veth, ...",
+		"speed_mbps": "megabits per second", "duplex": "full or half", "carrier": "true when the link is up", "up": "true when switched on", "mtu": "bytes", "driver": "kernel driver",
+		"virtual": "true for bridges, veth, tunnels", "internal": "true when it leads nowhere outside its system", "master": "bridge or bond it belongs to", "parent": "lower interface", "vlan": "VLAN id"},
 		[]string{"mac"}},
 	{IPAddr, "an IPv4 or IPv6 address", `"<addr>", or "<system id>/<addr>" for loopback, link-local and host-internal addresses`, map[string]string{
 		"addr": "textual address", "scope": "global, host or link", "version": "4 or 6"}, []string{"addr"}},
-	{Subnet, "a network", `"<prefix>"`, map[string]string{"prefix": "CIDR"}, []string{"prefix"}},
+	{Subnet, "a network", `"<prefix>", or "<system id>/<prefix>" for one inside a system`, map[string]string{
+		"prefix": "CIDR", "scope": "global, host or link"}, []string{"prefix"}},
 	{SwitchPort, "a port of a switch as LLDP or CDP tells it", `"<switch id>/<port id>"`, map[string]string{
-		"port": "port id", "description": "what the administrator wrote on it", "vlan": "port VLAN id"}, []string{"port", "description"}},
+		"port": "port id", "cdp_port": "what CDP calls it", "description": "what the administrator wrote on it", "vlan": "port VLAN id", "vlans": "list of VLANs with their names", "voice_vlan": "VLAN id for telephones", "duplex": "full or half"},
+		[]string{"port", "description"}},
 	{Process, "a program running on one system (the same daemon on two systems is two nodes)", `"<system id>/<exe or name>/<what tells instances apart>"`, map[string]string{
-		"name": "short name", "exe": "path of the executable", "args": "arguments", "user": "user name", "unit": "systemd unit", "container": "container id"}, []string{"name", "exe"}},
+		"name": "short name", "exe": "path of the executable", "args": "arguments", "user": "user name", "cwd": "working directory", "started": "RFC 3339 time",
+		"unit": "systemd unit", "container": "container id", "package": "package that owns the executable"}, []string{"name", "exe"}},
 	{Endpoint, "an address and port where somebody listens", `"<proto>/<addr>:<port>", scoped like IPAddr`, map[string]string{
-		"proto": "tcp or udp", "addr": "address", "port": "number", "scope": "global, host or link"}, []string{"port", "addr"}},
-	{Ring, "who heartbeats whom", `"<level>/<name>"`, map[string]string{"name": "ring name", "level": "switch, subnet or top", "size": "members"}, []string{"name"}},
-	{Incident, "one fault, with its evidence and consequences", `"<kind>/<serial>"`, map[string]string{"kind": "see package verdict", "state": "open or closed", "text": "one sentence"}, []string{"kind", "state"}},
+		"proto": "tcp or udp", "addr": "address", "port": "number", "scope": "global, host or link", "name": "proto/port"}, []string{"port", "addr"}},
+	{Ring, "who heartbeats whom", `"<level>/<name>"`, map[string]string{
+		"name": "ring name", "level": "switch, subnet or top", "size": "members", "version": "roster version", "switch": "the switch its members hear", "subnet": "the network its members are in"}, []string{"name"}},
+	{Incident, "one fault, with its evidence and consequences", `"<kind>/<serial>"`, map[string]string{
+		"kind": "see package verdict", "state": "open or closed", "text": "one sentence", "name": "what broke", "cause": "why it is thought so", "about": "what broke, by id",
+		"since": "RFC 3339 time from which on it was broken", "opened": "RFC 3339 time", "closed": "RFC 3339 time", "evidence": "list of sentences", "confidence": "how sure", "superseded_by": "the incident that explains this one"}, []string{"kind", "state"}},
+	{PackageSet, "one distinct list of installed packages, shared by all systems that have it", `hash of the list`, map[string]string{
+		"hash": "the same as the key", "size": "number of packages"}, nil},
+	{Package, "a package of a certain version", `"<manager>/<name>/<version>/<arch>"`, map[string]string{
+		"name": "package name", "version": "version", "arch": "architecture", "manager": "dpkg, rpm, apk, ..."}, []string{"name"}},
+	{FileSystem, "a mounted file system", `"<system id>/<device>" or "<system id>/<type>/<source>"`, map[string]string{
+		"name": "what it is called", "fstype": "type", "source": "device or export", "server": "address of the server of a network file system", "size_bytes": "bytes"}, nil},
+	{BlockDevice, "a disk or a part or layer of one", `"<system id>/<name>"`, map[string]string{
+		"name": "kernel name", "type": "disk, part, lvm, crypt, raid, ...", "size_bytes": "bytes", "read_only": "true or false", "vendor": "who made it", "model": "model", "serial": "serial number",
+		"volume": "name of the logical volume", "raid_disks": "number of disks in the set", "raid_degraded": "number of disks missing from the set"}, []string{"serial"}},
+	{Container, "a container, running or not", `"<system id>/<engine>:<name>"`, map[string]string{
+		"name": "engine:name", "id": "the engine's id", "engine": "docker, podman, lxc, ...", "image": "image", "published": "list of published ports"}, []string{"name"}},
+	{VirtualMachine, "a virtual machine as its host knows it", `hardware UUID`, map[string]string{
+		"name": "name on its host", "uuid": "the same as the key", "macs": "list of hardware addresses"}, []string{"uuid"}},
+	{Check, "a monitored operation of a service", `"<system id>/<what is checked>"`, map[string]string{
+		"class": "ocf, lsb, nagios or systemd", "type": "agent", "state": "what it said last"}, []string{"state"}},
+	{Finding, "what an audit rule found on a system", `"<system id>/<rule>"`, map[string]string{
+		"state": "pass, fail or unknown", "severity": "how bad a failure is"}, []string{"state"}},
+	{Rule, "an audit rule", `its name`, map[string]string{"name": "the same as the key"}, nil},
 }
 
 // Rels is the authority on relationships.
@@ -89,15 +131,30 @@ var Rels = []RelDoc{
 	{NIC, HasIP, IPAddr, "the interface carries this address", map[string]string{"prefix_len": "bits"}},
 	{IPAddr, InSubnet, Subnet, "the address belongs to this network", nil},
 	{System, HasPort, SwitchPort, "the switch has this port", nil},
-	{NIC, CabledTo, SwitchPort, "the interface heard this port's LLDP or CDP frames", map[string]string{"via": "lldp or cdp"}},
+	{NIC, CabledTo, SwitchPort, "the interface heard this port's LLDP or CDP frames", map[string]string{"via": "lldp, cdp, or both"}},
 	{System, Runs, Process, "the process runs on this system", nil},
-	{Process, ListensOn, Endpoint, "the process accepts connections there", nil},
+	{Process, ListensOn, Endpoint, "the process accepts connections there", map[string]string{"bind": "the address it is bound to"}},
 	{Process, ConnectsTo, Endpoint, "the process is a client of that endpoint", nil},
-	{Process, DependsOn, Process, "derived: client of an endpoint the other listens on", nil},
-	{System, DependsOn, System, "derived: one of its processes depends on one of theirs", nil},
-	{System, HostedBy, System, "a virtual machine or container on its host", nil},
+	{Process, DependsOn, Process, "derived: client of an endpoint the other listens on", map[string]string{"ports": "list of proto/port"}},
+	{System, DependsOn, System, "derived: one of its processes depends on one of theirs", map[string]string{"by": "list of client > server"}},
+	{System, HostedBy, System, "derived: a virtual machine's system on its host", map[string]string{"uuid": "list of hardware UUIDs"}},
+	{VirtualMachine, HostedBy, System, "the machine runs on this host", nil},
+	{Container, HostedBy, System, "the container runs on this host", nil},
+	{System, Is, VirtualMachine, "the same machine, seen from inside", nil},
+	{System, ResolvesBy, Endpoint, "the system asks this name server", map[string]string{"position": "order of asking, from 1"}},
 	{NIC, Sees, IPAddr, "the interface's neighbor table holds this address", map[string]string{"mac": "with this hardware address"}},
-	{System, MemberOf, Ring, "membership", map[string]string{"position": "order in the ring"}},
-	{System, Watches, System, "heartbeats with it", map[string]string{"ring": "in this ring"}},
+	{System, MemberOf, Ring, "membership", map[string]string{"position": "order in the ring", "deputy": "true when it also sits on the ring above"}},
+	{System, Watches, System, "heartbeats with it", map[string]string{"ring": "in this ring", "level": "switch, subnet or top"}},
 	{Incident, About, System, "what the incident is about", nil},
+	{System, HasPackages, PackageSet, "what is installed", nil},
+	{PackageSet, Contains, Package, "the list has this package", nil},
+	{System, Mounts, FileSystem, "the file system is mounted", map[string]string{"target": "where", "root": "the part of the file system that is seen there", "read_only": "true or false"}},
+	{FileSystem, On, BlockDevice, "it lies on this device", nil},
+	{FileSystem, On, IPAddr, "it is served from this address", nil},
+	{System, HasBlockDevice, BlockDevice, "the device is in this system", nil},
+	{BlockDevice, On, BlockDevice, "the upper device is made of the lower", nil},
+	{Check, Monitors, Process, "it checks this process", nil},
+	{Check, Monitors, System, "it checks this system", nil},
+	{System, HasFinding, Finding, "what an audit found here", nil},
+	{Finding, Of, Rule, "by this rule", nil},
 }

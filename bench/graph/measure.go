@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	callers   = 64   // who apply at the same time when changes are grouped
+	callers   = 128  // who apply at the same time when changes are grouped
 	oneByOne  = 2000 // systems taken in one by one, of those
 	questions = 3000
 )

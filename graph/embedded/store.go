@@ -16,10 +16,10 @@ import (
 // Options say how a store behaves. The zero Options are right for most.
 type Options struct {
 	// Readers bounds how many moments can be looked at at once; more wait.
-	// Each costs up to 8 MB. Default 8.
+	// Each costs up to 12 MB. Default 8.
 	Readers int
 	// CacheMB is how much of the file the writer keeps at hand, in megabytes.
-	// More makes large installations write faster. Default 64.
+	// More makes large installations write faster. Default 160.
 	CacheMB int
 	// MaxMB bounds the size of the file in megabytes; beyond it Apply says
 	// graph.ErrFull. Default: as much as the file system has.
@@ -37,7 +37,7 @@ func (o Options) withDefaults() Options {
 		o.Readers = 8
 	}
 	if o.CacheMB <= 0 {
-		o.CacheMB = 64
+		o.CacheMB = 160
 	}
 	if o.Labels == nil {
 		o.Labels = graph.Labels
@@ -45,7 +45,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-const readerCacheKiB = 4 << 10 // page cache of one reading connection
+const readerCacheKiB = 12 << 10 // page cache of one reading connection
 
 // Store is the embedded graph.Store.
 type Store struct {

@@ -1,0 +1,124 @@
+package graph_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"assim/graph"
+)
+
+var (
+	relLine  = regexp.MustCompile(`^\((\w*):[^{]*?\)-\[:([A-Z_]+)(?: [^{\]]*)?(\{.*\})?\]->\((\w*):`)
+	nodeLine = regexp.MustCompile(`^\((\w*):.*?\)(?::\w+)*(?: (\{.*\}))?$`)
+)
+
+// schema is what schema.go says, for looking up.
+type schema struct {
+	labels map[string]graph.LabelDoc
+	rels   map[[3]string]graph.RelDoc
+}
+
+func readSchema() schema {
+	s := schema{map[string]graph.LabelDoc{}, map[[3]string]graph.RelDoc{}}
+	for _, l := range graph.Labels {
+		s.labels[l.Label] = l
+	}
+	for _, r := range graph.Rels {
+		s.rels[[3]string{r.From, r.Type, r.To}] = r
+	}
+	return s
+}
+
+func TestTheSchemaKnowsWhatDiscoverySays(t *testing.T) {
+	goldens, err := filepath.Glob("../discovery/*/testdata/*.graph")
+	if err != nil || len(goldens) == 0 {
+		t.Fatalf("no discovered graphs to compare with: %v", err)
+	}
+	s := readSchema()
+	lines := 0
+	for _, path := range goldens {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scan := bufio.NewScanner(f)
+		scan.Buffer(nil, 1<<20)
+		for scan.Scan() {
+			if line := scan.Text(); line != "" {
+				s.check(t, path, line)
+				lines++
+			}
+		}
+		f.Close()
+		if err := scan.Err(); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+	t.Logf("%d nodes and relationships of %d discovered graphs", lines, len(goldens))
+}
+
+func (s schema) check(t *testing.T, path, line string) {
+	t.Helper()
+	if m := relLine.FindStringSubmatch(line); m != nil {
+		doc, ok := s.rels[[3]string{m[1], m[2], m[4]}]
+		if !ok {
+			t.Errorf("%s: schema.go does not know (%s)-[%s]->(%s)", path, m[1], m[2], m[4])
+		}
+		checkProps(t, path, m[2], m[3], doc.Props)
+		return
+	}
+	m := nodeLine.FindStringSubmatch(line)
+	if m == nil {
+		t.Errorf("%s: what is %q?", path, line)
+		return
+	}
+	doc, ok := s.labels[m[1]]
+	if !ok {
+		t.Errorf("%s: schema.go does not know label %s", path, m[1])
+	}
+	checkProps(t, path, m[1], m[2], doc.Props)
+}
+
+func checkProps(t *testing.T, path, of, text string, known map[string]string) {
+	t.Helper()
+	if text == "" {
+		return
+	}
+	var props map[string]any
+	if err := json.Unmarshal([]byte(text), &props); err != nil {
+		t.Errorf("%s: properties %s of %s: %v", path, text, of, err)
+	}
+	for name := range props {
+		if known[name] == "" {
+			t.Errorf("%s: schema.go does not know property %s of %s", path, name, of)
+		}
+	}
+}
+
+func TestTheSchemaHoldsTogether(t *testing.T) {
+	s := readSchema()
+	for _, l := range graph.Labels {
+		for _, p := range l.Index {
+			if l.Props[p] == "" {
+				t.Errorf("%s: indexed property %s has no meaning", l.Label, p)
+			}
+		}
+		if l.Meaning == "" || l.ID == "" {
+			t.Errorf("label %s lacks a meaning or an identity", l.Label)
+		}
+	}
+	if len(s.labels) != len(graph.Labels) || len(s.rels) != len(graph.Rels) {
+		t.Error("a label or relationship is there twice")
+	}
+	for _, r := range graph.Rels {
+		for _, end := range []string{r.From, r.To} {
+			if _, ok := s.labels[end]; !ok {
+				t.Errorf("%s ends at label %s, which is not described", r.Type, end)
+			}
+		}
+	}
+}

@@ -5,7 +5,7 @@
 //		Listen string `name:"listen" default:":1984" usage:"UDP and TCP address to listen on"`
 //	}
 //
-// The flag is -listen, the variable ASSIM_LISTEN, the key listen in the table
+// The flag is -listen, the variable ASSIM_CMA_LISTEN, the key listen in the table
 // of the program's name ([cma], [nanoprobe], [assim]) of /etc/assim/assim.toml.
 // A name nobody knows is an error that says which known one is nearest.
 package config
@@ -48,9 +48,15 @@ type Setting struct {
 	value                reflect.Value
 }
 
-// Env returns the name of the environment variable: ASSIM_ and the name in capitals.
-func (s Setting) Env() string {
-	return "ASSIM_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
+// Env returns the name of the environment variable of a program's setting, in
+// capitals: ASSIM_NAME for the operator's command, ASSIM_CMA_NAME and
+// ASSIM_NANOPROBE_NAME for the daemons.
+func (s Setting) Env(program string) string {
+	name := "assim_" + s.Name
+	if program != "assim" {
+		name = "assim_" + program + "_" + s.Name
+	}
+	return strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
 // Settings lists what struct pointers (one, or a []any of them) declare, in order.
@@ -107,9 +113,9 @@ func Load(p Program, into any, args []string, out io.Writer) ([]string, error) {
 		return nil, err
 	}
 	for _, s := range settings {
-		if text, ok := os.LookupEnv(s.Env()); ok {
+		if text, ok := os.LookupEnv(s.Env(p.Name)); ok {
 			if err := set(s.value, text); err != nil {
-				return nil, fmt.Errorf("%s: variable %s: %w", p.Name, s.Env(), err)
+				return nil, fmt.Errorf("%s: variable %s: %w", p.Name, s.Env(p.Name), err)
 			}
 		}
 		if text, ok := given[s.Name]; ok {
@@ -276,7 +282,8 @@ func set(v reflect.Value, text string) error {
 
 // Help prints a program's help: what it is, every setting, examples.
 func Help(p Program, settings []Setting, out io.Writer) {
-	fmt.Fprintf(out, "%s\n\nSettings (flag, variable, key in [%s] of %s):\n", strings.TrimSpace(p.Synopsis), p.Name, DefaultFile)
+	fmt.Fprintf(out, "%s\n\nSettings (as flag, as variable %s..., or as key in [%s] of %s):\n",
+		strings.TrimSpace(p.Synopsis), Setting{}.Env(p.Name), p.Name, DefaultFile)
 	width := len("config")
 	for _, s := range settings {
 		width = max(width, len(s.Name))
@@ -301,7 +308,7 @@ func Table(program string, settings []Setting) string {
 		if def == "" {
 			def = "–"
 		}
-		fmt.Fprintf(&b, "| %s | `-%s` | `%s` | `%s` | %s |\n", program, s.Name, s.Env(), def, s.Usage)
+		fmt.Fprintf(&b, "| %s | `-%s` | `%s` | `%s` | %s |\n", program, s.Name, s.Env(program), def, s.Usage)
 	}
 	return b.String()
 }

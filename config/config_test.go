@@ -34,7 +34,7 @@ func load(t *testing.T, toml string, env map[string]string, args ...string) (set
 
 func TestFlagsBeatEnvironmentBeatsFileBeatsDefaults(t *testing.T) {
 	s, err := load(t, "[cma]\nlisten = \"file\"\nevery = \"2s\"\nmax = 9\n",
-		map[string]string{"ASSIM_LISTEN": "env", "ASSIM_EVERY": "3s"}, "-listen", "flag")
+		map[string]string{"ASSIM_CMA_LISTEN": "env", "ASSIM_CMA_EVERY": "3s"}, "-listen", "flag")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ all of it in one graph. There is one per installation. Stop it with SIGTERM: not
 it acknowledged is lost, even by kill -9.`,
 		Examples: `  cma
   cma -data /srv/assim -listen 10.0.0.5:1984
-  ASSIM_PROFILE=fast cma
+  ASSIM_CMA_PROFILE=fast cma
 
 Exit status: 0 stopped by SIGTERM or SIGINT, 1 an error, 2 settings not understood.`,
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"assim/discovery"
@@ -37,8 +38,15 @@ type ingest struct {
 	stored func(from wire.ID, typ string)
 }
 
-// handle works on one parcel.
-func (in *ingest) handle(ctx context.Context, p parcel) receipt {
+// handle works on one parcel. A panic is that parcel's failure, not the CMA's
+// end: it is told with its place and the parcel comes again.
+func (in *ingest) handle(ctx context.Context, p parcel) (r receipt) {
+	defer func() {
+		if why := recover(); why != nil {
+			r = receipt{err: fmt.Errorf("panic: %v", why)}
+			in.health.failed("working on a document of "+p.from.String(), fmt.Errorf("panic: %v\n%s", why, debug.Stack()))
+		}
+	}()
 	if p.kind == wire.KindHashes {
 		return in.hashes(ctx, p)
 	}
@@ -47,7 +55,7 @@ func (in *ingest) handle(ctx context.Context, p parcel) receipt {
 		in.health.count("malformed documents")
 		return receipt{err: in.mark(ctx, p)} // It will not get better: let its number go.
 	}
-	r := receipt{ref: d.DocRef}
+	r = receipt{ref: d.DocRef}
 	text, base, err := in.unpack(ctx, p.from, &d)
 	switch {
 	case errors.Is(err, pack.ErrBase):

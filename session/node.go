@@ -2,6 +2,7 @@ package session
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"assim/wire"
@@ -136,7 +137,15 @@ func (n *Node) Report(now time.Time, obs []wire.Observation) {
 // Hashes tells the CMA which documents this system has; it will want what it
 // lacks.
 func (n *Node) Hashes(refs []wire.DocRef) {
-	n.out.refs = append(n.out.refs[:0:0], refs[:min(len(refs), maxRefs)]...)
+	for _, r := range refs {
+		i := slices.IndexFunc(n.out.refs, func(w wire.DocRef) bool { return same(w, r) })
+		switch {
+		case i >= 0:
+			n.out.refs[i] = r
+		case len(n.out.refs) < maxRefs:
+			n.out.refs = append(n.out.refs, r)
+		}
+	}
 }
 
 // Put queues a document; the newest per type and instance wins. Documents that

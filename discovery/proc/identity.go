@@ -121,6 +121,8 @@ func (e *entry) scriptName(exe, first string) string {
 		case flagsWithValue[a]:
 			i++
 		case a == "" || strings.HasPrefix(a, "-") || strings.HasPrefix(a, "+"):
+		case strings.HasPrefix(a, "/dev/fd/") || strings.HasPrefix(a, "/proc/self/fd/"):
+			return exe // handed over without a name
 		default:
 			return path.Base(a)
 		}

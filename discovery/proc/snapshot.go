@@ -208,7 +208,7 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 // otherNamespaces reads the sockets of containers and other network namespaces
 // of this system through /proc/PID/net of their processes.
 func (l *look) otherNamespaces(ctx context.Context) error {
-	if l.netns == "" || l.initNS != l.netns {
+	if l.netns == "" || l.initNS != "" && l.initNS != l.netns {
 		return nil
 	}
 	pids, err := l.pids()

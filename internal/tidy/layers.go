@@ -84,8 +84,10 @@ var places = []place{
 
 	{"discovery/*", plugin, true},
 	{"discovery/all", list, true},
-	{"discovery/proc", core, true}, // reads /proc for the types that need processes
-	{"discovery/conf", core, true}, // reads settings files for the types that have some
+	{"discovery/proc", core, true},   // reads /proc for the types that need processes
+	{"discovery/conf", core, true},   // reads settings files for the types that have some
+	{"discovery/inode", core, true},  // reads what a file system knows of a file
+	{"discovery/script", list, true}, // makes types of a site's own programs
 	{"discovery/discoverytest", proof, false},
 
 	{"netio", adapter, false},
@@ -104,6 +106,7 @@ var places = []place{
 	{"ui", face, false},
 
 	{"cmd/*", command, false},
+	{"examples/*", command, false},
 
 	{"sim", proof, false},
 	{"estate", proof, false},
@@ -118,6 +121,7 @@ var exceptions = map[string]string{
 	"query -> graph/cypher":                           "a canned query is checked against the grammar that runs it",
 	"api -> graph/cypher":                             "a person's query is compiled before it is run",
 	"discovery/conf -> discovery":                     "it speaks of the Host that discovery defines",
+	"discovery/inode -> discovery":                    "it speaks of the Host that discovery defines",
 	"discovery/proc -> discovery":                     "it speaks of the Host that discovery defines",
 	"host -> netio/capture":                           "frames are part of what a Host shows, and capture is nothing but frames",
 	"trust/bulk -> trust":                             "it carries what trust says over TLS",

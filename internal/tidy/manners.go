@@ -43,11 +43,12 @@ func introduction(p *Package) []Finding {
 			first = f
 		}
 		name := f.AST.Name.Name
-		begins := "Package " + name + " "
+		begins := []string{"Package " + name + " "}
 		if name == "main" {
-			begins = "Command "
+			begins = []string{"Command ", "Program "}
 		}
-		if f.AST.Doc != nil && strings.HasPrefix(f.AST.Doc.Text(), begins) {
+		text := f.AST.Doc.Text() // of no comment, nothing
+		if slices.ContainsFunc(begins, func(b string) bool { return strings.HasPrefix(text, b) }) {
 			return nil
 		}
 	}

@@ -187,6 +187,13 @@ func TestVectorsOfBodies(t *testing.T) {
 	}
 	frame := AppendFrame(nil, FrameContact, AppendContact(nil, Contact{testID, 4}))
 	made = append(made, vector{Name: "Contact in its bulk frame", Says: says(Contact{testID, 4}), Message: hex.EncodeToString(frame)})
+	desired := Desired{
+		Gen: 4, Timing: DefaultTiming, Schedule: []Schedule{{Type: "arp", Every: time.Minute}, {Type: "os", Every: -1}},
+		Rings: []RingView{{Ring: 7, Version: 2, Size: 2, Self: 0, Keys: [][16]byte{{}, testEdgeKey}, Members: []Member{
+			{ID: ID{1}, Addr: testAnnounce.Addrs[0]}, {ID: ID{2}, Addr: testAnnounce.Addrs[1], Alt: testAnnounce.Addrs[:1]},
+		}}},
+	}
+	made = append(made, vector{Name: "Desired", Says: says(desired), Message: hex.EncodeToString(AppendDesired(nil, &desired))})
 	proof := EnrollProof(bytes.Repeat([]byte{5}, 32), PubKey{3}, bytes.Repeat([]byte{7}, 32))
 	made = append(made, vector{
 		Name: "EnrollProof", Key: hex.EncodeToString(bytes.Repeat([]byte{5}, 32)),

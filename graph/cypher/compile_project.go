@@ -62,7 +62,7 @@ func (p *projectStep) dedups() bool {
 			return false
 		}
 	}
-	return len(p.agg.keys) >= 0
+	return true
 }
 
 func (c *compiler) project(cl *projectClause) *projectStep {

@@ -14,4 +14,18 @@
 // DISTINCT and the caller are the only ones that do.
 //
 // The law this package obeys is the public openCypher TCK; see tck_test.go.
+// What is particular to it:
+//
+//   - A property that holds a date, time or duration holds it in its string
+//     form, because the graph knows no other. Where an operator or a component
+//     needs the value itself, the string form will do: n.since.year,
+//     n.since + duration('P1D'), n.since < datetime(). Two strings compare and
+//     join as strings.
+//   - Regular expressions are RE2's: no back references, no catastrophic
+//     patterns.
+//   - first_seen(x), last_changed(x), sources(x) and key(n) tell what the store
+//     knows beyond properties; key(n) = 'System:n-1' is a look-up.
+//   - Conditions x.a = v, x.a IN list and ORs of them are looked up where the
+//     reader has an index; a variable-length pattern of which only the distinct
+//     ends matter is walked breadth first, each node once.
 package cypher

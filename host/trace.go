@@ -1,11 +1,11 @@
 package host
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"strconv"
@@ -25,18 +25,27 @@ import (
 //	SYN_SENT → ESTABLISHED    it was answered
 //	any ↔ LISTEN              a listener came or went
 //
-// The kernel filters, so that a server's accepted connections cost nothing.
+// The kernel filters, so that a server's accepted connections cost nothing, and
+// writes into a ring of memory per processor that is looked at now and then.
 const (
 	traceEvent  = "events/sock/inet_sock_set_state"
 	traceFilter = "(oldstate==7&&newstate==2)||(oldstate==2&&newstate==1)||newstate==10||oldstate==10"
-	traceBuffer = "32" // kB of the kernel's memory per processor
+)
+
+// The states of a socket, by the number the kernel gives them.
+const (
+	tcpSynSent = 2
+	tcpListen  = 10
 )
 
 // Limits of the trace.
 const (
-	// tracePause is between two readings of what the kernel kept: a proxy makes
-	// thousands of connections a second, all to the same few places.
-	tracePause = 200 * time.Millisecond
+	// tracePause is between two readings of what the kernel wrote.
+	tracePause = 500 * time.Millisecond
+	// tracePages are of memory per processor: some 160 events between two readings.
+	// A proxy makes more, all to the same few places; what is lost comes again.
+	tracePages = 4
+	maxCPUs    = 1024
 	// maxPending is how many connections may wait for their answer.
 	maxPending = 1024
 	// answerTime is how long one waits: the kernel itself gives up after 2 min.
@@ -118,190 +127,188 @@ func startOf(pid int) string {
 	return fields[afterName]
 }
 
-// processOf is the process that a thread belongs to; 0 when it is gone.
-func processOf(thread int) int {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(thread) + "/status")
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(text), "\nTgid:")
-	line, _, _ := strings.Cut(rest, "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil {
-		return 0
-	}
-	return pid
-}
-
-// tracer reads one instance of the kernel's trace.
+// tracer reads the kernel's rings.
 type tracer struct {
-	host     *Host
-	listens  func() // a listener came or went, or a new connection was made
-	netns    string
-	instance int // directory
-	parent   int // directory of all instances
-	name     string
-	pipe     *os.File
-	pending  map[netip.AddrPort]map[int]waiting
-	count    int // of pending
-	told     time.Time
+	host    *Host
+	listens func() // a listener came or went, or a new connection was made
+	netns   string
+	fields  map[string]int // offset of each field of the event
+	rings   []ring
+	pending map[uint64]waiting // by the kernel's socket
+	told    time.Time
 }
 
+// waiting is a connection that was not answered yet.
 type waiting struct {
+	brief
 	since time.Time
 	local netip.Addr
 }
 
-// openTrace begins to trace. It needs the first process namespace, since the
-// kernel tells of processes by their number there.
+// openTrace begins to trace.
 func openTrace(h *Host, listens func()) (*tracer, error) {
-	const first = "pid:[4026531836]"
-	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != first {
-		return nil, errors.New("this is not the first process namespace")
-	}
 	netns, err := os.Readlink("/proc/thread-self/ns/net")
 	if err != nil {
 		return nil, err
 	}
-	parent, err := openInstances()
+	id, fields, err := traceFormat()
 	if err != nil {
 		return nil, err
 	}
-	t := &tracer{host: h, listens: listens, netns: netns, parent: parent, instance: -1, pending: map[netip.AddrPort]map[int]waiting{},
-		name: fmt.Sprintf("assim-%d-%d", os.Getpid(), unix.Gettid())}
-	if err := t.begin(); err != nil {
-		t.end()
+	cpus, err := os.ReadFile("/sys/devices/system/cpu/online")
+	if err != nil {
 		return nil, err
+	}
+	t := &tracer{host: h, listens: listens, netns: netns, fields: fields, pending: map[uint64]waiting{}}
+	for _, cpu := range cpuList(string(cpus)) {
+		r, err := openRing(id, cpu)
+		if err != nil {
+			t.end()
+			return nil, err
+		}
+		t.rings = append(t.rings, r)
 	}
 	return t, nil
 }
 
-// openInstances opens the directory of trace instances, where it is mounted or
-// through a mount of our own that nobody else sees.
-func openInstances() (int, error) {
-	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
-	for _, dir := range []string{"/sys/kernel/tracing/instances", "/sys/kernel/debug/tracing/instances"} {
-		if fd, err := unix.Open(dir, flags, 0); err == nil {
-			return fd, nil
+// traceFormat reads the number of the event and where its fields are, from
+// tracefs where it is mounted or through a mount of our own that nobody sees.
+func traceFormat() (id uint64, fields map[string]int, err error) {
+	var text []byte
+	for _, dir := range []string{"/sys/kernel/tracing/", "/sys/kernel/debug/tracing/"} {
+		if text, err = os.ReadFile(dir + traceEvent + "/format"); err == nil {
+			return parseFormat(string(text))
 		}
 	}
 	context, err := unix.Fsopen("tracefs", unix.FSOPEN_CLOEXEC)
 	if err != nil {
-		return -1, fmt.Errorf("tracefs: %w", err)
+		return 0, nil, fmt.Errorf("tracefs: %w", err)
 	}
 	defer unix.Close(context)
 	if err := unix.FsconfigCreate(context); err != nil {
-		return -1, fmt.Errorf("tracefs: %w", err)
+		return 0, nil, fmt.Errorf("tracefs: %w", err)
 	}
 	mount, err := unix.Fsmount(context, unix.FSMOUNT_CLOEXEC, 0)
 	if err != nil {
-		return -1, fmt.Errorf("tracefs: %w", err)
+		return 0, nil, fmt.Errorf("tracefs: %w", err)
 	}
 	defer unix.Close(mount)
-	fd, err := unix.Openat(mount, "instances", flags, 0)
+	fd, err := unix.Openat(mount, traceEvent+"/format", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, fmt.Errorf("tracefs: %w", err)
+		return 0, nil, fmt.Errorf("tracefs: %w", err)
 	}
-	return fd, nil
+	f := os.NewFile(uintptr(fd), "format")
+	defer f.Close()
+	if text, err = io.ReadAll(io.LimitReader(f, 64<<10)); err != nil {
+		return 0, nil, fmt.Errorf("tracefs: %w", err)
+	}
+	return parseFormat(string(text))
 }
 
-func (t *tracer) begin() error {
-	t.sweep()
-	if err := unix.Mkdirat(t.parent, t.name, 0o700); err != nil {
-		return fmt.Errorf("tracefs: %w", err)
-	}
-	var err error
-	if t.instance, err = unix.Openat(t.parent, t.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
-		return fmt.Errorf("tracefs: %w", err)
-	}
-	// Tell of the first event, not when half of the buffer is full. Older kernels
-	// know nothing else.
-	_ = t.write("buffer_percent", "0")
-	for _, set := range [][2]string{{"buffer_size_kb", traceBuffer}, {traceEvent + "/filter", traceFilter}, {traceEvent + "/enable", "1"}} {
-		if err := t.write(set[0], set[1]); err != nil {
-			return fmt.Errorf("tracefs: %s: %w", set[0], err)
+// traceSizes are the fields of the event that are read, and their least sizes.
+var traceSizes = map[string]int{"skaddr": 8, "oldstate": 4, "newstate": 4, "sport": 2, "dport": 2, "family": 2, "protocol": 1,
+	"saddr": 4, "daddr": 4, "saddr_v6": 16, "daddr_v6": 16}
+
+// parseFormat reads a tracepoint's format file, of which these lines matter:
+//
+//	ID: 2287
+//		field:__u16 sport;	offset:24;	size:2;	signed:0;
+func parseFormat(text string) (id uint64, fields map[string]int, err error) {
+	fields = map[string]int{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if number, ok := strings.CutPrefix(line, "ID: "); ok {
+			if id, err = strconv.ParseUint(number, 10, 64); err != nil {
+				return 0, nil, fmt.Errorf("trace format: %q is no number", number)
+			}
+		}
+		parts := strings.Split(line, ";")
+		if len(parts) < 3 || !strings.HasPrefix(line, "field:") {
+			continue
+		}
+		name, _, _ := strings.Cut(parts[0][strings.LastIndexByte(parts[0], ' ')+1:], "[")
+		offset, err1 := strconv.Atoi(strings.TrimPrefix(strings.TrimSpace(parts[1]), "offset:"))
+		size, err2 := strconv.Atoi(strings.TrimPrefix(strings.TrimSpace(parts[2]), "size:"))
+		if least := traceSizes[name]; least > 0 && err1 == nil && err2 == nil && size >= least && offset >= 0 && offset < 4096 {
+			fields[name] = offset
 		}
 	}
-	pipe, err := unix.Openat(t.instance, "trace_pipe", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return fmt.Errorf("tracefs: %w", err)
+	if id == 0 || len(fields) < len(traceSizes) {
+		return 0, nil, errors.New("trace format: this kernel's event lacks fields")
 	}
-	t.pipe = os.NewFile(uintptr(pipe), "trace_pipe")
-	return nil
+	return id, fields, nil
 }
 
-// sweep removes instances that killed nanoprobes left behind. The kernel keeps
-// those that somebody reads.
-func (t *tracer) sweep() {
-	fd, err := unix.Dup(t.parent)
-	if err != nil {
-		return
-	}
-	dir := os.NewFile(uintptr(fd), "instances")
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return
-	}
-	for _, name := range names {
-		if strings.HasPrefix(name, "assim-") {
-			_ = unix.Unlinkat(t.parent, name, unix.AT_REMOVEDIR)
+// cpuList reads "0-3,8": the processors that are on.
+func cpuList(text string) []int {
+	var list []int
+	for part := range strings.SplitSeq(strings.TrimSpace(text), ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		a, err := strconv.Atoi(first)
+		b := a
+		if isRange && err == nil {
+			b, err = strconv.Atoi(last)
+		}
+		for ; err == nil && a <= b && len(list) < maxCPUs; a++ {
+			list = append(list, a)
 		}
 	}
-}
-
-func (t *tracer) write(name, value string) error {
-	fd, err := unix.Openat(t.instance, name, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	_, err = unix.Write(fd, []byte(value))
-	return err
+	return list
 }
 
 func (t *tracer) end() {
-	if t.pipe != nil {
-		t.pipe.Close()
+	for _, r := range t.rings {
+		r.close()
 	}
-	if t.instance >= 0 {
-		_ = t.write(traceEvent+"/enable", "0")
-		unix.Close(t.instance)
-	}
-	_ = unix.Unlinkat(t.parent, t.name, unix.AT_REMOVEDIR)
-	unix.Close(t.parent)
 }
 
 // run reads until ctx ends.
 func (t *tracer) run(ctx context.Context) {
 	defer t.end()
-	stop := context.AfterFunc(ctx, func() { _ = t.pipe.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	buf := make([]byte, 64<<10)
-	for ctx.Err() == nil {
-		n, err := t.pipe.Read(buf)
-		if err != nil && n == 0 {
-			return
-		}
-		t.read(time.Now(), buf[:n])
+	tick := time.NewTicker(tracePause)
+	defer tick.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-		case <-time.After(tracePause):
+			return
+		case now := <-tick.C:
+			t.look(now)
 		}
 	}
 }
 
-// read takes in what the kernel wrote, a line per event.
-func (t *tracer) read(now time.Time, text []byte) {
+// look takes in what the kernel wrote since the last time. The rings are one
+// after the other in no order of time: who asks comes before who is answered.
+func (t *tracer) look(now time.Time) {
+	var events []traced
+	for i := range t.rings {
+		t.rings[i].read(func(record []byte) {
+			if e, ok := t.parse(record); ok {
+				events = append(events, e)
+			}
+		})
+	}
 	tell := false
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for lines.Scan() {
-		e, ok := parseTrace(lines.Text())
-		if ok {
-			tell = t.event(now, e) || tell
+	for _, e := range events {
+		switch {
+		case e.from == tcpListen || e.to == tcpListen:
+			if t.ours(e) {
+				tell, t.told = true, time.Time{} // a listener does not wait
+			}
+		case e.to == tcpSynSent:
+			t.asks(now, e)
 		}
 	}
-	t.expire(now)
+	for _, e := range events {
+		if e.from == tcpSynSent {
+			tell = t.answered(now, e) || tell
+		}
+	}
+	for socket, w := range t.pending {
+		if now.Sub(w.since) > answerTime {
+			delete(t.pending, socket)
+		}
+	}
 	if tell && now.Sub(t.told) >= maxOften {
 		t.told = now
 		t.listens()
@@ -310,121 +317,63 @@ func (t *tracer) read(now time.Time, text []byte) {
 
 // traced is one event.
 type traced struct {
-	thread        int
-	from, to      string // states
+	pid, thread   int // 0: a process that this process namespace does not have
+	socket        uint64
+	from, to      uint32 // states
 	local, remote netip.AddrPort
 }
 
-// event reports whether a look is worth it.
-func (t *tracer) event(now time.Time, e traced) bool {
-	switch {
-	case e.from == "TCP_LISTEN" || e.to == "TCP_LISTEN":
-		ns, err := os.Readlink("/proc/" + strconv.Itoa(e.thread) + "/ns/net")
-		if err != nil || ns == t.netns { // who is gone may have been ours
-			t.told = time.Time{} // a listener does not wait
-			return true
+// ours reports whether who did it is in our network namespace; who is gone
+// already may have been.
+func (t *tracer) ours(e traced) bool {
+	for _, id := range []int{e.thread, e.pid} {
+		if ns, err := os.Readlink("/proc/" + strconv.Itoa(id) + "/ns/net"); err == nil {
+			return ns == t.netns
 		}
-		return false
-	case e.to == "TCP_SYN_SENT":
-		t.asks(now, e)
-		return false
 	}
-	return t.answered(now, e.remote)
+	return e.pid != 0
 }
 
-// asks notes who waits for whom, if it is a process of our network namespace.
+// asks notes who waits for whom.
 func (t *tracer) asks(now time.Time, e traced) {
-	if t.count >= maxPending || !e.remote.IsValid() {
-		return
+	if len(t.pending) < maxPending && e.pid != 0 && e.remote.Port() != 0 && t.ours(e) {
+		t.pending[e.socket] = waiting{brief{e.pid, e.remote}, now, e.local.Addr()}
 	}
-	ns, err := os.Readlink("/proc/" + strconv.Itoa(e.thread) + "/ns/net")
-	pid := processOf(e.thread)
-	if err != nil || ns != t.netns || pid == 0 {
-		return
-	}
-	who := t.pending[e.remote]
-	if who == nil {
-		who = map[int]waiting{}
-		t.pending[e.remote] = who
-	}
-	if _, known := who[pid]; !known {
-		t.count++
-	}
-	who[pid] = waiting{now, e.local.Addr()}
 }
 
-// answered notes the connections of all who wait for that place.
-func (t *tracer) answered(now time.Time, remote netip.AddrPort) bool {
-	isNew := false
-	for pid, w := range t.pending[remote] {
-		isNew = t.host.brief.note(now, brief{pid, remote}, w.local) || isNew
-	}
-	t.count -= len(t.pending[remote])
-	delete(t.pending, remote)
-	return isNew
+// answered remembers a connection that was made, and reports whether it is new.
+func (t *tracer) answered(now time.Time, e traced) bool {
+	w, ok := t.pending[e.socket]
+	delete(t.pending, e.socket)
+	return ok && w.remote == e.remote && t.host.brief.note(now, w.brief, w.local)
 }
 
-func (t *tracer) expire(now time.Time) {
-	for remote, who := range t.pending {
-		for pid, w := range who {
-			if now.Sub(w.since) > answerTime {
-				delete(who, pid)
-				t.count--
-			}
-		}
-		if len(who) == 0 {
-			delete(t.pending, remote)
+// parse reads a record that perf_event_open(2) wrote for an event:
+//
+//	| type 4 | misc 2 | size 2 | process 4 | thread 4 | size 4 | the event's fields |
+func (t *tracer) parse(b []byte) (traced, bool) {
+	const head = 20
+	if len(b) < head || native.Uint32(b) != unix.PERF_RECORD_SAMPLE {
+		return traced{}, false
+	}
+	e := traced{pid: int(int32(native.Uint32(b[8:]))), thread: int(int32(native.Uint32(b[12:])))}
+	raw := b[head:]
+	for name, size := range traceSizes {
+		if t.fields[name]+size > len(raw) {
+			return traced{}, false
 		}
 	}
-}
-
-// parseTrace reads a line like
-//
-//	curl-4711    [001] ..... 12.345: inet_sock_set_state: family=AF_INET protocol=IPPROTO_TCP sport=0 dport=80
-//	saddr=10.0.0.1 daddr=10.0.0.2 saddrv6=::ffff:10.0.0.1 daddrv6=::ffff:10.0.0.2 oldstate=TCP_CLOSE newstate=TCP_SYN_SENT
-//
-// all of it in one line. The name of a process can be anything.
-func parseTrace(line string) (traced, bool) {
-	const mark = ": inet_sock_set_state: "
-	i := strings.LastIndex(line, mark)
-	if i < 0 {
+	at := func(name string) []byte { return raw[t.fields[name]:] }
+	if at("protocol")[0] != unix.IPPROTO_TCP || e.pid < 0 {
 		return traced{}, false
 	}
-	head, tail := line[:i], line[i+len(mark):]
-	values := map[string]string{}
-	for word := range strings.FieldsSeq(tail) {
-		name, value, _ := strings.Cut(word, "=")
-		values[name] = value
+	e.socket = native.Uint64(at("skaddr"))
+	e.from, e.to = native.Uint32(at("oldstate")), native.Uint32(at("newstate"))
+	local, remote := netip.AddrFrom4([4]byte(at("saddr"))), netip.AddrFrom4([4]byte(at("daddr")))
+	if native.Uint16(at("family")) == unix.AF_INET6 {
+		local, remote = netip.AddrFrom16([16]byte(at("saddr_v6"))).Unmap(), netip.AddrFrom16([16]byte(at("daddr_v6"))).Unmap()
 	}
-	e := traced{from: values["oldstate"], to: values["newstate"]}
-	if values["protocol"] != "IPPROTO_TCP" || e.from == "" || e.to == "" {
-		return traced{}, false
-	}
-	bracket := strings.LastIndex(head, " [")
-	if bracket < 0 {
-		return traced{}, false
-	}
-	name := strings.TrimRight(head[:bracket], " ")
-	thread, err := strconv.Atoi(name[strings.LastIndexByte(name, '-')+1:])
-	if err != nil || thread < 0 {
-		return traced{}, false
-	}
-	e.thread = thread
-	e.local = traceAddr(values["saddrv6"], values["saddr"], values["sport"])
-	e.remote = traceAddr(values["daddrv6"], values["daddr"], values["dport"])
+	e.local = netip.AddrPortFrom(local, native.Uint16(at("sport")))
+	e.remote = netip.AddrPortFrom(remote, native.Uint16(at("dport")))
 	return e, true
-}
-
-// traceAddr prefers the IPv6 form, in which IPv4 is mapped.
-func traceAddr(v6, v4, port string) netip.AddrPort {
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	for _, text := range []string{v6, v4} {
-		if a, err := netip.ParseAddr(text); err == nil && !a.IsUnspecified() {
-			return netip.AddrPortFrom(a.Unmap(), uint16(n))
-		}
-	}
-	return netip.AddrPort{}
 }

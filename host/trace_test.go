@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -21,39 +22,29 @@ func TestAConnectionOfAMomentIsMetAfterItIsGoneAndARefusedOneIsNot(t *testing.T)
 			t.Skipf("the kernel's trace cannot be read here, short connections are not tried: %s", lack)
 		}
 	}
-	var server net.Listener
+	// One thread in the namespace does it all, a step at a time.
 	var at, refused netip.AddrPort
-	within(t, here, func() {
-		var err error
-		if server, err = net.Listen("tcp4", "127.0.0.1:0"); err != nil {
-			t.Error(err)
-			return
-		}
-		at = server.Addr().(*net.TCPAddr).AddrPort()
-	})
-	if server == nil {
-		t.FailNow()
-	}
-	w.await(t, "listener", trigger(discovery.Sockets))
-	refused = netip.AddrPortFrom(at.Addr(), 1)
-	// The client's thread lives on, as in most programs: who is gone when the
-	// trace is read, a moment later, can not be told any more.
-	done, gone := make(chan struct{}), make(chan struct{})
-	defer func() { close(done); <-gone }()
+	step, did := make(chan struct{}), make(chan struct{})
 	go within(t, here, func() {
-		defer close(gone)
-		defer func() { <-done }()
-		if c, err := net.Dial("tcp4", refused.String()); err == nil {
-			c.Close()
-			t.Error("nobody listens, and somebody answered")
+		defer close(did)
+		for _, do := range []func() error{
+			func() error { return listen(t, &at) },
+			func() error {
+				refused = netip.AddrPortFrom(at.Addr(), 1)
+				return errors.Join(dial(at), refuse(refused))
+			},
+		} {
+			if err := do(); err != nil {
+				t.Error(err)
+			}
+			did <- struct{}{}
+			<-step
 		}
-		c, err := net.Dial("tcp4", at.String())
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		c.Close()
 	})
+	<-did
+	w.await(t, "listener", trigger(discovery.Sockets))
+	step <- struct{}{}
+	<-did
 	has := func(remote netip.AddrPort) bool {
 		return slices.ContainsFunc(w.brief.sockets(time.Now()), func(s discovery.Socket) bool {
 			return s.Remote == remote && slices.Equal(s.PIDs, []int{os.Getpid()})
@@ -67,37 +58,90 @@ func TestAConnectionOfAMomentIsMetAfterItIsGoneAndARefusedOneIsNot(t *testing.T)
 	if has(refused) {
 		t.Error("a refused connection was taken for one")
 	}
-	server.Close()
-	w.await(t, "listener gone", trigger(discovery.Sockets))
 	if later := w.brief.sockets(time.Now().Add(briefTime + time.Second)); len(later) != 0 {
 		t.Errorf("long after there is still %v", later)
 	}
+	step <- struct{}{}
+	<-did
 }
 
-func TestATraceLineIsReadWhateverTheProcessIsCalled(t *testing.T) {
-	const tail = " family=AF_INET protocol=IPPROTO_TCP sport=0 dport=443 saddr=10.0.0.1 daddr=10.0.0.2 saddrv6=:: daddrv6=::ffff:10.0.0.2 oldstate=TCP_CLOSE newstate=TCP_SYN_SENT"
-	for line, want := range map[string]int{
-		"            curl-4711    [001] .....  12.3: inet_sock_set_state:" + tail:    4711,
-		"     a-b [0] x: y-12      [000] ..s1.  12.3: inet_sock_set_state:" + tail:   12,
-		"  x: inet_sock_set_state: -7 [000] ..s1.  1.2: inet_sock_set_state:" + tail: 7,
-		"CPU:0 [LOST 17 EVENTS]": -1,
-		"":                       -1,
-		"curl-x [001] ..... 12.3: inet_sock_set_state:" + tail:                                 -1,
-		"curl-1 [001] ..... 12.3: inet_sock_set_state: family=AF_INET protocol=IPPROTO_SCTP x": -1,
-	} {
-		e, ok := parseTrace(line)
-		if !ok {
-			e.thread = -1
-		}
-		if e.thread != want || ok && e.remote != netip.MustParseAddrPort("10.0.0.2:443") {
-			t.Errorf("%q is %+v, want thread %d", line, e, want)
+// listen opens a listener that ends with the test, and says where.
+func listen(t *testing.T, at *netip.AddrPort) error {
+	server, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { server.Close() })
+	*at = server.Addr().(*net.TCPAddr).AddrPort()
+	return nil
+}
+
+// dial makes a connection of a moment.
+func dial(at netip.AddrPort) error {
+	c, err := net.Dial("tcp4", at.String())
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+func refuse(at netip.AddrPort) error {
+	if dial(at) == nil {
+		return errors.New("nobody listens, and somebody answered")
+	}
+	return nil
+}
+
+func TestTheFormatOfAnEventIsReadOrRefused(t *testing.T) {
+	id, fields, err := parseFormat(format)
+	if err != nil || id != 2287 || fields["dport"] != 26 || fields["daddr_v6"] != 56 || fields["protocol"] != 30 {
+		t.Errorf("id %d, fields %v, %v", id, fields, err)
+	}
+	for _, bad := range []string{"", "ID: x", strings.ReplaceAll(format, "dport", "other"), strings.ReplaceAll(format, "size:16", "size:8"), strings.ReplaceAll(format, "ID: 2287", "")} {
+		if _, _, err := parseFormat(bad); err == nil {
+			t.Errorf("%.40q was taken for the format", bad)
 		}
 	}
 }
 
+func TestProcessorsThatAreOnAreListed(t *testing.T) {
+	for text, want := range map[string][]int{"0\n": {0}, "0-2,5": {0, 1, 2, 5}, "x": nil, "": nil, "3-1": nil} {
+		if got := cpuList(text); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	if got := cpuList("0-999999999"); len(got) != maxCPUs {
+		t.Errorf("%d processors", len(got))
+	}
+}
+
+// format is that of Linux 6.18.
+const format = `name: inet_sock_set_state
+ID: 2287
+format:
+	field:unsigned short common_type;	offset:0;	size:2;	signed:0;
+	field:int common_pid;	offset:4;	size:4;	signed:1;
+
+	field:const void * skaddr;	offset:8;	size:8;	signed:0;
+	field:int oldstate;	offset:16;	size:4;	signed:1;
+	field:int newstate;	offset:20;	size:4;	signed:1;
+	field:__u16 sport;	offset:24;	size:2;	signed:0;
+	field:__u16 dport;	offset:26;	size:2;	signed:0;
+	field:__u16 family;	offset:28;	size:2;	signed:0;
+	field:__u16 protocol;	offset:30;	size:2;	signed:0;
+	field:__u8 saddr[4];	offset:32;	size:4;	signed:0;
+	field:__u8 daddr[4];	offset:36;	size:4;	signed:0;
+	field:__u8 saddr_v6[16];	offset:40;	size:16;	signed:0;
+	field:__u8 daddr_v6[16];	offset:56;	size:16;	signed:0;
+`
+
 func FuzzTrace(f *testing.F) {
-	f.Add("curl-4711 [001] ..... 12.3: inet_sock_set_state: family=AF_INET6 protocol=IPPROTO_TCP sport=0 dport=443 daddrv6=2001:db8::1 oldstate=TCP_CLOSE newstate=TCP_SYN_SENT")
-	f.Fuzz(func(_ *testing.T, line string) { parseTrace(line) })
+	f.Add(format, make([]byte, 100))
+	f.Fuzz(func(_ *testing.T, format string, record []byte) {
+		if _, fields, err := parseFormat(format); err == nil {
+			(&tracer{fields: fields}).parse(record)
+		}
+	})
 }
 
 func FuzzNetlink(f *testing.F) {

@@ -33,7 +33,7 @@ var Type = discovery.Type{
 	Make:  collector,
 	Graph: Graph,
 	About: discovery.About{
-		Reads: []string{"netlink sock_diag", "/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns,fd,net}", "/etc/passwd", "interface addresses"},
+		Reads: []string{"netlink sock_diag", "/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns,fd,net}", "/etc/passwd", "interface addresses", "nft list ruleset or iptables-save -t nat, where a container listens"},
 		Keys: []discovery.Field{
 			{Key: "processes[].id", Meaning: "identity within the system, without a process id, the same after a restart"},
 			{Key: "processes[].name", Meaning: "what people call the program"},
@@ -47,7 +47,7 @@ var Type = discovery.Type{
 			{Key: "listeners[].proto", Meaning: "tcp or udp"},
 			{Key: "listeners[].addr", Meaning: "bound address; 0.0.0.0 or :: is any"},
 			{Key: "listeners[].port", Meaning: "port number"},
-			{Key: "listeners[].scope", Meaning: "any, global, internal (containers), link or host (loopback)"},
+			{Key: "listeners[].scope", Meaning: "any, global, internal (containers), link, host (loopback), or published: a port of the host that address translation leads to a container"},
 			{Key: "listeners[].netns", Meaning: "container or network namespace, empty for the main one"},
 			{Key: "listeners[].v6only", Meaning: "true for a :: that does not stand for IPv4 as well"},
 			{Key: "addresses[].addr", Meaning: "own address, temporary ones left out"},
@@ -100,7 +100,9 @@ func collector() func(context.Context, discovery.Host) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return document(m.settled(snap), snap.Addrs), nil
+		list := m.settled(snap)
+		list = append(list, published(ctx, h, list, snap.Addrs)...)
+		return document(list, snap.Addrs), nil
 	}
 }
 
@@ -136,7 +138,7 @@ func document(list []proc.Listen, addrs []proc.OwnAddr) *Payload {
 	var used []*proc.Process
 	for _, l := range list {
 		scope := l.Scope
-		if l.Addr.IsUnspecified() {
+		if l.Addr.IsUnspecified() && scope != Published {
 			scope = Any
 		}
 		p.Listeners = append(p.Listeners, Listener{l.Process.ID, l.Proto, l.Addr, l.Port, scope, l.Netns, l.V6Only})
@@ -207,6 +209,9 @@ type bind struct {
 func exactBinds(list []Listener) map[bind]bool {
 	binds := map[bind]bool{}
 	for _, l := range list {
+		if l.Scope == Published {
+			continue // it shares the port with the engine's proxy
+		}
 		binds[bind{l.Netns, l.Proto, l.Port, l.Addr}] = true
 	}
 	return binds

@@ -150,11 +150,23 @@ func otherNamespace(t *testing.T, dir string, h func() discovery.Host) {
 	for _, line := range []string{"link set lo up", "addr add 172.30.0.2/24 dev eth9", "link set eth9 up", "route add default via 172.30.0.1"} {
 		run(t, "nsenter", append([]string{"-t", pid, "-n", "ip"}, strings.Fields(line)...)...)
 	}
+	published := false
+	if _, err := exec.LookPath("nft"); err == nil {
+		published = true
+		run(t, "nft", "add", "table", "ip", "nat")
+		run(t, "nft", "add", "chain", "ip", "nat", "in", "{ type nat hook prerouting priority -100; }")
+		run(t, "nft", "add", "rule", "ip", "nat", "in", "tcp", "dport", "7777", "counter", "dnat", "to", "172.30.0.2:7000")
+	} else {
+		t.Log("there is no nft here; a published port is not tried")
+	}
 	c := dial(t, "tcp", "172.30.0.2:7000")
 	defer c.Close()
 	got := edges(t, listeners.Type, document(t, listeners.Type.Collector(), h), graph.ListensOn)
 	if !slices.Contains(got, "redis-server/root:tcp7000 -> tcp/n-1/172.30.0.2:7000") {
 		t.Errorf("the server in the box is not there: %q", got)
+	}
+	if published && !slices.Contains(got, "redis-server/root:tcp7000 -> tcp/10.99.0.5:7777") {
+		t.Errorf("the server in the box is not reached at the published port: %q", got)
 	}
 	got = edges(t, connections.Type, document(t, connections.Type.Collector(), h), graph.ConnectsTo)
 	same(t, "both ends of a connection into a namespace meet", got, "proc.test/root -> tcp/n-1/172.30.0.2:7000")

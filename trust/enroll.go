@@ -43,7 +43,7 @@ func (e *Enroller) Decide(now time.Time, a *Applicant) (wire.Welcome, error) {
 	r := e.Registry
 	if id, revoked, known := r.ByKey(a.Enroll.Pub); known {
 		if revoked {
-			return wire.Welcome{}, wire.Refused{Code: wire.CodeRevoked, Text: "this system was put out: assim pardon lets it in again", RetryAfter: time.Hour}
+			return wire.Welcome{}, wire.Refused{Code: wire.CodeRevoked, Text: "this system was put out", RetryAfter: time.Hour}
 		}
 		return e.Welcome(id), nil
 	}

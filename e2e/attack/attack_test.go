@@ -211,3 +211,51 @@ func lastNumber(a *actor) (last uint32) {
 	}
 	return last
 }
+
+func TestTwoRunsOfOneIdentityAreToldToPeople(t *testing.T) {
+	s := startCMA(t)
+	a := s.join("web01")
+	a.quiet()
+	twin := &actor{t: t, cma: s, id: a.id, udp: socket(t)} // the copied identity file
+	twin.begin(wire.Announce{Name: "web01"})
+	told := func() bool {
+		return slices.ContainsFunc(s.events(), func(e string) bool { return e == "clone web01" })
+	}
+	for end := time.Now().Add(patience); !told(); {
+		if time.Now().After(end) {
+			t.Fatalf("not told: %v", s.events())
+		}
+		for _, x := range []*actor{a, twin} {
+			x.session.Report(time.Now(), martian())
+			turn := time.Now().Add(silence)
+			x.live(func() bool { return x.session.Quiet() || time.Now().After(turn) })
+		}
+	}
+}
+
+func TestLeakedJoinStringTakesNobodyOver(t *testing.T) {
+	s := startCMA(t)
+	token, err := s.client().CreateToken(t.Context(), tokenRequest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	victim := s.joinBy(token.Join)
+	victim.quiet()
+	thief := s.joinBy(token.Join) // of the same name, on another machine
+	thief.quiet()
+	if thief.id.ID == victim.id.ID {
+		t.Fatal("the thief is the victim now")
+	}
+	forged := *victim.id
+	forged.NodeKey = thief.id.NodeKey
+	b := (&actor{id: &forged}).seal(&wire.Signal{Session: 1 << 62, Seq: 1, Kind: wire.KindAnnounce})
+	attacker := socket(t)
+	if err := attacker.Write(netio.Packet{Data: b, Peer: s.at}); err != nil {
+		t.Fatal(err)
+	}
+	if answer := listenFor(t, attacker, silence); answer != nil {
+		t.Fatal("the thief is answered in the victim's name")
+	}
+	victim.session.Report(time.Now(), martian())
+	victim.quiet()
+}

@@ -15,6 +15,8 @@ const (
 	MaxValue    = 1 << 20 // bytes of one text, elements of one list
 	MaxName     = 512     // bytes of a label, relationship type, property name or source
 	MaxID       = 4_096   // bytes of Key.ID or Rel.ID
+
+	minYear, maxYear = 1970, 2200 // of Change.At; more than a store's clock must be able to hold
 )
 
 // RelKey names one relationship for ever.
@@ -82,6 +84,9 @@ func Say(c Change) (Said, error) {
 func say(c Change) (Said, error) {
 	if c.Source == "" || len(c.Source) > MaxName {
 		return Said{}, fmt.Errorf("a source has a name of 1 to %d bytes", MaxName)
+	}
+	if year := c.At.Year(); !c.At.IsZero() && (year < minYear || year > maxYear) {
+		return Said{}, fmt.Errorf("its time %s is not of this age", c.At.Format(time.RFC3339))
 	}
 	if n := len(c.Nodes) + len(c.Rels); n > MaxElements {
 		return Said{}, fmt.Errorf("%d nodes and relationships, the limit is %d", n, MaxElements)

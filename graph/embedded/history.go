@@ -48,7 +48,7 @@ func (s *Store) diff(ctx context.Context, from, to time.Time) ([]graph.Differenc
 	}
 	c.then.past, c.then.when = true, math.MinInt64
 	if !from.IsZero() {
-		c.then.when = from.UnixNano()
+		c.then.when = nanos(from)
 	}
 	if err := c.then.reaches(); err != nil {
 		return nil, err
@@ -59,11 +59,12 @@ func (s *Store) diff(ctx context.Context, from, to time.Time) ([]graph.Differenc
 	return c.sorted(), nil
 }
 
-// reaches says graph.ErrTooOld when the time looked at is not kept.
+// reaches says graph.ErrTooOld when the time looked at is not kept any more.
+// Asking pins the moment.
 func (r *reader) reaches() error {
 	horizon, err := r.c.integer("SELECT value FROM meta WHERE name = 'horizon'")
-	if err == nil && horizon > 0 && r.when < horizon {
-		err = tooOld(horizon)
+	if err == nil && r.past && horizon > 0 && r.when < horizon {
+		err = fmt.Errorf("%w: it begins at %s", graph.ErrTooOld, time.Unix(0, horizon).UTC().Format(time.RFC3339))
 	}
 	return err
 }
@@ -244,7 +245,7 @@ func extraLabels(v graph.Vertex) []string {
 func (s *Store) Prune(ctx context.Context, before time.Time) error {
 	for more := true; more; {
 		err := s.submit(&request{ctx: ctx, job: func(w *writer) (err error) {
-			more, err = w.prune(before.UnixNano())
+			more, err = w.prune(nanos(before))
 			return err
 		}})
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -35,7 +36,7 @@ func (s *Store) View(ctx context.Context, at time.Time) (graph.Reader, error) {
 	}
 	r := &reader{s: s, c: c, at: at}
 	if !at.IsZero() {
-		r.past, r.when = true, at.UnixNano()
+		r.past, r.when = true, nanos(at)
 	}
 	if err := r.pin(); err != nil {
 		_ = c.exec("ROLLBACK") // it only read
@@ -45,23 +46,24 @@ func (s *Store) View(ctx context.Context, at time.Time) (graph.Reader, error) {
 	return r, nil
 }
 
+// nanos is a time as the file has it. Times beyond what fits are the first or
+// the last that does.
+func nanos(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return stillOpen - 1
+	}
+	return t.UnixNano()
+}
+
 // pin begins the transaction and reads something, which fixes the moment.
 func (r *reader) pin() error {
 	if err := r.c.exec("BEGIN"); err != nil {
 		return err
 	}
-	horizon, err := r.c.integer("SELECT value FROM meta WHERE name = 'horizon'")
-	if err != nil {
-		return err
-	}
-	if r.past && r.when < horizon {
-		return tooOld(horizon)
-	}
-	return nil
-}
-
-func tooOld(horizon int64) error {
-	return fmt.Errorf("%w: it begins at %s", graph.ErrTooOld, time.Unix(0, horizon).UTC().Format(time.RFC3339))
+	return r.reaches()
 }
 
 // Close lets the moment go.

@@ -399,6 +399,7 @@ func (s suite) wrong(t *testing.T) {
 		"a colon":           says("bad", 0, graph.Node{Key: key("Sys:tem", "a")}),
 		"no type":           {Source: "bad", Rels: []graph.Rel{{From: key("A", "a"), To: key("A", "b")}}},
 		"an empty label":    says("bad", 0, graph.Node{Key: key("A", "a"), Labels: []string{""}}),
+		"another age":       {Source: "bad", At: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), Nodes: []graph.Node{system("a")}},
 		"a forged document": {Source: "bad", Document: &graph.Document{Type: "os", Hash: "00", JSON: []byte("x")}},
 	} {
 		if _, err := st.Apply(t.Context(), good, bad); err == nil {
@@ -419,6 +420,10 @@ func (s suite) moment(t *testing.T) {
 	apply(t, st, says("a", 1, system("a", "name", "two"), system("b")))
 	compare(t, "an open reader", Dump(t, r), before)
 	look(t, st, func(r graph.Reader) { want(t, "a new reader", find(t, r, key("System", "a")).Props["name"], "two") })
+	lookAt(t, st, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), func(r graph.Reader) {
+		want(t, "the far future", find(t, r, key("System", "a")).Props["name"], "two")
+	})
+	lookAt(t, st, time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), func(r graph.Reader) { want(t, "long ago", len(Dump(t, r)), 0) })
 }
 
 func (s suite) day(t *testing.T) {

@@ -187,13 +187,37 @@ func (in *ingest) mark(ctx context.Context, p parcel) error {
 	return in.commits.do(ctx, graph.Change{Source: "cma/seen", Keep: true, Records: seenRecord(p.from, p.session, p.seq)})
 }
 
-// write makes one document durable: the JSON, what it means as graph, and the
-// number it came with, in one transaction.
+// write makes one document durable. What the store refuses as graph is set
+// aside like what a plugin refuses: else it would come again for ever, and hold
+// up everything its system says after it.
 func (in *ingest) write(ctx context.Context, p parcel, d *wire.Document, doc []byte) error {
+	change, reason := in.change(systemKey(p.from), d.Type, doc)
+	err := in.shared(ctx, d.Type, doc)
+	if err == nil {
+		err = in.commit(ctx, p, d, doc, change, reason)
+	}
+	if refused(ctx, err) {
+		err = in.commit(ctx, p, d, doc, graph.Change{Keep: true}, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s of %s: %w", d.Type, p.from, err)
+	}
+	in.stored(p.from, d.Type)
+	return nil
+}
+
+// refused reports whether an error is the store's opinion of a change, which
+// will not get better, and not its state, which may.
+func refused(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && !errors.Is(err, graph.ErrFull) && !errors.Is(err, graph.ErrClosed)
+}
+
+// commit writes the JSON of a document, what it means as graph, and the number
+// it came with, in one transaction. With a reason it is noted as set aside.
+func (in *ingest) commit(ctx context.Context, p parcel, d *wire.Document, doc []byte, change graph.Change, reason error) error {
 	system, now := systemKey(p.from), in.now()
 	sum := pack.HashOf(doc)
 	hash := hex.EncodeToString(sum[:])
-	change, reason := in.change(system, d.Type, doc)
 	change.At = now
 	change.Source = system.ID + "/" + d.Type
 	if d.Instance != "" {
@@ -202,23 +226,20 @@ func (in *ingest) write(ctx context.Context, p parcel, d *wire.Document, doc []b
 	if json.Valid(doc) {
 		change.Document = &graph.Document{System: system, Type: d.Type, Instance: d.Instance, Hash: hash, JSON: doc, At: now}
 	}
-	record := graph.Record{Bucket: asideBucket, Name: system.ID + "/" + d.Type + "/" + d.Instance}
-	var news []event.Event
-	if reason != nil {
-		why, err := json.Marshal(aside{system.ID, d.Type, d.Instance, hash, now, reason.Error()})
-		if err != nil {
-			return err
-		}
-		record.Value = why
-		news = append(news, event.Event{
-			At: now, Kind: event.Troubled, System: system.ID, Detail: map[string]string{"type": d.Type, "reason": reason.Error()},
-			Text: fmt.Sprintf("a %s document of %s is set aside: %v", d.Type, system.ID, reason),
-		})
-	}
-	change.Records = append(change.Records, record)
 	name, had, err := in.before(ctx, system, d)
 	if err != nil {
 		return err
+	}
+	record := graph.Record{Bucket: asideBucket, Name: system.ID + "/" + d.Type + "/" + d.Instance}
+	var news []event.Event
+	if reason != nil {
+		if record.Value, err = json.Marshal(aside{system.ID, d.Type, d.Instance, hash, now, reason.Error()}); err != nil {
+			return err
+		}
+		news = append(news, event.Event{
+			At: now, Kind: event.Troubled, System: system.ID, Name: name, Detail: map[string]string{"type": d.Type, "reason": reason.Error()},
+			Text: fmt.Sprintf("a %s document of %s is set aside: %v", d.Type, name, reason),
+		})
 	}
 	if had {
 		news = append(news, event.Event{
@@ -227,17 +248,11 @@ func (in *ingest) write(ctx context.Context, p parcel, d *wire.Document, doc []b
 			Text:   fmt.Sprintf("%s of %s changed", d.Type, name),
 		})
 	}
+	change.Records = append(change.Records, record)
 	if p.seq != 0 {
 		change.Records = append(change.Records, seenRecord(p.from, p.session, p.seq)...)
 	}
-	if err := in.shared(ctx, d.Type, doc); err != nil {
-		return err
-	}
-	if err := in.commits.do(ctx, change, news...); err != nil {
-		return fmt.Errorf("%s of %s: %w", d.Type, system.ID, err)
-	}
-	in.stored(p.from, d.Type)
-	return nil
+	return in.commits.do(ctx, change, news...)
 }
 
 // sharedBucket names the content whose piece of graph is there already.

@@ -10,7 +10,8 @@ import (
 )
 
 // A hunt asks many members at once, in a few rounds: half as far apart as pings,
-// or two round-trip times where the way is long.
+// or two round-trip times where the way is long, or twice as long as I am kept
+// waiting myself where everybody has to wait for a processor.
 type hunt struct {
 	*ring.Hunt
 	kind  huntKind
@@ -67,6 +68,7 @@ func (m *Member) begin(now time.Duration, h hunt) {
 	if p := m.peer(h.about); p != nil {
 		h.every = max(h.every, 2*p.hb.RTT())
 	}
+	h.every = min(max(h.every, 2*m.late), m.timing().Interval)
 	m.hunts = append(m.hunts, h)
 }
 

@@ -62,6 +62,7 @@ type Member struct {
 	voice    time.Duration // when anybody was last heard
 	deaf     time.Duration // since when nobody answers; 0 = somebody does
 	forget   time.Duration // when former is dropped
+	late     time.Duration // how late my own timer was of late, at worst: a measure of how busy this place is
 	rival    time.Duration // when I last saw that somebody newer bears my name; 0 = never
 	martian  martians
 }

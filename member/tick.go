@@ -22,9 +22,11 @@ func (m *Member) Tick(at time.Time, out *Out) {
 	if m.deadline == 0 || now < m.deadline {
 		return
 	}
-	if late := now - m.deadline; late > timerSlack {
+	late := now - m.deadline
+	if late > timerSlack {
 		m.doubt(late, now)
 	}
+	m.late = max(late, m.late*15/16)
 	if now >= m.beat {
 		m.heartbeats(now, out)
 	}
@@ -39,10 +41,16 @@ func (m *Member) Tick(at time.Time, out *Out) {
 	m.settle()
 }
 
-// doubt takes time in which I did not run out of everybody's silence.
+// doubt takes time in which I did not run out of everybody's silence, and what I
+// asked just before out of the questions that count.
 func (m *Member) doubt(late, now time.Duration) {
 	for i := range m.peers {
 		m.peers[i].hb.Doubt(late, now)
+	}
+	for i := range m.hunts {
+		if h := &m.hunts[i]; !h.done && late > h.every {
+			h.Again()
+		}
 	}
 }
 

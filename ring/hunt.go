@@ -82,6 +82,16 @@ func (h *Hunt) Has(distance int) bool {
 	return i >= 0 && i < len(h.answered) && h.answered[i]
 }
 
+// Again takes the last round back: answers to it may wait, unread, because the
+// asker itself did not run.
+func (h *Hunt) Again() {
+	for i := range h.asks {
+		if !h.answered[i] && h.asks[i] > 0 {
+			h.asks[i]--
+		}
+	}
+}
+
 // Settled says whether everybody nearer than Nearest was asked often enough.
 // Ask it one round after the last questions.
 func (h *Hunt) Settled() bool {

@@ -68,6 +68,21 @@ func TestSweepAsksEverybodyAndKnowsWhoAnswered(t *testing.T) {
 	}
 }
 
+func TestRoundTakenBackIsAskedAgain(t *testing.T) {
+	h := NewSweep(0, 3)
+	for range Asks {
+		h.Next(nil)
+	}
+	h.Answered(2)
+	if !h.Settled() {
+		t.Fatal("it is not settled after all rounds")
+	}
+	h.Again()
+	if got := h.Next(nil); h.Settled() != true || len(got) != 2 {
+		t.Errorf("asks %v once more", got)
+	}
+}
+
 func TestRosterWalksCirclesAndWindows(t *testing.T) {
 	members := make([]wire.Member, 5)
 	for i := range members {

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A crowd is N systems that watch one another.
+type crowd interface {
+	kill(i int)
+	log() *newsLog
+	wires() *wires
+	stop()
+}
+
+// news is what one system says of another.
+type news struct {
+	at        time.Time
+	by, about int
+	lost      bool // else: back
+}
+
+// newsLog collects news from all systems.
+type newsLog struct {
+	mu      sync.Mutex
+	all     []news
+	reports int // datagrams to the centre
+}
+
+func (l *newsLog) add(report bool, all ...news) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, all...)
+	if report {
+		l.reports++
+	}
+}
+
+// take empties the log.
+func (l *newsLog) take() ([]news, int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all, reports := l.all, l.reports
+	l.all, l.reports = nil, 0
+	return all, reports
+}
+
+// peek copies the log.
+func (l *newsLog) peek() []news {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]news(nil), l.all...)
+}
+
+// wires count and lose datagrams.
+type wires struct {
+	packets, bytes atomic.Int64
+	loss           atomic.Int64 // per thousand
+}
+
+func (w *wires) sent(n int) {
+	w.packets.Add(1)
+	w.bytes.Add(int64(n))
+}
+
+// loses decides about one datagram that arrived.
+func (w *wires) loses() bool { return rand.Int64N(1000) < w.loss.Load() }

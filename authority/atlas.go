@@ -16,19 +16,20 @@ type atlas struct {
 	behind   map[string][]*node       // by chassis, in port order
 	bare     map[netip.Prefix][]*node // those that hear no switch
 	switches map[netip.Prefix][]string
-	subnets  []netip.Prefix // sorted, as on the top ring
+	subnets  []netip.Prefix       // sorted, as on the top ring
+	links    map[netip.Prefix]int // in each of them
 }
 
 func newAtlas() atlas {
-	return atlas{behind: map[string][]*node{}, bare: map[netip.Prefix][]*node{}, switches: map[netip.Prefix][]string{}}
+	return atlas{behind: map[string][]*node{}, bare: map[netip.Prefix][]*node{}, switches: map[netip.Prefix][]string{},
+		links: map[netip.Prefix]int{}}
 }
 
-// insert notes all links of n. A switch stays in its subnets when its last
-// system leaves: it is a fact about cabling, and it costs nothing.
+// insert notes all links of n.
 func (m *atlas) insert(n *node) {
 	for i := range n.links {
 		l := &n.links[i]
-		if l.Subnet.IsValid() {
+		if m.links[l.Subnet]++; m.links[l.Subnet] == 1 {
 			if at, ok := slices.BinarySearchFunc(m.subnets, l.Subnet, comparePrefix); !ok {
 				m.subnets = slices.Insert(m.subnets, at, l.Subnet)
 			}
@@ -56,14 +57,27 @@ func (m *atlas) shelve(l *verdict.Link, n *node) {
 	}
 }
 
+// remove takes all links of n out, and subnets that nobody is in any more.
 func (m *atlas) remove(n *node) {
 	for i := range n.links {
 		l := &n.links[i]
+		m.leave(l.Subnet)
 		if l.Switch != "" {
 			m.behind[l.Switch] = take(m.behind[l.Switch], n)
 		} else if i == 0 {
 			m.bare[l.Subnet] = take(m.bare[l.Subnet], n)
 		}
+	}
+}
+
+func (m *atlas) leave(subnet netip.Prefix) {
+	if m.links[subnet]--; m.links[subnet] > 0 {
+		return
+	}
+	delete(m.links, subnet)
+	delete(m.switches, subnet)
+	if at, ok := slices.BinarySearchFunc(m.subnets, subnet, comparePrefix); ok {
+		m.subnets = slices.Delete(m.subnets, at, at+1)
 	}
 }
 
@@ -242,16 +256,17 @@ func (w world) Switches(dst []string, subnet netip.Prefix) []string {
 	return append(dst, w.a.atlas.switches[subnet]...)
 }
 
-func (w world) Near(dst []netip.Prefix, subnet netip.Prefix, after, n int) []netip.Prefix {
+func (w world) Beside(dst []netip.Prefix, subnet netip.Prefix, n int) []netip.Prefix {
 	list := w.a.atlas.subnets
-	at, _ := slices.BinarySearchFunc(list, subnet, comparePrefix)
-	for i := after + 1; i <= after+n; i++ {
-		if at-i >= 0 {
-			dst = append(dst, list[at-i])
-		}
-		if at+i < len(list) {
-			dst = append(dst, list[at+i])
-		}
+	at, ok := slices.BinarySearchFunc(list, subnet, comparePrefix)
+	if !ok {
+		return dst
+	}
+	if n >= 0 {
+		return append(dst, list[at+1:min(at+1+n, len(list))]...)
+	}
+	for i := at - 1; i >= max(0, at+n); i-- {
+		dst = append(dst, list[i])
 	}
 	return dst
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"assim/authority"
-	"assim/event"
 	"assim/verdict"
 	"assim/wire"
 )
@@ -206,15 +205,14 @@ func (c *centre) sendOrder(q int64, o *authority.Order) {
 
 // send puts a signal on the way by whichever NIC the system has a way.
 func (c *centre) send(q int64, l letter, parts int) {
-	which, ok := 0, true
+	ok := true
 	if !c.s.net.clean {
-		which, ok = c.s.net.reachesCMA(l.sys)
+		_, ok = c.s.net.reachesCMA(l.sys)
 	}
 	c.outs += uint64(parts)
 	if ok {
 		c.carry(q, l)
 	}
-	_ = which
 }
 
 // sendBy puts a signal on the way to one NIC.

@@ -23,9 +23,7 @@ func Play(name string, text io.Reader, opt Options, newsTo io.Writer) (*Result, 
 	opt.Timing, opt.MaxPerTick = st.timing, 1<<20
 	began := stopwatch()
 	s := newSim(st.e, opt)
-	if newsTo != nil {
-		s.onNews = func(e *event.Event) { fmt.Fprintf(newsTo, "%9.3fs  %-18s %s\n", s.at().Seconds(), e.Kind, e.Text) }
-	}
+	s.tell(newsTo)
 	if err := s.seatCMA(st.cmaBox, st.cmaHost); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

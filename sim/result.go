@@ -35,6 +35,7 @@ type Result struct {
 	WallSeconds float64 `json:"wall_seconds"`
 	MaxRSS      uint64  `json:"max_rss_bytes"`
 
+	Notes       []string `json:"notes,omitempty"`
 	Differences []string `json:"differences,omitempty"` // between news and script
 	Broken      []string `json:"broken,omitempty"`      // invariants
 }
@@ -92,6 +93,9 @@ func (r *Result) WriteTable(w io.Writer) error {
 	row("packets", "%.3f per system per second", r.Packets)
 	row("at the CMA", "%d packets, %d of them to it, %d orders from it", r.CMAPackets, r.CMAIn, r.CMAOrders)
 	row("cost", "%.1f s of wall time, %d MB", r.WallSeconds, r.MaxRSS>>20)
+	for _, n := range r.Notes {
+		row("note", "%s", n)
+	}
 	for _, d := range r.Differences {
 		row("NEWS", "%s", d)
 	}

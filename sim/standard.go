@@ -23,15 +23,7 @@ const (
 // Standard runs n systems for a while under the standard script.
 func Standard(n int, length time.Duration, opt Options, newsTo io.Writer) *Result {
 	began := stopwatch()
-	e := newEstate(opt.Seed)
-	e.generate(n, usual)
-	opt.MaxPerTick = 1 << 20
-	s := newSim(e, opt)
-	if newsTo != nil {
-		s.onNews = func(e *event.Event) { fmt.Fprintf(newsTo, "%9.3fs  %-18s %s\n", s.at().Seconds(), e.Kind, e.Text) }
-	}
-	must(s.seatCMA("", ""))
-	s.warm()
+	s := ready(n, opt, newsTo)
 	p := places{s: s, r: rand.New(rand.NewPCG(opt.Seed, 3)), taken: map[int32]bool{}}
 	plan := p.standard()
 	span := length - standardFirst - standardTail
@@ -45,6 +37,25 @@ func Standard(n int, length time.Duration, opt Options, newsTo io.Writer) *Resul
 	s.runTo(length)
 	s.watch.finish(s)
 	return s.result(fmt.Sprintf("standard script on %d systems", n), began)
+}
+
+// ready makes a usual estate that has been running for long.
+func ready(n int, opt Options, newsTo io.Writer) *Sim {
+	e := newEstate(opt.Seed)
+	e.generate(n, usual)
+	opt.MaxPerTick = 1 << 20
+	s := newSim(e, opt)
+	s.tell(newsTo)
+	must(s.seatCMA("", ""))
+	s.warm()
+	return s
+}
+
+// tell prints the news as they come, unless w is nil.
+func (s *Sim) tell(w io.Writer) {
+	if w != nil {
+		s.onNews = func(e *event.Event) { fmt.Fprintf(w, "%9.3fs  %-18s %s\n", s.at().Seconds(), e.Kind, e.Text) }
+	}
 }
 
 // must is for what cannot fail with the arguments it is given.
@@ -197,6 +208,8 @@ func Script(name string, n int, length time.Duration, opt Options, newsTo io.Wri
 	switch name {
 	case "standard":
 		return Standard(n, length, opt, newsTo), nil
+	case "half":
+		return half(n, length, opt, newsTo), nil
 	}
 	return nil, fmt.Errorf("sim: no script is called %q (standard, day, crashes, reboots, half)", name)
 }

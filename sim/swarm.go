@@ -97,9 +97,7 @@ func SwarmSeed(seed uint64, newsTo io.Writer) *Result {
 	sh := shape{perSwitch: 3 + r.IntN(46), perSubnet: 1 + r.IntN(5), perSite: 1 + r.IntN(3), dualEvery: []int{0, 3, 7, 20}[r.IntN(4)]}
 	e.generate(sh.perSwitch*(3+r.IntN(8)), sh)
 	s := newSim(e, Options{Seed: seed, MaxPerTick: 64})
-	if newsTo != nil {
-		s.onNews = func(e *event.Event) { fmt.Fprintf(newsTo, "%9.3fs  %-18s %s\n", s.at().Seconds(), e.Kind, e.Text) }
-	}
+	s.tell(newsTo)
 	must(s.seatCMA("", ""))
 	s.warm()
 	s.net.loss = []float64{0, 0, 0.01, 0.05, 0.1}[r.IntN(5)]

@@ -52,6 +52,7 @@ type suspect struct {
 	old     bool      // accused by claims too old to be believed as they are
 	ping    pinged
 	askedAt time.Time
+	quick   bool // the ping is one of many
 	agreed  bool // believed to be silent
 	shown   bool // news of its silence is out
 	status  Status
@@ -300,9 +301,17 @@ func (j *Judge) ask(now time.Time, s *suspect, tries int, out *Out) {
 	if s.ping == asked {
 		return
 	}
-	s.ping, s.askedAt = asked, now
+	s.ping, s.askedAt, s.quick = asked, now, tries == 1 && s.swept
 	out.Pings = append(out.Pings, Ping{s.id, tries})
-	j.agenda.add(now.Add(j.opt.Answer), s.id)
+	j.agenda.add(now.Add(j.patience(s)), s.id)
+}
+
+// patience is how long an answer of s is awaited.
+func (j *Judge) patience(s *suspect) time.Duration {
+	if s.quick {
+		return j.opt.Quick
+	}
+	return j.opt.Answer
 }
 
 // refute notes who accused a system that answers. Its author has a moment to

@@ -87,8 +87,11 @@ func (j *Judge) findCommonCauses(now time.Time, out *Out) {
 		pending = j.askSiblings(now, whole, touched, out) || pending
 	}
 	subnets := j.wholeSubnets(whole)
+	patience := j.opt.Answer
 	if !pending && len(subnets) > 0 {
-		pending = j.explore(now, subnets, out)
+		if pending = j.explore(now, subnets, out); pending {
+			patience = j.opt.Quick
+		}
 	}
 	if !pending && len(whole) > 0 {
 		pending = j.doubtMyself(now, whole, out)
@@ -100,7 +103,7 @@ func (j *Judge) findCommonCauses(now time.Time, out *Out) {
 		return
 	}
 	if pending {
-		j.groupDue = now.Add(j.opt.Answer + time.Millisecond)
+		j.groupDue = now.Add(patience + time.Millisecond)
 		return
 	}
 	j.conclude(now, views, whole, subnets, out)
@@ -197,6 +200,9 @@ func (j *Judge) view(now time.Time, p place) view {
 				latestSign = latest(latestSign, l.first.Add(-j.opt.Window))
 			}
 		}
+	}
+	if latestSign.IsZero() {
+		latestSign = now.Add(-together) // nothing is wrong here yet: what was heard before says little
 	}
 	for _, id := range rest {
 		switch s := j.suspects[id]; {
@@ -309,18 +315,43 @@ func (j *Judge) askPlace(now time.Time, p place, out *Out) bool {
 	return j.sample(now, v, 1, 1, out)
 }
 
-// explore asks further and further from subnets that are silent as a whole,
-// twice as many each time, until somebody answers on both sides.
+// explore asks further and further from both ends of every run of silent
+// subnets, twice as far each time, until somebody answers.
 func (j *Judge) explore(now time.Time, subnets []netip.Prefix, out *Out) (pending bool) {
-	n := max(1, len(subnets))
-	for _, s := range []netip.Prefix{subnets[0], subnets[len(subnets)-1]} {
-		for _, near := range j.m.Near(nil, s, 0, n) {
-			if !slices.Contains(subnets, near) {
-				pending = j.askSubnet(now, near, nil, out) || pending
+	silent := make(map[netip.Prefix]bool, len(subnets))
+	for _, s := range subnets {
+		silent[s] = true
+	}
+	for _, s := range subnets {
+		for _, dir := range []int{-1, 1} {
+			next := j.m.Beside(nil, s, dir)
+			if len(next) == 0 || silent[next[0]] {
+				continue
+			}
+			for _, far := range j.m.Beside(nil, s, dir*(1+j.asked(s, -dir, silent))) {
+				j.reached[far] = true
+				pending = j.askSubnet(now, far, nil, out) || pending
 			}
 		}
 	}
 	return pending
+}
+
+// asked counts how many silent subnets in a row, from s on, were found by asking.
+func (j *Judge) asked(s netip.Prefix, dir int, silent map[netip.Prefix]bool) int {
+	n := 0
+	for silent[s] {
+		if !j.reached[s] {
+			break
+		}
+		n++
+		next := j.m.Beside(nil, s, dir)
+		if len(next) == 0 {
+			break
+		}
+		s = next[0]
+	}
+	return n
 }
 
 // wholeSubnets returns the subnets in which every place is silent.
@@ -445,6 +476,7 @@ func (j *Judge) commonPlace(whole []view) (place, bool) {
 // silent as a whole are judged one by one.
 func (j *Judge) conclude(now time.Time, views, whole []view, subnets []netip.Prefix, out *Out) {
 	fresh := j.freshSwitches(now)
+	j.addStranded(whole)
 	alone := j.alone && len(whole) >= 2
 	j.alone, j.aroundAt = false, time.Time{}
 	if alone || len(subnets) > 0 || len(whole) > 0 && len(whole)+len(fresh) >= minPartition {
@@ -455,6 +487,7 @@ func (j *Judge) conclude(now time.Time, views, whole []view, subnets []netip.Pre
 		}
 	}
 	clear(j.probed)
+	clear(j.reached)
 	for _, v := range views {
 		for _, id := range v.silent {
 			s := j.suspects[id]
@@ -469,6 +502,36 @@ func (j *Judge) conclude(now time.Time, views, whole []view, subnets []netip.Pre
 		}
 	}
 	j.settleLinks(now, out)
+}
+
+// addStranded adds the systems with two links both of which end at silent
+// places to the one they are at home at.
+func (j *Judge) addStranded(whole []view) {
+	silent := map[string]bool{}
+	for _, v := range whole {
+		silent[v.key()] = true
+	}
+	if len(silent) < 2 {
+		return
+	}
+	for i := range whole {
+		v := &whole[i]
+		for _, id := range j.members(v.place) {
+			if j.suspects[id] == nil && j.hasOtherWay(id, v.chassis) && j.isHome(id, v.place) && j.stranded(id, silent) {
+				v.unknown = append(v.unknown, id)
+			}
+		}
+	}
+}
+
+func (j *Judge) stranded(id wire.ID, silent map[string]bool) bool {
+	var buf [4]Link
+	for _, l := range j.m.Links(buf[:0], id) {
+		if at := (place{l.Switch, l.Subnet}); !silent[at.key()] {
+			return false
+		}
+	}
+	return true
 }
 
 // freshSwitches returns the incidents about one place that are young enough

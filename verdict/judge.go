@@ -34,9 +34,9 @@ type Map interface {
 	// no switch.
 	Switches(dst []string, subnet netip.Prefix) []string
 	Bare(dst []wire.ID, subnet netip.Prefix) []wire.ID
-	// Near appends the n subnets from distance after on to both sides of subnet,
-	// in the order of the top ring.
-	Near(dst []netip.Prefix, subnet netip.Prefix, after, n int) []netip.Prefix
+	// Beside appends the n subnets after subnet in the order of the top ring, or
+	// the -n before it, nearest first.
+	Beside(dst []netip.Prefix, subnet netip.Prefix, n int) []netip.Prefix
 	// Sample appends up to n systems from all over the place.
 	Sample(dst []wire.ID, n int) []wire.ID
 	// Dead is how long silence of this system is tolerated.
@@ -53,6 +53,9 @@ type Options struct {
 	Window time.Duration
 	// Answer is how long a ping may go unanswered, all its tries together.
 	Answer time.Duration
+	// Quick is the same for the single pings that find out how far a large
+	// silence reaches; many of them correct each other.
+	Quick time.Duration
 	// Merge is how long after a death it can still turn out to have been part of
 	// something bigger.
 	Merge time.Duration
@@ -73,6 +76,7 @@ func (o *Options) defaults() {
 	def(&o.Agree, 500*time.Millisecond)
 	def(&o.Window, 700*time.Millisecond)
 	def(&o.Answer, 600*time.Millisecond)
+	def(&o.Quick, 250*time.Millisecond)
 	def(&o.Merge, time.Minute)
 	def(&o.Settle, 3*time.Minute)
 }
@@ -184,6 +188,7 @@ type Judge struct {
 	open     []*Incident           // oldest first
 	groups   map[string]*group     // of open group incidents, by incident id
 	probed   map[string]time.Time  // switches and subnets whose systems were sampled
+	reached  map[netip.Prefix]bool // subnets found by asking further and further
 	serial   int
 	agenda   agenda
 	groupDue time.Time // when to look for common causes
@@ -203,7 +208,7 @@ func New(m Map, opt Options) *Judge {
 	return &Judge{m: m, opt: opt, carrier: true,
 		suspects: map[wire.ID]*suspect{}, paths: map[pair]*path{}, links: map[linkKey]*downLink{},
 		company: map[wire.ID][]wire.ID{}, liars: map[wire.ID]time.Time{}, heard: map[wire.ID]time.Time{},
-		groups: map[string]*group{}, probed: map[string]time.Time{}}
+		groups: map[string]*group{}, probed: map[string]time.Time{}, reached: map[netip.Prefix]bool{}}
 }
 
 // Status is what is believed of id.

@@ -225,7 +225,7 @@ var stories = []struct{ name, town, script, news string }{
 	2.1 g sweeps l i j
 	30 until`, `
 	2.1 unresponsive k by e g
-	3.3 partition 2 subnets around 10.0.1.0/24 by e g of a b c d i j k l`},
+	3.0 partition 2 subnets around 10.0.1.0/24 by e g of a b c d i j k l`},
 	{"a subnet without switches", "net1 - a b c\nnet2 - d e f", `
 	0 answering d e f
 	2.0 d loses a

@@ -23,7 +23,7 @@ const (
 // look judges one system by what is known now, and has itself called again
 // when more could be.
 func (j *Judge) look(now time.Time, s *suspect, out *Out) {
-	if s.ping == asked && !now.Before(s.askedAt.Add(j.opt.Answer)) {
+	if s.ping == asked && !now.Before(s.askedAt.Add(j.patience(s))) {
 		s.ping = silent
 	}
 	switch {

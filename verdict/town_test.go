@@ -98,14 +98,14 @@ func (w *town) Witnesses(dst []wire.ID, id wire.ID) []wire.ID {
 	return append(dst, prev, next)
 }
 
-func (w *town) Near(dst []netip.Prefix, s netip.Prefix, after, n int) []netip.Prefix {
-	at := slices.Index(w.subnets, s)
-	for i := after + 1; i <= after+n; i++ {
-		if at-i >= 0 {
-			dst = append(dst, w.subnets[at-i])
-		}
-		if at+i < len(w.subnets) {
-			dst = append(dst, w.subnets[at+i])
+func (w *town) Beside(dst []netip.Prefix, s netip.Prefix, n int) []netip.Prefix {
+	at, step := slices.Index(w.subnets, s), 1
+	if n < 0 {
+		n, step = -n, -1
+	}
+	for ; n > 0; n-- {
+		if at += step; at >= 0 && at < len(w.subnets) {
+			dst = append(dst, w.subnets[at])
 		}
 	}
 	return dst

@@ -210,11 +210,12 @@ func (c *Catalog) Find(name string) (*Query, error) {
 	}
 	best, bestScore := "", 0
 	for n := range maps.Keys(c.byName) {
-		if s := likeness(name, n); s > bestScore || s == bestScore && n < best {
+		// Letters in common count for a name, letters beyond them against it.
+		if s := 2*likeness(name, n) - len(n); s > bestScore || s == bestScore && n < best {
 			best, bestScore = n, s
 		}
 	}
-	if best != "" && bestScore*2 > len(best) {
+	if best != "" {
 		return nil, fmt.Errorf("there is no query %q; did you mean %s?", name, best)
 	}
 	return nil, fmt.Errorf("there is no query %q; the query list names them all", name)

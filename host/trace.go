@@ -292,8 +292,10 @@ func (t *tracer) look(now time.Time) {
 	for _, e := range events {
 		switch {
 		case e.from == tcpListen || e.to == tcpListen:
-			if t.ours(e) {
-				tell, t.told = true, time.Time{} // a listener does not wait
+			ours, known := t.ours(e)
+			tell = tell || ours
+			if ours && known {
+				t.told = time.Time{} // a listener does not wait
 			}
 		case e.to == tcpSynSent:
 			t.asks(now, e)
@@ -323,20 +325,23 @@ type traced struct {
 	local, remote netip.AddrPort
 }
 
-// ours reports whether who did it is in our network namespace; who is gone
-// already may have been.
-func (t *tracer) ours(e traced) bool {
+// ours reports whether who did it is in our network namespace. Who is gone
+// already may have been, and is not known.
+func (t *tracer) ours(e traced) (ours, known bool) {
 	for _, id := range []int{e.thread, e.pid} {
 		if ns, err := os.Readlink("/proc/" + strconv.Itoa(id) + "/ns/net"); err == nil {
-			return ns == t.netns
+			return ns == t.netns, true
 		}
 	}
-	return e.pid != 0
+	return e.pid != 0, false
 }
 
 // asks notes who waits for whom.
 func (t *tracer) asks(now time.Time, e traced) {
-	if len(t.pending) < maxPending && e.pid != 0 && e.remote.Port() != 0 && t.ours(e) {
+	if len(t.pending) >= maxPending || e.pid == 0 || e.remote.Port() == 0 {
+		return
+	}
+	if ours, known := t.ours(e); ours && known {
 		t.pending[e.socket] = waiting{brief{e.pid, e.remote}, now, e.local.Addr()}
 	}
 }

@@ -195,14 +195,21 @@ func (z zone) offsetAt(sec int64) int32 {
 	return int32(offset)
 }
 
-// at makes a DateTime of a local time in the zone.
+// at makes a DateTime of a local time in the zone. Of a time that comes twice,
+// when clocks are set back, it takes the first; a time that is skipped, when
+// they are set forward, it moves by the gap.
 func (z zone) at(days, ns int64) DateTime {
 	if z.loc == nil {
 		return DateTime{days, ns, z.offset, ""}
 	}
 	local := days*secPerDay + ns/nsPerSecond
-	offset := z.offsetAt(local - int64(z.offsetAt(local)))
-	return DateTime{days, ns, z.offsetAt(local - int64(offset)), z.name}
+	before, after := z.offsetAt(local-secPerDay), z.offsetAt(local+secPerDay)
+	for _, offset := range []int32{before, after} {
+		if z.offsetAt(local-int64(offset)) == offset {
+			return DateTime{days, ns, offset, z.name}
+		}
+	}
+	return atInstant(local-int64(before), ns%nsPerSecond, z)
 }
 
 // atInstant makes a DateTime of an instant in a zone.

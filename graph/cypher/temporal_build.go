@@ -66,6 +66,10 @@ func convertTemporal(kind string, t DateTime) any {
 type fields struct {
 	m   map[string]any
 	err error
+
+	// keepFraction is for truncation: a nanosecond then adds to the
+	// milliseconds that are left, where it otherwise replaces all of them.
+	keepFraction bool
 }
 
 // get returns a field as an integer, or def.
@@ -99,8 +103,11 @@ var temporalFields = map[string]bool{"date": true, "time": true, "datetime": tru
 // buildTemporal makes a value of a map: a base (date, time, datetime) and
 // fields that override its parts.
 func buildTemporal(kind string, m map[string]any, now time.Time) (any, error) {
-	f := &fields{m: m}
-	for k := range m {
+	return build(kind, &fields{m: m}, now)
+}
+
+func build(kind string, f *fields, now time.Time) (any, error) {
+	for k := range f.m {
 		if !temporalFields[k] {
 			return nil, badTemporal("a %s has no field %q", kind, k)
 		}
@@ -108,26 +115,18 @@ func buildTemporal(kind string, m map[string]any, now time.Time) (any, error) {
 	if f.has("epochSeconds", "epochMillis") {
 		return buildEpoch(kind, f)
 	}
-	dateBase, timeBase, err := bases(m)
+	dateBase, timeBase, err := bases(f.m)
 	if err != nil {
 		return nil, err
 	}
 	needDate := kind != "localtime" && kind != "time"
-	needTime := kind != "date"
-	var z zone
-	if kind == "time" || kind == "datetime" {
-		if z, err = chooseZone(m, dateBase, timeBase, kind == "datetime"); err != nil {
-			return nil, err
-		}
-		dateBase, timeBase = shiftBases(z, dateBase, timeBase, m)
-	}
 	var days, ns int64
 	if needDate {
 		if days, err = buildDate(f, dateBase); err != nil {
 			return nil, err
 		}
 	}
-	if needTime {
+	if kind != "date" {
 		if ns, err = buildClock(f, timeBase, needDate); err != nil {
 			return nil, err
 		}
@@ -135,13 +134,51 @@ func buildTemporal(kind string, m map[string]any, now time.Time) (any, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
-	if kind == "time" {
-		if z.loc != nil && hasKey(m, "timezone") {
-			z.offset = z.offsetAt(now.Unix())
-		}
-		return Time{ns, z.offset}, nil
+	return f.place(kind, days, ns, timeBase, now)
+}
+
+// place puts a local date and time into its zone: that of the timezone field,
+// else that of the base, else UTC. Where both are there, the base's zone says
+// which instant is meant and the field where to show it.
+func (f *fields) place(kind string, days, ns int64, base *moment, now time.Time) (any, error) {
+	if kind != "time" && kind != "datetime" {
+		return convertTemporal(kind, DateTime{days: days, ns: ns}), nil
 	}
-	return convertTemporal(kind, z.at(days, ns)), nil
+	var from zone
+	if base != nil && base.zone != nil {
+		if from = *base.zone; kind == "time" {
+			from = zone{offset: from.offset}
+		}
+	}
+	to, given, err := f.timezone()
+	if err != nil {
+		return nil, err
+	}
+	if kind == "time" && to.loc != nil {
+		to = zone{offset: to.offsetAt(now.Unix())}
+	}
+	switch {
+	case !given:
+		return convertTemporal(kind, from.at(days, ns)), nil
+	case base == nil || base.zone == nil:
+		return convertTemporal(kind, to.at(days, ns)), nil
+	}
+	sec, rest := from.at(days, ns).instant()
+	return convertTemporal(kind, atInstant(sec, rest, to)), nil
+}
+
+// timezone reads the field of that name.
+func (f *fields) timezone() (z zone, given bool, err error) {
+	tz, given := f.m["timezone"]
+	if !given {
+		return zone{}, false, nil
+	}
+	s, isString := tz.(string)
+	if !isString {
+		return zone{}, true, badTemporal("timezone must be a string, not %s", typeName(tz))
+	}
+	z, err = parseZone(s)
+	return z, true, err
 }
 
 func buildEpoch(kind string, f *fields) (any, error) {
@@ -150,12 +187,9 @@ func buildEpoch(kind string, f *fields) (any, error) {
 		ms := f.get("epochMillis", 0)
 		sec, ns = floorDiv(ms, 1000), floorMod(ms, 1000)*1e6+ns
 	}
-	z := zone{}
-	if s, ok := f.m["timezone"].(string); ok {
-		var err error
-		if z, err = parseZone(s); err != nil {
-			return nil, err
-		}
+	z, _, err := f.timezone()
+	if err != nil {
+		return nil, err
 	}
 	if abs(sec) > maxYear*366*secPerDay {
 		return nil, badTemporal("%d seconds since the epoch is out of range", sec)
@@ -187,43 +221,6 @@ func bases(m map[string]any) (date, clock *moment, err error) {
 	return date, clock, nil
 }
 
-// chooseZone takes the timezone field, else the base's zone, else UTC.
-func chooseZone(m map[string]any, date, clock *moment, named bool) (zone, error) {
-	if tz, ok := m["timezone"]; ok {
-		s, isString := tz.(string)
-		if !isString {
-			return zone{}, badTemporal("timezone must be a string, not %s", typeName(tz))
-		}
-		return parseZone(s)
-	}
-	if clock != nil && clock.zone != nil {
-		return *clock.zone, nil
-	}
-	return zone{}, nil
-}
-
-// shiftBases moves a base that has a zone of its own to zone z: the same
-// instant, or for a time of day alone the same moment of the day.
-func shiftBases(z zone, date, clock *moment, m map[string]any) (*moment, *moment) {
-	if clock == nil || clock.zone == nil || !hasKey(m, "timezone") {
-		return date, clock
-	}
-	on := clock.days
-	if date != nil && !clock.hasDate {
-		on = date.days
-	}
-	sec, ns := clock.zone.at(on, clock.ns).instant()
-	t := atInstant(sec, ns, z)
-	moved := *clock
-	moved.ns = t.ns
-	if date != nil && hasKey(m, "datetime") {
-		d := *date
-		d.days = t.days
-		date = &d
-	}
-	return date, &moved
-}
-
 func hasKey(m map[string]any, k string) bool { _, ok := m[k]; return ok }
 
 func buildDate(f *fields, base *moment) (int64, error) {
@@ -242,13 +239,32 @@ func buildDate(f *fields, base *moment) (int64, error) {
 		return dateFromWeek(f.get("year", weekYear), f.get("week", week), f.get("dayOfWeek", dow))
 	case f.has("ordinalDay"):
 		return dateFromOrdinal(f.get("year", year), f.get("ordinalDay", ordinal))
+	case base != nil && f.has("quarter") && !f.has("dayOfQuarter"):
+		return moveToQuarter(base.days, f.get("year", year), f.get("quarter", quarter))
 	case f.has("quarter", "dayOfQuarter"):
 		return dateFromQuarter(f.get("year", year), f.get("quarter", quarter), f.get("dayOfQuarter", quarterDay))
 	}
 	if base == nil && f.has("day") && !f.has("month") {
 		return 0, badTemporal("a day needs a month")
 	}
-	return dateFromMonth(f.get("year", year), f.get("month", month), f.get("day", day))
+	year, month = f.get("year", year), f.get("month", month)
+	if base != nil && !f.has("day") && month >= 1 && month <= 12 && abs(year) <= maxYear {
+		day = min(day, int64(daysInMonth(year, int(month))))
+	}
+	return dateFromMonth(year, month, f.get("day", day))
+}
+
+// moveToQuarter keeps the month's place within the quarter, and the day where
+// the month has it.
+func moveToQuarter(days, year, quarter int64) (int64, error) {
+	y, m, _ := civil(days)
+	if err := checkYear(year); err != nil {
+		return 0, err
+	}
+	if quarter < 1 || quarter > 4 {
+		return 0, badTemporal("there is no quarter %d", quarter)
+	}
+	return addMonths(days, (year-y)*12+(quarter-quarterOf(m))*3), nil
 }
 
 func buildClock(f *fields, base *moment, optional bool) (int64, error) {
@@ -260,6 +276,9 @@ func buildClock(f *fields, base *moment, optional bool) (int64, error) {
 		return 0, badTemporal("a time needs an hour")
 	}
 	if f.has("millisecond", "microsecond", "nanosecond") {
+		if !f.keepFraction {
+			ns = 0
+		}
 		ns = buildFraction(f, ns)
 	}
 	return clockNs(f.get("hour", hour), f.get("minute", minute), f.get("second", second), ns)
@@ -317,7 +336,7 @@ func truncateTemporal(kind, unit string, v any, over map[string]any, now time.Ti
 	if !hasKey(over, "timezone") && (kind == "datetime" || kind == "time") {
 		fieldsOf["timezone"] = z.text()
 	}
-	return buildTemporal(kind, fieldsOf, now)
+	return build(kind, &fields{m: fieldsOf, keepFraction: true}, now)
 }
 
 // text is what parseZone reads back.

@@ -34,7 +34,7 @@ func discovery(i, n int) graph.Change {
 	far := func(d int) graph.Key { return k(graph.Endpoint, "tcp/"+address((i+d)%n)+":80") }
 	mac := fmt.Sprintf("02:00:%02x:%02x:%02x:01", i>>16&255, i>>8&255, i&255)
 	c := graph.Change{
-		Source: id + "/all", At: began,
+		Source: id + "/all", At: began.Add(time.Duration(i) * time.Millisecond),
 		Nodes: []graph.Node{
 			{Key: sys, Props: graph.P("name", fmt.Sprintf("host%06d", i), "id", id, "kind", "server", "status", "up", "os", "Debian GNU/Linux 12", "kernel", "6.1.0-18-amd64", "arch", "x86_64")},
 			{Key: eth0, Props: graph.P("mac", mac, "ifname", "eth0", "speed_mbps", 10000, "carrier", true, "mtu", 1500)},

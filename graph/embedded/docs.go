@@ -71,7 +71,9 @@ func (w *writer) storeDoc(p *preparedDoc) (int64, error) {
 		return 0, fmt.Errorf("it has no JSON and its hash %x is not stored: %w", p.hash, graph.ErrNotFound)
 	}
 	packed := packer.EncodeAll(p.raw, nil)
-	return w.c.integer("INSERT INTO doc(hash, size, json) VALUES(?1,?2,?3) RETURNING id", p.hash, int64(len(p.raw)), packed)
+	id = w.nextDoc
+	w.nextDoc++
+	return id, w.c.exec("INSERT INTO doc(id, hash, size, json) VALUES(?1,?2,?3,?4)", id, p.hash, int64(len(p.raw)), packed)
 }
 
 func unpackDoc(packed []byte) ([]byte, error) {

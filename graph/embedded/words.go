@@ -105,5 +105,11 @@ func (w *writer) indexWordsOf(e elem) error {
 		props[name] = p.value
 	}
 	text := strings.Join(graph.Words(graph.SearchText(graph.Key{ID: key}, props)), " ")
-	return w.c.exec("INSERT OR REPLACE INTO words(rowid, text) VALUES(?1,?2)", e.id(), text)
+	if e.id() <= w.lastWord {
+		return w.c.exec("INSERT OR REPLACE INTO words(rowid, text) VALUES(?1,?2)", e.id(), text)
+	}
+	// Nodes are numbered as they come, so this one was never indexed: there is
+	// nothing to replace, which costs more to find out than to insert.
+	w.lastWord = e.id()
+	return w.c.exec("INSERT INTO words(rowid, text) VALUES(?1,?2)", e.id(), text)
 }

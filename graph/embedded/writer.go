@@ -155,9 +155,11 @@ type writer struct {
 	clock int64 // nanoseconds; the time of the newest change
 
 	nextNode, nextRel, nextSeq, nextSource int64
+	nextDoc                                int64
 	usage                                  map[usageKey]int64 // not yet written
 	touched                                []elem             // by the change at hand
 	indexedTo                              int64              // log entries up to here are in the word index
+	lastWord                               int64              // the newest node in the word index
 	lame                                   error              // set when commits would no longer be durable
 }
 
@@ -209,6 +211,8 @@ func (w *writer) reload() error {
 		{&w.nextNode, "SELECT 1 + max((SELECT ifnull(max(id), 0) FROM node), (SELECT ifnull(max(id), 0) FROM oldnode), (SELECT ifnull(max(value), 0) FROM meta WHERE name = 'node'))"},
 		{&w.nextRel, "SELECT 1 + max((SELECT ifnull(max(id), 0) FROM rel), (SELECT ifnull(max(id), 0) FROM oldrel), (SELECT ifnull(max(value), 0) FROM meta WHERE name = 'rel'))"},
 		{&w.nextSource, "SELECT 1 + ifnull(max(id), 0) FROM source"},
+		{&w.nextDoc, "SELECT 1 + ifnull(max(id), 0) FROM doc"},
+		{&w.lastWord, "SELECT ifnull(max(id), 0) FROM words_docsize"},
 		{&w.nextSeq, "SELECT 1 + max((SELECT ifnull(max(seq), 0) FROM log), (SELECT ifnull(max(value), 0) FROM meta WHERE name = 'words'))"},
 		{&w.clock, "SELECT max(ifnull((SELECT max(at) FROM log), 0), ifnull((SELECT value FROM meta WHERE name = 'clock'), 0))"},
 		{&w.indexedTo, "SELECT value FROM meta WHERE name = 'words'"},

@@ -1,4 +1,4 @@
-// Command simulate runs the simulator: a story, the standard script, or a
+// Command cmd is the simulator (make sim): it runs a story, a script or a
 // swarm of random faults. See docs/simulator.md.
 package main
 
@@ -15,7 +15,7 @@ import (
 func main() {
 	ok, err := run(os.Args[1:], os.Stdout)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "simulate:", err)
+		fmt.Fprintln(os.Stderr, "sim:", err)
 		os.Exit(2)
 	}
 	if !ok {
@@ -25,7 +25,7 @@ func main() {
 
 // run says whether everything came as it should.
 func run(args []string, out io.Writer) (bool, error) {
-	f := flag.NewFlagSet("simulate", flag.ContinueOnError)
+	f := flag.NewFlagSet("sim", flag.ContinueOnError)
 	n := f.Int("n", 1000, "systems of the standard script")
 	seed := f.Uint64("seed", 0, "seed of all chance; 0 = 1, or what the scenario says")
 	length := f.Duration("for", 60*time.Second, "virtual time of the standard script")

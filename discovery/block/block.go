@@ -12,12 +12,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"assim/discovery"
+	"assim/discovery/conf"
 	"assim/graph"
 )
 
@@ -117,7 +117,7 @@ func collect(ctx context.Context, h discovery.Host) (any, error) {
 		d.describe(sysfs{h, "sys/class/block/" + d.Name + "/"})
 		doc.Devices = append(doc.Devices, d)
 	}
-	slices.SortFunc(doc.Devices, func(a, b Device) int { return cmp.Compare(a.Name, b.Name) })
+	conf.Sort(doc.Devices, func(a, b Device) int { return cmp.Compare(a.Name, b.Name) })
 	return doc, nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,7 +88,7 @@ func collect(_ context.Context, h discovery.Host) (any, error) {
 		total := parse(strings.ReplaceAll(text, "Node "+number+" ", ""))["MemTotal"]
 		doc.Nodes = append(doc.Nodes, Node{n, total})
 	}
-	slices.SortFunc(doc.Nodes, func(a, b Node) int { return cmp.Compare(a.Node, b.Node) })
+	conf.Sort(doc.Nodes, func(a, b Node) int { return cmp.Compare(a.Node, b.Node) })
 	return doc, nil
 }
 
@@ -128,7 +127,7 @@ func parseSwaps(text string) []Swap {
 			list = append(list, Swap{Name: strings.ReplaceAll(f[0], `\040`, " "), Type: f[1], SizeBytes: size * 1024})
 		}
 	}
-	slices.SortFunc(list, func(a, b Swap) int { return cmp.Compare(a.Name, b.Name) })
+	conf.Sort(list, func(a, b Swap) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
 

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"assim/discovery"
+	"assim/discovery/conf"
 	"assim/graph"
 )
 
@@ -102,7 +103,7 @@ func collect(_ context.Context, h discovery.Host) (any, error) {
 		m.find(h)
 		doc.Mounts = append(doc.Mounts, m)
 	}
-	slices.SortStableFunc(doc.Mounts, func(a, b Mount) int { return cmp.Compare(a.Target, b.Target) })
+	conf.SortStable(doc.Mounts, func(a, b Mount) int { return cmp.Compare(a.Target, b.Target) })
 	return doc, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"assim/discovery"
+	"assim/discovery/conf"
 	"assim/graph"
 )
 
@@ -91,7 +92,7 @@ func collect(ctx context.Context, h discovery.Host) (any, error) {
 	if len(doc.Packages) == 0 && len(doc.Errors) == 0 {
 		return nil, discovery.ErrNotHere
 	}
-	slices.SortFunc(doc.Packages, compare)
+	conf.Sort(doc.Packages, compare)
 	doc.Packages = slices.Compact(doc.Packages)
 	if len(doc.Packages) > maxPackages {
 		doc.Errors = append(doc.Errors, fmt.Sprintf("packages: only the first %d are listed", maxPackages))

@@ -7,7 +7,6 @@ import (
 	"context"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +77,7 @@ func collect(_ context.Context, h discovery.Host) (any, error) {
 		}
 		doc.Devices = append(doc.Devices, d)
 	}
-	slices.SortFunc(doc.Devices, func(a, b Device) int { return cmp.Compare(a.Slot, b.Slot) })
+	conf.Sort(doc.Devices, func(a, b Device) int { return cmp.Compare(a.Slot, b.Slot) })
 	return doc, nil
 }
 

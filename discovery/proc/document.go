@@ -50,6 +50,6 @@ func CompareEndpoints(a, b Endpoint) int {
 // Used returns, by ID and once each, the processes that a document speaks of.
 func Used(processes []*Process) []*Process {
 	list := append([]*Process{}, processes...)
-	slices.SortFunc(list, func(a, b *Process) int { return cmp.Compare(a.ID, b.ID) })
+	sortBy(list, func(a, b *Process) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(list, func(a, b *Process) bool { return a.ID == b.ID })
 }

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -90,7 +89,7 @@ func collect(ctx context.Context, h discovery.Host) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(list, func(a, b Unit) int { return cmp.Compare(a.Name, b.Name) })
+	conf.Sort(list, func(a, b Unit) int { return cmp.Compare(a.Name, b.Name) })
 	if doc.Truncated = len(list) > maxUnits; doc.Truncated {
 		list = list[:maxUnits]
 	}

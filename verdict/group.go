@@ -16,6 +16,9 @@ const (
 	// minPartition is from how many whole switches, silent together, one thing
 	// above them is the better explanation than each of them.
 	minPartition = 3
+	// atOnce is how far apart the incidents of places may be opened that fell
+	// silent together.
+	atOnce = 5 * time.Second
 	// samples is how many systems of a place are asked before it is believed
 	// to be silent as a whole; fewer in a storm, where places confirm each other.
 	samples = 2
@@ -475,8 +478,9 @@ func (j *Judge) commonPlace(whole []view) (place, bool) {
 // conclude opens what the views add up to; the systems of places that are not
 // silent as a whole are judged one by one.
 func (j *Judge) conclude(now time.Time, views, whole []view, subnets []netip.Prefix, out *Out) {
-	fresh := j.freshSwitches(now)
 	j.addStranded(whole)
+	whole = j.joinOpen(now, whole, out)
+	fresh := j.freshSwitches(now)
 	alone := j.alone && len(whole) >= 2
 	j.alone, j.aroundAt = false, time.Time{}
 	if alone || len(subnets) > 0 || len(whole) > 0 && len(whole)+len(fresh) >= minPartition {
@@ -539,23 +543,31 @@ func (j *Judge) stranded(id wire.ID, silent map[string]bool) bool {
 func (j *Judge) freshSwitches(now time.Time) []*Incident {
 	var list []*Incident
 	for _, in := range j.open {
-		if in.Kind == event.SwitchUnreachable && now.Sub(in.Opened) <= j.opt.Merge {
+		if in.Kind == event.SwitchUnreachable && now.Sub(in.Opened) <= atOnce {
 			list = append(list, in)
 		}
 	}
 	return list
 }
 
-// openPlace opens the incident of one silent switch. If there is one about it
-// already, this is only more of the same.
-func (j *Judge) openPlace(now time.Time, v view, out *Out) {
-	if in, g := j.openAt(v.place); in != nil {
+// joinOpen adds to the open incidents what is only more of the same, and
+// returns the rest.
+func (j *Judge) joinOpen(now time.Time, whole []view, out *Out) []view {
+	return slices.DeleteFunc(whole, func(v view) bool {
+		in, g := j.openAt(v.place)
+		if in == nil {
+			return false
+		}
 		before := len(in.Systems)
 		j.take(now, in, v, out)
 		g.left += len(in.Systems) - before
 		out.Incidents = append(out.Incidents, in.clone())
-		return
-	}
+		return true
+	})
+}
+
+// openPlace opens the incident of one silent switch.
+func (j *Judge) openPlace(now time.Time, v view, out *Out) {
 	in := j.blankIncident(now, event.SwitchUnreachable)
 	in.About, in.Name = v.key(), "switch "+v.chassis
 	j.take(now, in, v, out)

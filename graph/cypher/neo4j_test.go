@@ -193,7 +193,7 @@ func randomTemporal(r *rand.Rand) string {
 	}
 	any := func() string { return pick(dated(), timed()) }
 	dateOver := func() string {
-		return pick("", "", ", day: 28", ", year: 28", ", month: 2, day: 5", ", week: 3", ", dayOfWeek: 2", ", ordinalDay: 28", ", quarter: 3", ", dayOfQuarter: 30")
+		return pick("", "", ", day: 28", ", year: 1991", ", month: 2, day: 5", ", week: 3", ", dayOfWeek: 2", ", ordinalDay: 28", ", quarter: 3", ", dayOfQuarter: 30")
 	}
 	timeOver := func() string {
 		return pick("", "", ", second: 42", ", hour: 5, minute: 0", ", millisecond: 7", ", microsecond: 8", ", nanosecond: 9")
@@ -203,7 +203,7 @@ func randomTemporal(r *rand.Rand) string {
 		return pick("duration({months: 1, days: -14, hours: 16})", "duration('P12Y5M14DT16H12M70.5S')", "duration({years: 0.5, days: 1.5, seconds: -0.25})", "duration('P-1M3DT-5H')", "duration({weeks: 2, minutes: 90})")
 	}
 	x := ""
-	switch r.IntN(9) {
+	switch r.IntN(12) {
 	case 0:
 		x = "date({date: " + dated() + dateOver() + "})"
 	case 1:
@@ -217,7 +217,15 @@ func randomTemporal(r *rand.Rand) string {
 	case 5:
 		x = "datetime({datetime: " + pick("localdatetime('1984-03-31T12:31:14.645')", "datetime('2015-07-21T21:40:32.142+01:00')", "datetime({year: 1984, month: 10, day: 11, hour: 12, timezone: 'Europe/Stockholm'})") + dateOver() + timeOver() + zoneOver() + "})"
 	case 6:
-		x = "duration." + pick("between", "inMonths", "inDays", "inSeconds") + "(" + any() + ", " + any() + ")"
+		x = "duration." + pick("between(", "inSeconds(") + any() + ", " + any() + ")"
+	case 9:
+		x = "duration." + pick("inMonths(", "inDays(") + dated() + ", " + any() + ")"
+	case 10:
+		unit := pick("millennium", "century", "decade", "year", "weekYear", "quarter", "month", "week", "day")
+		x = pick("date", "localdatetime", "datetime") + ".truncate('" + unit + "', " + dated() + ", {" + pick("", "day: 2", "dayOfWeek: 2", "month: 2") + "})"
+	case 11:
+		unit := pick("day", "hour", "minute", "second", "millisecond", "microsecond")
+		x = pick("time", "localtime") + ".truncate('" + unit + "', " + timed() + ", {" + pick("", "nanosecond: 2", "second: 2") + "})"
 	case 7:
 		x = "(" + any() + pick(" + ", " - ") + duration() + ")"
 	default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"assim/graph"
@@ -131,9 +132,9 @@ type diff struct {
 // say makes true all that the change says.
 func (d *diff) say() error {
 	d.said = make([]elem, 0, len(d.p.said.Nodes)+len(d.p.said.Rels))
-	for i := range d.p.said.Nodes {
-		if err := d.sayNode(&d.p.said.Nodes[i]); err != nil {
-			return fmt.Errorf("node %s: %w", d.p.said.Nodes[i].Key, err)
+	for nodes := range slices.Chunk(d.p.said.Nodes, findAtOnce) {
+		if err := d.sayNodes(nodes); err != nil {
+			return err
 		}
 	}
 	for i := range d.p.said.Rels {
@@ -144,25 +145,59 @@ func (d *diff) say() error {
 	return nil
 }
 
-func (d *diff) sayNode(n *graph.Node) error {
-	w := d.w
-	label, err := w.s.names.add(w.c, n.Key.Label)
+// findAtOnce is how many nodes are looked for with one statement. Most of the
+// cost of a look-up is in asking.
+const findAtOnce = 12
+
+// findNodes answers for each of findAtOnce (place, label, key) that exists.
+var findNodes = "SELECT n.id, n.born, n.since, n.src, n.at, n.body, v.column1 FROM (VALUES " +
+	strings.TrimSuffix(strings.Repeat("(?,?,?),", findAtOnce), ",") +
+	") v CROSS JOIN node n ON n.label=v.column2 AND n.key=v.column3"
+
+// sayNodes makes true what the change says of up to findAtOnce nodes.
+func (d *diff) sayNodes(nodes []graph.Node) error {
+	var found [findAtOnce]version
+	args := make([]any, 0, 3*findAtOnce)
+	for i := range findAtOnce {
+		if i >= len(nodes) {
+			args = append(args, int64(i), int64(-1), "") // no node has this label
+			continue
+		}
+		label, err := d.w.s.names.add(d.w.c, nodes[i].Key.Label)
+		if err != nil {
+			return err
+		}
+		found[i] = version{e: missing, label: label, key: nodes[i].Key.ID}
+		args = append(args, int64(i), label, nodes[i].Key.ID)
+	}
+	err := d.w.c.each(func(r *rows) error {
+		found[r.int(6)].scanNode(r)
+		return nil
+	}, findNodes, args...)
 	if err != nil {
 		return err
 	}
+	for i := range nodes {
+		if err := d.sayNode(&nodes[i], &found[i]); err != nil {
+			return fmt.Errorf("node %s: %w", nodes[i].Key, err)
+		}
+	}
+	return nil
+}
+
+// missing is the number of an element that does not exist yet.
+const missing = elem(-1)
+
+func (d *diff) sayNode(n *graph.Node, v *version) error {
+	w := d.w
 	b, err := w.bodyOf(n.Labels, n.Props)
 	if err != nil {
 		return err
 	}
-	v := version{e: -1, label: label, key: n.Key.ID}
-	found, err := w.c.one(v.scanNode, "SELECT id, born, since, src, at, body FROM node WHERE label=?1 AND key=?2", label, n.Key.ID)
-	if err != nil {
-		return err
-	}
-	if found {
+	if v.e != missing {
 		d.ids[n.Key] = saidNode{id: v.e.id()}
 		d.said = append(d.said, v.e)
-		return d.sayAgain(&v, b)
+		return d.sayAgain(v, b)
 	}
 	v.e = nodeElem(w.nextNode)
 	w.nextNode++
@@ -171,7 +206,7 @@ func (d *diff) sayNode(n *graph.Node) error {
 	v.src, v.at, v.body = d.src, d.at, b.encode()
 	d.changed = true
 	d.res.Nodes++
-	return w.createNode(&v, b)
+	return w.createNode(v, b)
 }
 
 func (d *diff) sayRel(r *graph.Rel) error {

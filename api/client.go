@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +22,8 @@ import (
 	"time"
 
 	"assim/event"
+	"assim/trust"
+	"assim/wire"
 )
 
 // SocketName is the local socket's name in the CMA's run directory.
@@ -51,9 +55,12 @@ func LocalSockets() []string {
 	return list
 }
 
-// NewClient returns a client of the CMA at target: a socket path, or empty for
-// the CMA of this machine. See NewRemote for another machine's.
+// NewClient returns a client of the CMA at target: a socket path, an operator
+// string for another machine's, or empty for the CMA of this machine.
 func NewClient(target string) (*Client, error) {
+	if trust.IsOperator(target) {
+		return newRemote(target)
+	}
 	path := strings.TrimPrefix(target, "unix:")
 	if path == "" {
 		path = LocalSockets()[0]
@@ -70,6 +77,38 @@ func NewClient(target string) (*Client, error) {
 		return conn, explainDial(path, err)
 	}
 	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://cma", Where: path}, nil
+}
+
+// newRemote returns a client of a CMA elsewhere: TLS with the pinned key, and
+// the operator's secret with every request.
+func newRemote(target string) (*Client, error) {
+	j, err := trust.ParseOperator(target)
+	if err != nil {
+		return nil, fmt.Errorf("-cma is not an operator string as assim operator create prints it: %w", err)
+	}
+	address := net.JoinHostPort(j.Host, strconv.Itoa(int(j.Port)))
+	cfg := &tls.Config{
+		MinVersion: tls.VersionTLS13, NextProtos: []string{wire.ALPNAPI},
+		InsecureSkipVerify: true, // VerifyConnection does it, by pin.
+		VerifyConnection: func(cs tls.ConnectionState) error {
+			if len(cs.PeerCertificates) == 0 {
+				return errors.New("the server shows no key")
+			}
+			key, ok := cs.PeerCertificates[0].PublicKey.(ed25519.PublicKey)
+			if !ok || trust.PinOf(wire.PubKey(key)) != j.Pin {
+				return errors.New("the server that answered is not the CMA that the operator string names")
+			}
+			return nil
+		},
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("%w answers at %s: %w", ErrNoCMA, address, err)
+		}
+		return conn, nil
+	}
+	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://cma", secret: trust.SecretString(j), Where: address}, nil
 }
 
 func explainDial(path string, err error) error {
@@ -151,21 +190,30 @@ func (c *Client) Follow(ctx context.Context, since uint64, got func(event.Event)
 	return fmt.Errorf("%w: it closed the event stream; follow again with assim events -f", ErrNoCMA)
 }
 
-// CreateToken makes a permission to join.
-func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (Token, error) {
+// Permission is a kind of permission.
+type Permission string
+
+// The kinds of permission.
+const (
+	ToJoin    Permission = "tokens"    // for nanoprobes
+	ToOperate Permission = "operators" // for people and programs that ask from elsewhere
+)
+
+// CreateToken makes a permission.
+func (c *Client) CreateToken(ctx context.Context, p Permission, r TokenRequest) (Token, error) {
 	var t Token
-	return t, c.do(ctx, http.MethodPost, "/v1/tokens", r, &t)
+	return t, c.do(ctx, http.MethodPost, "/v1/"+string(p), r, &t)
 }
 
-// Tokens lists the permissions to join.
-func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
+// Tokens lists the permissions of a kind.
+func (c *Client) Tokens(ctx context.Context, p Permission) ([]Token, error) {
 	var t []Token
-	return t, c.do(ctx, http.MethodGet, "/v1/tokens", nil, &t)
+	return t, c.do(ctx, http.MethodGet, "/v1/"+string(p), nil, &t)
 }
 
 // RevokeToken ends a permission; with its systems, those that joined by it lose theirs too.
-func (c *Client) RevokeToken(ctx context.Context, id string, systems bool) error {
-	return c.do(ctx, http.MethodDelete, "/v1/tokens/"+url.PathEscape(id)+"?systems="+strconv.FormatBool(systems), nil, nil)
+func (c *Client) RevokeToken(ctx context.Context, p Permission, id string, systems bool) error {
+	return c.do(ctx, http.MethodDelete, "/v1/"+string(p)+"/"+url.PathEscape(id)+"?systems="+strconv.FormatBool(systems), nil, nil)
 }
 
 func (c *Client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {

@@ -45,11 +45,12 @@ type Tokens interface {
 
 // Server answers. All fields are needed.
 type Server struct {
-	Store   graph.Store
-	Queries *query.Catalog
-	Journal Journal
-	Tokens  Tokens
-	Status  func(context.Context) (Status, error)
+	Store     graph.Store
+	Queries   *query.Catalog
+	Journal   Journal
+	Tokens    Tokens // to join
+	Operators Tokens // to ask from elsewhere
+	Status    func(context.Context) (Status, error)
 }
 
 // Handler returns the routes of the package comment.
@@ -62,9 +63,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/schema", answer(func(*http.Request) (any, error) {
 		return map[string]any{"labels": graph.Labels, "relationships": graph.Rels}, nil
 	}))
-	mux.HandleFunc("GET /v1/tokens", answer(func(r *http.Request) (any, error) { return s.Tokens.Tokens(r.Context()) }))
-	mux.HandleFunc("POST /v1/tokens", answer(s.createToken))
-	mux.HandleFunc("DELETE /v1/tokens/{id}", answer(s.revokeToken))
+	permissions(mux, "tokens", s.Tokens)
+	permissions(mux, "operators", s.Operators)
 	mux.HandleFunc("GET /v1/events", s.events)
 	mux.HandleFunc("/", answer(func(r *http.Request) (any, error) {
 		return nil, &Error{Problem{Error: fmt.Sprintf("there is no %s %s here; the calls are under /v1/", r.Method, r.URL.Path)}, http.StatusNotFound}
@@ -246,17 +246,20 @@ func findSystem(view graph.Reader, who string) (graph.Vertex, error) {
 	return graph.Vertex{}, fmt.Errorf("no system has the name or id %q, assim systems lists all: %w", who, graph.ErrNotFound)
 }
 
-func (s *Server) createToken(r *http.Request) (any, error) {
-	var req TokenRequest
-	if err := decode(r, &req); err != nil {
-		return nil, err
-	}
-	return s.Tokens.CreateToken(r.Context(), req)
-}
-
-func (s *Server) revokeToken(r *http.Request) (any, error) {
-	systems := r.URL.Query().Get("systems") == "true"
-	return struct{}{}, s.Tokens.RevokeToken(r.Context(), r.PathValue("id"), systems)
+// permissions are the calls that give, list and take one kind of permission.
+func permissions(mux *http.ServeMux, name string, tokens Tokens) {
+	mux.HandleFunc("GET /v1/"+name, answer(func(r *http.Request) (any, error) { return tokens.Tokens(r.Context()) }))
+	mux.HandleFunc("POST /v1/"+name, answer(func(r *http.Request) (any, error) {
+		var req TokenRequest
+		if err := decode(r, &req); err != nil {
+			return nil, err
+		}
+		return tokens.CreateToken(r.Context(), req)
+	}))
+	mux.HandleFunc("DELETE /v1/"+name+"/{id}", answer(func(r *http.Request) (any, error) {
+		systems := r.URL.Query().Get("systems") == "true"
+		return struct{}{}, tokens.RevokeToken(r.Context(), r.PathValue("id"), systems)
+	}))
 }
 
 func decode(r *http.Request, into any) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -89,7 +90,7 @@ func served(t *testing.T) (*Client, *news) {
 		t.Fatal(err)
 	}
 	journal := &news{more: make(chan struct{})}
-	s := &Server{Store: store, Queries: queries, Journal: journal, Tokens: &permits{},
+	s := &Server{Store: store, Queries: queries, Journal: journal, Tokens: &permits{}, Operators: &permits{},
 		Status: func(context.Context) (Status, error) { return Status{Version: "v", Rings: 3}, nil }}
 	path := filepath.Join(t.TempDir(), SocketName)
 	l, err := net.Listen("unix", path)
@@ -192,18 +193,20 @@ func TestEventsAreFollowedWithoutAGap(t *testing.T) {
 
 func TestTokensAreMadeListedAndRevoked(t *testing.T) {
 	c, _ := served(t)
-	made, err := c.CreateToken(t.Context(), TokenRequest{Note: "rack"})
-	if err != nil || made.Join == "" {
-		t.Fatalf("%+v, %v", made, err)
-	}
-	if _, err := c.CreateToken(t.Context(), TokenRequest{MaxUses: -1}); err == nil {
-		t.Error("a bad request was granted")
-	}
-	if list, err := c.Tokens(t.Context()); err != nil || len(list) != 1 {
-		t.Errorf("%v, %v", list, err)
-	}
-	if err := c.RevokeToken(t.Context(), "1", false); err != nil {
-		t.Error(err)
+	for _, kind := range []Permission{ToJoin, ToOperate} {
+		made, err := c.CreateToken(t.Context(), kind, TokenRequest{Note: "rack"})
+		if err != nil || made.Join == "" {
+			t.Fatalf("%+v, %v", made, err)
+		}
+		if _, err := c.CreateToken(t.Context(), kind, TokenRequest{MaxUses: -1}); err == nil {
+			t.Error("a bad request was granted")
+		}
+		if list, err := c.Tokens(t.Context(), kind); err != nil || len(list) != 1 {
+			t.Errorf("%v, %v", list, err)
+		}
+		if err := c.RevokeToken(t.Context(), kind, "1", false); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -242,5 +245,28 @@ func TestWithoutACMATheClientSaysWhatToDo(t *testing.T) {
 	}
 	if _, err = c.Status(t.Context()); !errors.Is(err, ErrNoCMA) || !strings.Contains(err.Error(), "start one with") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatIsNoOperatorStringIsExplained(t *testing.T) {
+	if _, err := NewClient("assim-op1:host:1984:short:x"); err == nil || !strings.Contains(err.Error(), "assim operator create") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOnlyOperatorsPassTheGuard(t *testing.T) {
+	inner := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	h := Guard(inner, func(_ context.Context, secret string) bool { return secret == "right" })
+	for header, code := range map[string]int{
+		"": http.StatusUnauthorized, "Bearer ": http.StatusUnauthorized, "Bearer wrong": http.StatusUnauthorized,
+		"right": http.StatusUnauthorized, "Bearer right": http.StatusTeapot,
+	} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", "/v1/status", nil)
+		r.Header.Set("Authorization", header)
+		h.ServeHTTP(w, r)
+		if w.Code != code {
+			t.Errorf("%q: %d, want %d", header, w.Code, code)
+		}
 	}
 }

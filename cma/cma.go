@@ -13,6 +13,7 @@ package cma
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -44,6 +45,9 @@ type Config struct {
 	Timing wire.Timing
 	Policy trust.Policy
 	Store  string // for people: where the graph is
+	// Operators serves an operator's connection from elsewhere until it ends; nil:
+	// only this host's operators are served.
+	Operators func(context.Context, *tls.Conn)
 	// Mappings turn the documents of the site's own discovery scripts into graph.
 	Mappings map[string]func(graph.Key, []byte) (graph.Change, error)
 }
@@ -157,6 +161,9 @@ func (c *CMA) Run(ctx context.Context) (err error) {
 	server := &bulk.Server{
 		Enroller: &trust.Enroller{Registry: c.registry, Keys: c.keys, Policy: c.cfg.Policy},
 		Backend:  backend{c}, Enrolled: c.enrolled, Refused: c.refused,
+	}
+	if c.cfg.Operators != nil {
+		server.API, server.APIConfig = c.cfg.Operators, &tls.Config{}
 	}
 	failed := make(chan error, 2)
 	front.Go(func() { failed <- server.Serve(inner, c.tcp) })

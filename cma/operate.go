@@ -108,24 +108,33 @@ func (c *CMA) CreateToken(_ context.Context, r admin.TokenRequest) (admin.Token,
 	if r.For > 0 {
 		t.Expires = c.now().Add(r.For)
 	}
-	host, at := r.Address, c.udp.Port()
-	if host == "" {
-		host = c.ownAddress()
+	host, at, err := c.reachedAt(r.Address)
+	if err != nil {
+		return admin.Token{}, err
 	}
-	if h, p, err := net.SplitHostPort(host); err == nil {
-		n, err := strconv.ParseUint(p, 10, 16)
-		if err != nil {
-			return admin.Token{}, admin.Badf("%q is not HOST or HOST:PORT", r.Address)
-		}
-		host, at = h, uint16(n)
-	}
-	j, made, err := c.registry.CreateToken(c.now(), t, strings.Trim(host, "[]"), at, c.keys.Pub())
+	j, made, err := c.registry.CreateToken(c.now(), t, host, at, c.keys.Pub())
 	if err != nil {
 		return admin.Token{}, err
 	}
 	shown := tokenShown(made)
 	shown.Join = j.String()
 	return shown, nil
+}
+
+// reachedAt reads HOST, HOST:PORT or nothing as where this CMA is reached.
+func (c *CMA) reachedAt(given string) (host string, port uint16, err error) {
+	host, port = given, c.udp.Port()
+	if host == "" {
+		host = c.ownAddress()
+	}
+	if h, p, err := net.SplitHostPort(host); err == nil {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil || n == 0 {
+			return "", 0, admin.Badf("%q is not HOST or HOST:PORT", given)
+		}
+		host, port = h, uint16(n)
+	}
+	return strings.Trim(host, "[]"), port, nil
 }
 
 // ownAddress guesses where nanoprobes reach this CMA; "*", by multicast, when

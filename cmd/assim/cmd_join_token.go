@@ -17,38 +17,51 @@ type tokenSettings struct {
 }
 
 func joinTokenCommand() command {
-	set := &tokenSettings{}
-	return command{
+	return permissionCommand(command{
 		name: "join-token", args: "create | list | revoke ID", short: "permissions for nanoprobes to join",
 		long:     "create prints one string; start a nanoprobe with it on another system:\n  nanoprobe -join 'assim1:…'",
 		examples: "  assim join-token create\n  assim join-token create -for 1h -uses 20 -note 'rack 7'\n  assim join-token list\n  assim join-token revoke 3f2a91c0 -systems",
-		settings: set,
-		run: func(ctx context.Context, a *app, args []string) error {
-			if len(args) == 0 {
-				return usagef("say create, list or revoke ID: assim join-token create")
-			}
-			switch args[0] {
-			case "create":
-				return a.createToken(ctx, *set)
-			case "list":
-				return a.listTokens(ctx)
-			case "revoke":
-				if len(args) != 2 {
-					return usagef("revoke takes the ID that assim join-token list shows")
-				}
-				if err := a.client.RevokeToken(ctx, args[1], set.Systems); err != nil {
-					return err
-				}
-				fmt.Fprintf(a.out, "token %s is revoked\n", args[1])
-				return nil
-			}
-			return usagef("%q is not create, list or revoke", args[0])
-		},
-	}
+	}, api.ToJoin)
 }
 
-func (a *app) createToken(ctx context.Context, set tokenSettings) error {
-	t, err := a.client.CreateToken(ctx, api.TokenRequest{Note: set.Note, For: set.For, MaxUses: set.Uses, Address: set.Address})
+func operatorCommand() command {
+	return permissionCommand(command{
+		name: "operator", args: "create | list | revoke ID", short: "permissions to ask this CMA from another machine",
+		long:     "create prints one string; whoever has it may ask everything, and let systems join:\n  ASSIM_CMA='assim-op1:…' assim systems",
+		examples: "  assim operator create -note 'alice' -for 720h\n  assim operator list\n  assim operator revoke 3f2a91c0",
+	}, api.ToOperate)
+}
+
+// permissionCommand gives, lists and takes one kind of permission.
+func permissionCommand(c command, kind api.Permission) command {
+	set := &tokenSettings{}
+	c.settings = set
+	c.run = func(ctx context.Context, a *app, args []string) error {
+		if len(args) == 0 {
+			return usagef("say create, list or revoke ID: assim %s create", c.name)
+		}
+		switch args[0] {
+		case "create":
+			return a.createToken(ctx, kind, *set)
+		case "list":
+			return a.listTokens(ctx, kind)
+		case "revoke":
+			if len(args) != 2 {
+				return usagef("revoke takes the ID that assim %s list shows", c.name)
+			}
+			if err := a.client.RevokeToken(ctx, kind, args[1], set.Systems); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.out, "%s is revoked\n", args[1])
+			return nil
+		}
+		return usagef("%q is not create, list or revoke", args[0])
+	}
+	return c
+}
+
+func (a *app) createToken(ctx context.Context, kind api.Permission, set tokenSettings) error {
+	t, err := a.client.CreateToken(ctx, kind, api.TokenRequest{Note: set.Note, For: set.For, MaxUses: set.Uses, Address: set.Address})
 	if err != nil {
 		return err
 	}
@@ -59,8 +72,8 @@ func (a *app) createToken(ctx context.Context, set tokenSettings) error {
 	return nil
 }
 
-func (a *app) listTokens(ctx context.Context) error {
-	list, err := a.client.Tokens(ctx)
+func (a *app) listTokens(ctx context.Context, kind api.Permission) error {
+	list, err := a.client.Tokens(ctx, kind)
 	if err != nil {
 		return err
 	}

@@ -39,13 +39,13 @@ type command struct {
 func commands() []command {
 	return []command{
 		systemsCommand(), systemCommand(), eventsCommand(), ringsCommand(),
-		queryCommand(), docsCommand(), statusCommand(), joinTokenCommand(), upCommand(),
+		queryCommand(), docsCommand(), statusCommand(), joinTokenCommand(), operatorCommand(), upCommand(),
 	}
 }
 
 // common are the settings every subcommand has.
 type common struct {
-	CMA  string `name:"cma" usage:"socket of the CMA to ask (default: this machine's)"`
+	CMA  string `name:"cma" usage:"CMA to ask: a socket, or a string of assim operator create (default: this machine's)"`
 	JSON bool   `name:"json" usage:"print JSON for programs instead of tables for people"`
 }
 

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -103,14 +104,17 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	var remote http.Handler
 	server, err := cma.New(ctx, cma.Config{
-		Data: s.Data, Run: s.Run, Listen: s.Listen, Timing: timing, Store: where, Mappings: mappings,
+		Operators: func(ctx context.Context, conn *tls.Conn) { api.ServeConn(ctx, conn, remote) },
+		Data:      s.Data, Run: s.Run, Listen: s.Listen, Timing: timing, Store: where, Mappings: mappings,
 		Policy: trust.Policy{ZeroConfiguration: s.Zero, Strict: s.Strict},
 	}, store, log)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	face := &api.Server{Store: store, Queries: queries, Journal: server.Journal, Tokens: server, Status: server.Status}
+	face := &api.Server{Store: store, Queries: queries, Journal: server.Journal, Tokens: server, Operators: server.Operators(), Status: server.Status}
+	remote = api.Guard(face.Handler(), server.Operators().Allowed)
 	return errors.Join(serve(ctx, s, server, face), store.Close())
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"assim/api"
 	"assim/netio"
 	"assim/session"
 	"assim/wire"
@@ -134,13 +135,13 @@ func TestFloodOfForgedAnnouncesDelaysARealOneByTwoSecondsAtMost(t *testing.T) {
 func TestRevokedMemberIsRefusedWithItsNextPacket(t *testing.T) {
 	s := startCMA(t)
 	c := s.client()
-	token, err := c.CreateToken(t.Context(), tokenRequest())
+	token, err := c.CreateToken(t.Context(), api.ToJoin, tokenRequest())
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := s.joinBy(token.Join)
 	a.quiet()
-	if err := c.RevokeToken(t.Context(), token.ID, true); err != nil {
+	if err := c.RevokeToken(t.Context(), api.ToJoin, token.ID, true); err != nil {
 		t.Fatal(err)
 	}
 	a.session.Report(time.Now(), martian())
@@ -235,7 +236,7 @@ func TestTwoRunsOfOneIdentityAreToldToPeople(t *testing.T) {
 
 func TestLeakedJoinStringTakesNobodyOver(t *testing.T) {
 	s := startCMA(t)
-	token, err := s.client().CreateToken(t.Context(), tokenRequest())
+	token, err := s.client().CreateToken(t.Context(), api.ToJoin, tokenRequest())
 	if err != nil {
 		t.Fatal(err)
 	}

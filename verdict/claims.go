@@ -12,6 +12,9 @@ const (
 	// maxBy bounds how many accusers or hearers of one system are remembered:
 	// nobody has more than four neighbors, and a few may have come and gone.
 	maxBy = 8
+	// maxCompany bounds whom one nanoprobe accuses beyond its neighbors: a few
+	// rings at once.
+	maxCompany = 1 << 10
 	// stale is the age from which an accusation proves nothing by itself: it
 	// waited for the CMA or for a partition to heal.
 	stale = 3 * time.Second
@@ -107,7 +110,7 @@ func (j *Judge) accuse(now time.Time, c Claim, out *Out) {
 		s.swept = reserved && (s.swept || len(s.by) == 0)
 		s.by = with(s.by, c.By)
 	}
-	if c.Company || c.Kind == wire.ObsSwept {
+	if (c.Company || c.Kind == wire.ObsSwept) && len(j.company[c.By]) < maxCompany {
 		j.company[c.By] = append(j.company[c.By], c.About)
 	}
 	j.look(now, s, out)

@@ -26,6 +26,13 @@ type downLink struct {
 	in    *Incident
 }
 
+// maxDown and maxPaths bound how many lost links and broken paths are followed
+// at a time: nobody could read more, and anybody could make them up.
+const (
+	maxDown  = 1 << 12
+	maxPaths = 1 << 12
+)
+
 // linkHold is how long an old report of a lost link waits for a report of its
 // return that was sent after it and may have been lost on the way.
 const linkHold = 10 * time.Second
@@ -56,6 +63,9 @@ func (j *Judge) linkDown(now time.Time, c Claim, out *Out) {
 	}
 	k, link := j.resolve(id, c.Link)
 	l := j.links[k]
+	if l == nil && len(j.links) >= maxDown {
+		return
+	}
 	if l == nil {
 		l = &downLink{link: link, first: now}
 		if now.Sub(c.At) > stale {
@@ -193,7 +203,7 @@ func (j *Judge) pathBroken(now time.Time, c Claim, out *Out) {
 		j.calm(now, s, c.By, out)
 	}
 	k := pairOf(c.By, c.About)
-	if j.paths[k] != nil {
+	if j.paths[k] != nil || len(j.paths) >= maxPaths {
 		return
 	}
 	j.paths[k] = &path{a: c.By, b: c.About, first: now, since: c.Since}

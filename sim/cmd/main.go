@@ -7,12 +7,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"assim/sim"
 )
 
+// gcPercent is low because a run allocates next to nothing once it goes.
+const gcPercent = 30
+
 func main() {
+	debug.SetGCPercent(gcPercent)
 	ok, err := run(os.Args[1:], os.Stdout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sim:", err)

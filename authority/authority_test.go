@@ -1,0 +1,211 @@
+package authority
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"assim/event"
+	"assim/verdict"
+	"assim/wire"
+)
+
+var start = time.Unix(1_800_000_000, 0)
+
+func idOf(n int) wire.ID {
+	var id wire.ID
+	binary.BigEndian.PutUint64(id[:], uint64(n)*0x9e3779b97f4a7c15)
+	binary.BigEndian.PutUint64(id[8:], uint64(n))
+	return id
+}
+
+func addrOf(n int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), wire.Port)
+}
+
+// estate is an Authority whose n systems have announced themselves, on
+// switches of 12, and echoed their orders.
+func estate(n int) (*Authority, *Out) {
+	a, out := New(Config{}, rand.New(rand.NewPCG(1, 2))), &Out{}
+	for i := 1; i <= n; i++ {
+		a.Announce(start, idOf(i), 1, fmt.Sprintf("h%02d", i), addrOf(i), []netip.AddrPort{addrOf(i)}, out)
+		a.Attach(start, idOf(i), []verdict.Link{{Name: "eth0", Addr: addrOf(i).Addr(), Switch: fmt.Sprintf("sw%d", (i-1)/12+1),
+			Port: fmt.Sprint(i), Subnet: netip.MustParsePrefix("10.0.0.0/16")}}, out)
+	}
+	echo(a, start, out)
+	out.Reset()
+	return a, out
+}
+
+// echo ticks and echoes until nothing is wanted any more.
+func echo(a *Authority, now time.Time, out *Out) (orders int) {
+	for range 1000 {
+		a.Tick(now, out)
+		if len(out.Orders) == 0 {
+			return orders
+		}
+		orders += len(out.Orders)
+		list := slices.Clone(out.Orders)
+		out.Orders = out.Orders[:0]
+		for _, o := range list {
+			a.Echoed(now, o.To, o.Desired.Gen, out)
+		}
+	}
+	return orders
+}
+
+func after(d time.Duration) time.Time { return start.Add(d) }
+
+func TestANewcomerIsToldItsRingAndSoAreItsNeighborsOnly(t *testing.T) {
+	a, out := estate(48)
+	a.Announce(after(time.Minute), idOf(99), 1, "new", addrOf(99), nil, out)
+	a.Tick(after(time.Minute), out)
+	if len(out.Events) != 1 || out.Events[0].Kind != event.Joined {
+		t.Errorf("events %v, want one: joined", out.Events)
+	}
+	if n := len(out.Orders); n == 0 || n > 8 {
+		t.Errorf("%d orders for one newcomer, want a handful", n)
+	}
+	if !slices.ContainsFunc(out.Orders, func(o Order) bool { return o.To == idOf(99) && o.Addr == addrOf(99) && len(o.Desired.Rings) > 0 }) {
+		t.Error("the newcomer is not told its ring")
+	}
+}
+
+func TestAnOrderIsResentUntilItsGenerationIsEchoed(t *testing.T) {
+	a, out := estate(12)
+	a.Retime(after(time.Minute), idOf(3), wire.FastTiming, out)
+	gens := []uint32{}
+	for s := range 20 {
+		out.Reset()
+		a.Tick(after(time.Minute+time.Duration(s)*time.Second), out)
+		for _, o := range out.Orders {
+			gens = append(gens, o.Desired.Gen)
+		}
+	}
+	if len(gens) != 5 || slices.Min(gens) != slices.Max(gens) {
+		t.Fatalf("orders of generations %v in 20 s, want one generation at 0, 1, 3, 7 and 15 s", gens)
+	}
+	a.Echoed(after(2*time.Minute), idOf(3), gens[0], out)
+	out.Reset()
+	a.Tick(after(10*time.Minute), out)
+	if len(out.Orders) != 0 {
+		t.Errorf("%d orders after the echo, want none", len(out.Orders))
+	}
+}
+
+func accuse(a *Authority, now time.Time, about int, out *Out, by ...int) {
+	for _, b := range by {
+		a.Report(now, idOf(b), []wire.Observation{{Kind: wire.ObsUnresponsive, About: idOf(about), Silent: 2 * time.Second}}, out)
+	}
+}
+
+// run ticks whenever the Authority wants to.
+func run(a *Authority, until time.Time, out *Out) {
+	for d := a.Deadline(); !d.IsZero() && !d.After(until); d = a.Deadline() {
+		if d.Before(start) {
+			d = start
+		}
+		a.Tick(d, out)
+	}
+}
+
+func TestADeathIsNewsAndTheDeadIsSentNothing(t *testing.T) {
+	a, out := estate(24)
+	accuse(a, after(time.Minute), 5, out, 4, 6)
+	run(a, after(2*time.Minute), out)
+	kinds := []event.Kind{}
+	for _, e := range out.Events {
+		kinds = append(kinds, e.Kind)
+	}
+	if !slices.Equal(kinds, []event.Kind{event.Unresponsive, event.SystemDead}) {
+		t.Fatalf("news %v, want unresponsive and dead", kinds)
+	}
+	if !a.Plan().Lost(idOf(5)) || a.Status(idOf(5)) != verdict.Dead {
+		t.Error("the plan does not look past the dead")
+	}
+	if slices.ContainsFunc(out.Orders, func(o Order) bool { return o.To == idOf(5) }) {
+		t.Error("the dead is sent an order")
+	}
+	out.Reset()
+	a.Announce(after(3*time.Minute), idOf(5), 2, "h05", addrOf(5), nil, out)
+	a.Tick(after(3*time.Minute), out)
+	if len(out.Orders) != 1 || out.Orders[0].To != idOf(5) {
+		t.Errorf("%d orders when it returns, want one to it alone", len(out.Orders))
+	}
+}
+
+func TestARestartOfTheCMADisturbsNobody(t *testing.T) {
+	a, out := estate(96)
+	accuse(a, after(time.Minute), 5, out, 4, 6)
+	run(a, after(2*time.Minute), out)
+	echo(a, after(2*time.Minute), out)
+	var records []Record
+	for i := 1; i <= 96; i++ {
+		r, ok := a.Record(idOf(i))
+		if !ok {
+			t.Fatalf("no record of system %d", i)
+		}
+		records = append(records, r)
+	}
+	versions := map[uint64]uint32{}
+	for info := range a.Plan().Rings() {
+		versions[info.Ring] = info.Version
+	}
+	b, again := New(Config{}, rand.New(rand.NewPCG(3, 4))), &Out{}
+	b.Restore(after(3*time.Minute), records, versions, again)
+	run(b, after(4*time.Minute), again)
+	if len(again.Orders) != 0 || len(again.Events) != 0 {
+		t.Errorf("%d orders and events %v after a restart, want none", len(again.Orders), again.Events)
+	}
+	if b.Status(idOf(5)) != verdict.Dead || len(b.Incidents()) != 1 {
+		t.Errorf("the dead is %v and %d incidents are open, want dead and one", b.Status(idOf(5)), len(b.Incidents()))
+	}
+	for i := 1; i <= 96; i++ {
+		x, y := a.Plan().Neighbors(nil, idOf(i)), b.Plan().Neighbors(nil, idOf(i))
+		if !slices.Equal(x, y) {
+			t.Errorf("system %d had the neighbors %v and has %v", i, x, y)
+		}
+	}
+}
+
+func TestAMovedCableIsNewsOnce(t *testing.T) {
+	a, out := estate(24)
+	links := []verdict.Link{{Name: "eth0", Addr: addrOf(5).Addr(), Switch: "sw2", Port: "40", Subnet: netip.MustParsePrefix("10.0.0.0/16")}}
+	a.Attach(after(time.Minute), idOf(5), links, out)
+	a.Attach(after(time.Minute), idOf(5), links, out)
+	if len(out.Events) != 1 || out.Events[0].Kind != event.CableMoved {
+		t.Errorf("events %v, want one: cable moved", out.Events)
+	}
+}
+
+func TestTwoSystemsWithOneAddressAreToldOf(t *testing.T) {
+	a, out := estate(12)
+	a.Announce(after(time.Minute), idOf(99), 1, "copy", addrOf(5), []netip.AddrPort{addrOf(5)}, out)
+	if !slices.ContainsFunc(out.Events, func(e event.Event) bool {
+		return e.Kind == event.DuplicateAddress && slices.Equal(e.Affected, []string{"h05", "copy"})
+	}) {
+		t.Errorf("events %v, want duplicate address of h05 and copy", out.Events)
+	}
+}
+
+func TestReportsAboutStrangersAndFromStrangersAreIgnored(t *testing.T) {
+	a, out := estate(12)
+	accuse(a, after(time.Minute), 777, out, 4, 6)
+	a.Report(after(time.Minute), idOf(888), []wire.Observation{{Kind: wire.ObsUnresponsive, About: idOf(5)}}, out)
+	run(a, after(2*time.Minute), out)
+	if len(out.Events) != 0 {
+		t.Errorf("events %v, want none", out.Events)
+	}
+}
+
+func TestPortsSortAsPeopleCount(t *testing.T) {
+	for _, c := range []struct{ a, b string }{{"Eth1/2", "Eth1/10"}, {"1", "2"}, {"port9", "port10"}, {"a", "b"}, {"", "1"}, {"Gi1/0/9", "Gi2/0/1"}} {
+		if comparePorts(c.a, c.b) >= 0 || comparePorts(c.b, c.a) <= 0 || comparePorts(c.a, c.a) != 0 {
+			t.Errorf("%q does not come before %q", c.a, c.b)
+		}
+	}
+}

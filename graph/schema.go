@@ -106,13 +106,13 @@ var Labels = []LabelDoc{
 		"kind": "see package verdict", "state": "open or closed", "text": "one sentence", "name": "what broke", "cause": "why it is thought so", "about": "what broke, by id",
 		"since": "RFC 3339 time from which on it was broken", "opened": "RFC 3339 time", "closed": "RFC 3339 time", "evidence": "list of sentences", "confidence": "how sure", "superseded_by": "the incident that explains this one"}, []string{"kind", "state"}},
 	{PackageSet, "one distinct list of installed packages, shared by all systems that have it", `hash of the list`, map[string]string{
-		"hash": "the same as the key", "size": "number of packages"}, nil},
+		"hash": "the same as the key", "size": "number of packages"}, []string{"hash"}},
 	{Package, "a package of a certain version", `"<manager>/<name>/<version>/<arch>"`, map[string]string{
-		"name": "package name", "version": "version", "arch": "architecture", "manager": "dpkg, rpm, apk, ..."}, []string{"name"}},
+		"name": "package name", "version": "version", "arch": "architecture", "manager": "dpkg, rpm, apk, ...", "source": "source package", "source_version": "its version"}, []string{"name"}},
 	{FileSystem, "a mounted file system", `"<system id>/<device>" or "<system id>/<type>/<source>"`, map[string]string{
 		"name": "what it is called", "fstype": "type", "source": "device or export", "server": "address of the server of a network file system", "size_bytes": "bytes"}, nil},
 	{BlockDevice, "a disk or a part or layer of one", `"<system id>/<name>"`, map[string]string{
-		"name": "kernel name", "type": "disk, part, lvm, crypt, raid, ...", "size_bytes": "bytes", "read_only": "true or false", "vendor": "who made it", "model": "model", "serial": "serial number",
+		"name": "kernel name", "type": "disk, part, lvm, crypt, raid, ...", "size_bytes": "bytes", "read_only": "true or false", "vendor": "who made it", "model": "model", "serial": "serial number", "wwid": "world-wide id",
 		"volume": "name of the logical volume", "raid_disks": "number of disks in the set", "raid_degraded": "number of disks missing from the set"}, []string{"serial"}},
 	{Container, "a container, running or not", `"<system id>/<engine>:<name>"`, map[string]string{
 		"name": "engine:name", "id": "the engine's id", "engine": "docker, podman, lxc, ...", "image": "image", "published": "list of published ports"}, []string{"name"}},

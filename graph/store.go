@@ -88,7 +88,9 @@ type Meta struct {
 	LastChanged time.Time // since when it has these labels and properties
 }
 
-// Reader reads the graph of one moment. It is for one goroutine.
+// Reader reads the graph of one moment. It is for one goroutine. A store has few
+// of them and keeps the moment for as long as it is open, so close it soon: never
+// hold one while waiting for a person or the network.
 type Reader interface {
 	// Node returns one node, or ErrNotFound.
 	Node(id NodeID) (Vertex, error)

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"assim/discovery"
-	"assim/discovery/conf"
 	"assim/graph"
 )
 
@@ -117,7 +116,7 @@ func collect(ctx context.Context, h discovery.Host) (any, error) {
 		d.describe(sysfs{h, "sys/class/block/" + d.Name + "/"})
 		doc.Devices = append(doc.Devices, d)
 	}
-	conf.Sort(doc.Devices, func(a, b Device) int { return cmp.Compare(a.Name, b.Name) })
+	discovery.Sort(doc.Devices, func(a, b Device) int { return cmp.Compare(a.Name, b.Name) })
 	return doc, nil
 }
 

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"assim/discovery"
-	"assim/discovery/conf"
 	"assim/discovery/proc"
 	"assim/graph"
 )
@@ -166,7 +165,7 @@ func (m *memory) forgetOldest(list []Connection, keep int) {
 	if len(list) <= keep {
 		return
 	}
-	conf.SortStable(list, func(a, b Connection) int { return cmp.Compare(m.pairs[a].seen, m.pairs[b].seen) })
+	discovery.SortStable(list, func(a, b Connection) int { return cmp.Compare(m.pairs[a].seen, m.pairs[b].seen) })
 	for _, c := range list[:len(list)-keep] {
 		delete(m.pairs, c)
 	}
@@ -177,7 +176,7 @@ func (m *memory) sorted() []Connection {
 	for c := range m.pairs {
 		list = append(list, c)
 	}
-	conf.Sort(list, func(a, b Connection) int {
+	discovery.Sort(list, func(a, b Connection) int {
 		return cmp.Or(cmp.Compare(a.Process, b.Process), proc.CompareEndpoints(a.Endpoint, b.Endpoint))
 	})
 	return list

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"assim/discovery"
-	"assim/discovery/conf"
 	"assim/discovery/proc"
 	"assim/graph"
 )
@@ -145,7 +144,7 @@ func document(list []proc.Listen, addrs []proc.OwnAddr) *Payload {
 		p.Listeners = append(p.Listeners, Listener{l.Process.ID, l.Proto, l.Addr, l.Port, scope, l.Netns, l.V6Only})
 		used = append(used, l.Process)
 	}
-	conf.Sort(p.Listeners, compare)
+	discovery.Sort(p.Listeners, compare)
 	p.Listeners = slices.Compact(p.Listeners)
 	if p.Truncated = len(p.Listeners) > maxListeners; p.Truncated {
 		p.Listeners = p.Listeners[:maxListeners]

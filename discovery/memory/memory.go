@@ -88,7 +88,7 @@ func collect(_ context.Context, h discovery.Host) (any, error) {
 		total := parse(strings.ReplaceAll(text, "Node "+number+" ", ""))["MemTotal"]
 		doc.Nodes = append(doc.Nodes, Node{n, total})
 	}
-	conf.Sort(doc.Nodes, func(a, b Node) int { return cmp.Compare(a.Node, b.Node) })
+	discovery.Sort(doc.Nodes, func(a, b Node) int { return cmp.Compare(a.Node, b.Node) })
 	return doc, nil
 }
 
@@ -127,7 +127,7 @@ func parseSwaps(text string) []Swap {
 			list = append(list, Swap{Name: strings.ReplaceAll(f[0], `\040`, " "), Type: f[1], SizeBytes: size * 1024})
 		}
 	}
-	conf.Sort(list, func(a, b Swap) int { return cmp.Compare(a.Name, b.Name) })
+	discovery.Sort(list, func(a, b Swap) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
 

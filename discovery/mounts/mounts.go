@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"assim/discovery"
-	"assim/discovery/conf"
 	"assim/graph"
 )
 
@@ -103,7 +102,7 @@ func collect(_ context.Context, h discovery.Host) (any, error) {
 		m.find(h)
 		doc.Mounts = append(doc.Mounts, m)
 	}
-	conf.SortStable(doc.Mounts, func(a, b Mount) int { return cmp.Compare(a.Target, b.Target) })
+	discovery.SortStable(doc.Mounts, func(a, b Mount) int { return cmp.Compare(a.Target, b.Target) })
 	return doc, nil
 }
 

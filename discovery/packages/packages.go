@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"assim/discovery"
-	"assim/discovery/conf"
 	"assim/graph"
 )
 
@@ -92,7 +91,7 @@ func collect(ctx context.Context, h discovery.Host) (any, error) {
 	if len(doc.Packages) == 0 && len(doc.Errors) == 0 {
 		return nil, discovery.ErrNotHere
 	}
-	conf.Sort(doc.Packages, compare)
+	discovery.Sort(doc.Packages, compare)
 	doc.Packages = slices.Compact(doc.Packages)
 	if len(doc.Packages) > maxPackages {
 		doc.Errors = append(doc.Errors, fmt.Sprintf("packages: only the first %d are listed", maxPackages))

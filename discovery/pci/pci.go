@@ -77,7 +77,7 @@ func collect(_ context.Context, h discovery.Host) (any, error) {
 		}
 		doc.Devices = append(doc.Devices, d)
 	}
-	conf.Sort(doc.Devices, func(a, b Device) int { return cmp.Compare(a.Slot, b.Slot) })
+	discovery.Sort(doc.Devices, func(a, b Device) int { return cmp.Compare(a.Slot, b.Slot) })
 	return doc, nil
 }
 

@@ -73,7 +73,7 @@ func Containers(ctx context.Context, h discovery.Host) ([]Container, error) {
 	for _, c := range found {
 		list = append(list, c)
 	}
-	sortBy(list, func(a, b Container) int { return cmp.Compare(a.Name, b.Name) })
+	discovery.Sort(list, func(a, b Container) int { return cmp.Compare(a.Name, b.Name) })
 	return list, nil
 }
 
@@ -148,7 +148,7 @@ func (t *table) docker(c *Container) {
 			c.Published = append(c.Published, p)
 		}
 	}
-	sortBy(c.Published, func(a, b PublishedPort) int {
+	discovery.Sort(c.Published, func(a, b PublishedPort) int {
 		return cmp.Or(cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.HostPort, b.HostPort), cmp.Compare(a.HostAddr, b.HostAddr))
 	})
 	c.Published = slices.Compact(c.Published) // once for IPv4 and once for IPv6

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"assim/discovery"
 )
 
 // maxID bounds an identity that comes in a document. Together with maxListed it
@@ -50,6 +52,6 @@ func CompareEndpoints(a, b Endpoint) int {
 // Used returns, by ID and once each, the processes that a document speaks of.
 func Used(processes []*Process) []*Process {
 	list := append([]*Process{}, processes...)
-	sortBy(list, func(a, b *Process) int { return cmp.Compare(a.ID, b.ID) })
+	discovery.Sort(list, func(a, b *Process) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(list, func(a, b *Process) bool { return a.ID == b.ID })
 }

@@ -110,7 +110,7 @@ func (p *places) addNamespace(netns string, addrs []netip.Addr) {
 // sortedAddrs orders addresses, the widest known first, and keeps maxAddrs.
 func sortedAddrs(list []OwnAddr) []OwnAddr {
 	rank := map[Scope]int{Global: 0, Internal: 1, Local: 2, Link: 3}
-	sortBy(list, func(a, b OwnAddr) int {
+	discovery.Sort(list, func(a, b OwnAddr) int {
 		if rank[a.Scope] != rank[b.Scope] {
 			return rank[a.Scope] - rank[b.Scope]
 		}

@@ -435,13 +435,13 @@ func (l *look) processOf(holder *entry, s socket, orphans map[string]*Process) *
 func (l *look) finish(snap *Snapshot, orphans map[string]*Process) {
 	list := make([]*instance, 0, len(l.instances))
 	for _, in := range l.instances {
-		sortBy(in.ports, func(a, b port) int {
+		discovery.Sort(in.ports, func(a, b port) int {
 			return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.proto, b.proto))
 		})
 		list = append(list, in)
 	}
 	// The oldest speaks for instances that share an ID.
-	sortBy(list, func(a, b *instance) int {
+	discovery.Sort(list, func(a, b *instance) int {
 		return cmp.Or(cmp.Compare(a.leader.start, b.leader.start), cmp.Compare(a.leader.pid, b.leader.pid))
 	})
 	identify(list, l.isInit)
@@ -462,7 +462,7 @@ func (l *look) finish(snap *Snapshot, orphans map[string]*Process) {
 	for _, p := range byID {
 		snap.Processes = append(snap.Processes, p)
 	}
-	sortBy(snap.Processes, func(a, b *Process) int { return cmp.Compare(a.ID, b.ID) })
+	discovery.Sort(snap.Processes, func(a, b *Process) int { return cmp.Compare(a.ID, b.ID) })
 	for i := range snap.Listen {
 		snap.Listen[i].Process = byID[snap.Listen[i].Process.ID]
 	}

@@ -84,8 +84,8 @@ func collect(_ context.Context, h discovery.Host) (any, error) {
 		return nil, discovery.ErrNotHere
 	}
 	// Numbers of chips are given as drivers load; names and devices hold.
-	conf.Sort(doc.Chips, func(a, b Chip) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Device, b.Device)) })
-	conf.Sort(doc.Zones, func(a, b Zone) int { return cmp.Compare(a.Type, b.Type) })
+	discovery.Sort(doc.Chips, func(a, b Chip) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Device, b.Device)) })
+	discovery.Sort(doc.Zones, func(a, b Zone) int { return cmp.Compare(a.Type, b.Type) })
 	return doc, nil
 }
 
@@ -111,6 +111,6 @@ func chip(h discovery.Host, dir string) Chip {
 		}
 		c.Sensors = append(c.Sensors, s)
 	}
-	conf.Sort(c.Sensors, func(a, b Sensor) int { return cmp.Compare(a.Name, b.Name) })
+	discovery.Sort(c.Sensors, func(a, b Sensor) int { return cmp.Compare(a.Name, b.Name) })
 	return c
 }

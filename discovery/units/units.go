@@ -89,7 +89,7 @@ func collect(ctx context.Context, h discovery.Host) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	conf.Sort(list, func(a, b Unit) int { return cmp.Compare(a.Name, b.Name) })
+	discovery.Sort(list, func(a, b Unit) int { return cmp.Compare(a.Name, b.Name) })
 	if doc.Truncated = len(list) > maxUnits; doc.Truncated {
 		list = list[:maxUnits]
 	}

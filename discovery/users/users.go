@@ -131,7 +131,7 @@ func parsePasswd(text string) []User {
 		}
 		list = append(list, u)
 	}
-	conf.SortStable(list, func(a, b User) int { return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Name, b.Name)) })
+	discovery.SortStable(list, func(a, b User) int { return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Name, b.Name)) })
 	return list
 }
 
@@ -155,7 +155,7 @@ func parseGroup(text string) []Group {
 		slices.Sort(g.Members)
 		list = append(list, g)
 	}
-	conf.SortStable(list, func(a, b Group) int { return cmp.Or(cmp.Compare(a.GID, b.GID), cmp.Compare(a.Name, b.Name)) })
+	discovery.SortStable(list, func(a, b Group) int { return cmp.Or(cmp.Compare(a.GID, b.GID), cmp.Compare(a.Name, b.Name)) })
 	return list
 }
 

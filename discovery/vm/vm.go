@@ -93,7 +93,7 @@ func collect(ctx context.Context, h discovery.Host) (any, error) {
 			doc.Guests = append(doc.Guests, g)
 		}
 	}
-	conf.Sort(doc.Guests, func(a, b Guest) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UUID, b.UUID)) })
+	discovery.Sort(doc.Guests, func(a, b Guest) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UUID, b.UUID)) })
 	return doc, nil
 }
 

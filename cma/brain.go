@@ -53,6 +53,8 @@ type brain struct {
 	health  *health
 	// transmit seals a signal for a nanoprobe and sends it there.
 	transmit func(r route, id wire.ID, m wire.Signal)
+	// known reports whether a machine is the one that an identity was given to.
+	known func(id wire.ID, machine [16]byte) bool
 	// sweepKey is the key of the sweeps of a ring.
 	sweepKey func(ring uint64) [16]byte
 
@@ -85,7 +87,7 @@ func (b *brain) run(ctx context.Context) {
 	defer close(b.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
+	for ctx.Err() == nil { // Looked at first: however much waits, a stop is a stop.
 		timer.Reset(b.wait())
 		select {
 		case <-ctx.Done():
@@ -170,8 +172,11 @@ func (b *brain) signal(l letter) {
 	if v.HasReply {
 		b.reply(l, v.Reply)
 	}
-	if v.Action == session.Process || v.Action == session.Glance {
+	if v.Fresh { // Anything else may be a recording: it neither lives nor moves.
+		b.routes[l.id] = l.route()
 		b.auth.Alive(now, l.id, &b.out)
+	}
+	if v.Action == session.Process || v.Action == session.Glance {
 		b.auth.Echoed(now, l.id, l.sig.Applied, &b.out)
 	}
 	switch v.Action {
@@ -179,8 +184,6 @@ func (b *brain) signal(l letter) {
 		b.process(now, l)
 	case session.Repeat:
 		b.answerHashes(l)
-	case session.Glance:
-		b.routes[l.id] = l.route()
 	}
 	if v.Action == session.Glance && l.sig.Flags&wire.FlagBulk != 0 {
 		m := b.sess.Answer(l.id, l.sig.Session, 0, wire.KindAck, nil)
@@ -200,13 +203,13 @@ func (b *brain) reply(l letter, m wire.Signal) {
 // process does what a new numbered message says. Its number becomes durable
 // with its consequences; then it is acknowledged.
 func (b *brain) process(now time.Time, l letter) {
-	b.routes[l.id] = l.route()
 	var err error
 	switch l.sig.Kind {
 	case wire.KindAnnounce:
 		var a wire.Announce
 		if a, err = wire.ParseAnnounce(l.sig.Body); err == nil {
 			b.health.count("announces")
+			b.sameMachine(now, l, &a)
 			b.auth.Announce(now, l.id, l.sig.Session, a.Name, l.from, a.Addrs, &b.out)
 		}
 	case wire.KindReport:
@@ -231,6 +234,17 @@ func (b *brain) process(now time.Time, l letter) {
 		b.health.failed("signal of "+b.name(l.id), err)
 	}
 	b.settle(&l)
+}
+
+// sameMachine tells when an identity announces itself from another machine than
+// the one that it was given to: its file was copied.
+func (b *brain) sameMachine(now time.Time, l letter, a *wire.Announce) {
+	if b.known(l.id, a.Machine) {
+		return
+	}
+	b.out.Events = append(b.out.Events, event.Event{At: now, Kind: event.Clone, System: l.id.String(), Name: a.Name,
+		Detail: map[string]string{"from": l.from.String()},
+		Text:   fmt.Sprintf("%s announces itself as %s from another machine than it joined from: its identity file was copied", a.Name, l.id)})
 }
 
 // enqueue hands a document or a list of hashes to the workers.
@@ -324,7 +338,7 @@ func (b *brain) settled(orders []authority.Order, cause *letter, err error) {
 // collect empties what the cores put out. Pings need nothing durable.
 func (b *brain) collect() {
 	for _, p := range b.out.Pings {
-		if m, ok := b.sess.Unasked(p.To, wire.KindPing, wire.AppendToken(nil, uint64(b.now().UnixNano()))); ok {
+		if m, ok := b.sess.Unasked(p.To, wire.KindPing, wire.AppendToken(nil, b.sess.PingToken(b.now(), p.To))); ok {
 			b.health.count("pings")
 			b.transmit(b.way(p.To, p.Addr), p.To, m)
 		}

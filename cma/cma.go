@@ -133,6 +133,7 @@ func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 		slots: session.Slots{Every: bulkEvery},
 		mail:  make(chan letter, maxMail), results: make(chan func(), maxMail), asks: make(chan func()),
 		ended: make(chan struct{}), routes: map[wire.ID]route{},
+		known:    c.registry.SameMachine,
 		sweepKey: func(ring uint64) [16]byte { return c.keys.SweepKey(ring) },
 	}
 	b.auth = authority.New(authority.Config{

@@ -25,9 +25,10 @@ type deriver struct {
 	now     func() time.Time
 	rules   []rule
 
-	mu   sync.Mutex
-	due  map[derivation]bool
-	wake chan struct{}
+	mu      sync.Mutex
+	unknown time.Time // when the unknown systems are worked out; zero: not asked for
+	due     map[derivation]bool
+	wake    chan struct{}
 }
 
 // derivation is one rule to be applied to one system. The first of a document

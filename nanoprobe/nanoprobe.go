@@ -286,7 +286,7 @@ func (n *Nanoprobe) settle(now time.Time) {
 		n.session.Report(now, n.out.Reports)
 	}
 	if n.out.AskCMA {
-		n.session.Applied(n.member.Gen()) // an echo, which the CMA's answer to proves that we hear
+		n.session.Ask()
 	}
 	n.out.Reset()
 }
@@ -335,10 +335,10 @@ func (n *Nanoprobe) signal(now time.Time, p netio.Packet) {
 	if err != nil {
 		return
 	}
-	n.member.Voice(now)
 	if !n.session.Receive(now, &m) {
-		return
+		return // a recording, or an answer to what is settled: it proves nothing
 	}
+	n.member.Voice(now)
 	if n.cma != p.Peer {
 		n.log.Info("the CMA answers", "at", p.Peer)
 	}

@@ -40,6 +40,7 @@ func commands() []command {
 	return []command{
 		systemsCommand(), systemCommand(), eventsCommand(), ringsCommand(),
 		queryCommand(), docsCommand(), statusCommand(), joinTokenCommand(), operatorCommand(), upCommand(),
+		decodeCommand(), graphCommand(),
 	}
 }
 

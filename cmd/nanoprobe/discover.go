@@ -146,11 +146,14 @@ func collect(ctx context.Context, h *host.Host, t discovery.Type, wait time.Dura
 			}
 		})
 	}()
-	select {
-	case <-heard:
-	case <-watching.Done():
-	}
 	payload, err := t.Collect(ctx, h)
+	for errors.Is(err, discovery.ErrNotYet) && watching.Err() == nil {
+		select {
+		case <-heard:
+		case <-watching.Done():
+		}
+		payload, err = t.Collect(ctx, h)
+	}
 	stop()
 	if werr := <-ended; err == nil {
 		err = werr

@@ -38,7 +38,7 @@ func TestRealServices(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can make network and process namespaces; the real services are not looked at")
 	}
-	for _, program := range []string{"unshare", "ip", "nginx", "redis-server", "ss"} {
+	for _, program := range []string{"unshare", "nsenter", "ip", "nginx", "redis-server", "ss", "pgrep"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("%s is not installed; the real services are not looked at", program)
 		}
@@ -79,11 +79,15 @@ func TestInside(t *testing.T) {
 	conf := filepath.Join(dir, "nginx.conf")
 	write(t, conf, fmt.Sprintf("worker_processes 2; pid %s/nginx.pid; error_log /dev/null;\nevents {}\n"+
 		"http { access_log off; server { listen 80; listen [::]:80; listen 127.0.0.1:8081; location / { return 200; } } }\n", dir))
-	run(t, "nginx", "-c", conf)
+	startNginx(t, conf, dir)
 	for _, port := range []string{"6379", "6380"} {
 		run(t, "redis-server", "--port", port, "--bind", "127.0.0.1", "--daemonize", "yes", "--save", "", "--dir", dir,
 			"--pidfile", filepath.Join(dir, port+".pid"), "--requirepass", "hunter2")
 	}
+	eventually(t, "the titles of redis", func() bool {
+		out, err := exec.Command("pgrep", "-f", "-c", `^redis-server 127.0.0.1:63(79|80)`).Output()
+		return err == nil && strings.TrimSpace(string(out)) == "2"
+	})
 	web := dial(t, "tcp", "10.99.0.5:80")
 	six := dial(t, "tcp", "[fd99::5]:80")
 	db := dial(t, "tcp", "127.0.0.1:6380")
@@ -111,7 +115,7 @@ func TestInside(t *testing.T) {
 	// not forgotten: nothing changed, so nothing would be sent.
 	first := document(t, service, h)
 	stop(t, filepath.Join(dir, "nginx.pid"), func() bool { return refused("127.0.0.1:8081") })
-	run(t, "nginx", "-c", conf)
+	startNginx(t, conf, dir)
 	for _, c := range []net.Conn{web, six, db, udp} {
 		c.Close()
 	}
@@ -286,6 +290,20 @@ func dial(t *testing.T, network, addr string) net.Conn {
 		return err == nil
 	})
 	return c
+}
+
+// startNginx waits until nginx has written its title, a moment after it forked.
+func startNginx(t *testing.T, conf, dir string) {
+	t.Helper()
+	run(t, "nginx", "-c", conf)
+	eventually(t, "nginx's title", func() bool {
+		pid, err := os.ReadFile(filepath.Join(dir, "nginx.pid"))
+		if err != nil {
+			return false
+		}
+		title, _ := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/cmdline")
+		return strings.HasPrefix(string(title), "nginx: master")
+	})
 }
 
 func refused(addr string) bool {

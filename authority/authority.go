@@ -81,6 +81,8 @@ const (
 	leisure = time.Second
 	// maxLinks bounds the attachments kept per system.
 	maxLinks = 16
+	// maxCables bounds how many unplugged cables are remembered.
+	maxCables = 1 << 16
 	// maxRunAtOnce is from how many systems a report of a run is judged as a
 	// whole before each of them is named.
 	maxRunAtOnce = 4
@@ -102,6 +104,12 @@ type node struct {
 	since   time.Time
 }
 
+// cable is one NIC of one system.
+type cable struct {
+	id  wire.ID
+	nic string
+}
+
 // sending is an order that was not echoed yet.
 type sending struct {
 	at      time.Time // next copy
@@ -121,7 +129,8 @@ type Authority struct {
 	queue   []*node // who gets an order, in turn
 	sent    map[*node]*sending
 	timers  timers
-	leisure time.Time // next helping of stale rosters; zero = none left
+	leisure time.Time              // next helping of stale rosters; zero = none left
+	cables  map[cable]verdict.Link // where cables went that are heard nowhere now
 	said    verdict.Out
 	ids     []wire.ID
 	martian uint64
@@ -140,7 +149,7 @@ func New(cfg Config, r *rand.Rand) *Authority {
 		cfg.Verdict.Answer = 600 * time.Millisecond
 	}
 	a := &Authority{cfg: cfg, rnd: r, plan: ring.NewPlan(cfg.Limits), atlas: newAtlas(),
-		nodes: map[wire.ID]*node{}, byAddr: map[netip.AddrPort]*node{}, sent: map[*node]*sending{}}
+		nodes: map[wire.ID]*node{}, byAddr: map[netip.AddrPort]*node{}, sent: map[*node]*sending{}, cables: map[cable]verdict.Link{}}
 	a.judge = verdict.New(world{a}, cfg.Verdict)
 	return a
 }
@@ -246,13 +255,20 @@ func (a *Authority) Attach(now time.Time, id wire.ID, links []verdict.Link, out 
 	a.follow(now, out)
 }
 
+// tellMoves compares where the cables go with where they were last known to go:
+// for a moment in between nothing may have been heard of either switch.
 func (a *Authority) tellMoves(now time.Time, n *node, links []verdict.Link, out *Out) {
+	for _, o := range n.links {
+		if o.Switch != "" && o.Name != "" && len(a.cables) < maxCables {
+			a.cables[cable{n.id, o.Name}] = o
+		}
+	}
 	for _, l := range links {
-		i := slices.IndexFunc(n.links, func(o verdict.Link) bool { return o.Name == l.Name })
-		if i < 0 || l.Switch == "" || n.links[i].Switch == "" {
+		o, ok := a.cables[cable{n.id, l.Name}]
+		if !ok || l.Switch == "" {
 			continue
 		}
-		o := n.links[i]
+		delete(a.cables, cable{n.id, l.Name})
 		if o.Switch == l.Switch && o.Port == l.Port {
 			continue
 		}

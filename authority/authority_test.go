@@ -175,6 +175,8 @@ func TestARestartOfTheCMADisturbsNobody(t *testing.T) {
 func TestAMovedCableIsNewsOnce(t *testing.T) {
 	a, out := estate(24)
 	links := []verdict.Link{{Name: "eth0", Addr: addrOf(5).Addr(), Switch: "sw2", Port: "40", Subnet: netip.MustParsePrefix("10.0.0.0/16")}}
+	unplugged := []verdict.Link{{Name: "eth0", Addr: addrOf(5).Addr(), Subnet: netip.MustParsePrefix("10.0.0.0/16")}}
+	a.Attach(after(time.Minute), idOf(5), unplugged, out)
 	a.Attach(after(time.Minute), idOf(5), links, out)
 	a.Attach(after(time.Minute), idOf(5), links, out)
 	if len(out.Events) != 1 || out.Events[0].Kind != event.CableMoved {

@@ -335,7 +335,8 @@ func (j *Judge) reviveButDoubt(now time.Time, s *suspect, out *Out) {
 	j.agenda.add(now.Add(persist), s.id)
 }
 
-// settleDoubt flags a reporter that stands by a refuted accusation.
+// settleDoubt flags a reporter that stands by a refuted accusation. If it is
+// honest, the path between the two is broken; that is all it can prove.
 func (j *Judge) settleDoubt(now time.Time, s *suspect, out *Out) {
 	liar := s.doubt
 	s.doubt = wire.ID{}
@@ -343,6 +344,7 @@ func (j *Judge) settleDoubt(now time.Time, s *suspect, out *Out) {
 	out.Events = append(out.Events, event.Event{At: now, Kind: event.Liar, System: liar.String(), Name: j.m.Name(liar),
 		Affected: []string{j.m.Name(s.id)},
 		Text:     "report of " + j.m.Name(liar) + " refuted: " + j.m.Name(s.id) + " answers the CMA, and nobody else accuses it"})
+	j.pathBroken(now, Claim{By: liar, About: s.id, Since: s.doubtAt}, out)
 }
 
 func (j *Judge) mistrusted(now time.Time, id wire.ID) bool {

@@ -40,7 +40,8 @@ var stories = []struct{ name, town, script, news string }{
 	0 answering b
 	2.0 a loses b
 	9 until`, `
-	4.5 report refuted a`},
+	4.5 report refuted a
+	5.9 path broken between a and b by a of a b`},
 	{"an accuser who takes it back is not flagged", twoRacks, `
 	0 answering b
 	2.0 a loses b

@@ -55,7 +55,7 @@ func TestKeptSeedsStayMended(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for seed := uint64(1); seed <= 12; seed++ {
+	for seed := uint64(1); seed <= 8; seed++ {
 		seeds = append(seeds, seed)
 	}
 	for _, seed := range seeds {

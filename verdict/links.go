@@ -144,6 +144,10 @@ func (j *Judge) settleLinks(now time.Time, out *Out) {
 		if l.in != nil {
 			continue
 		}
+		if in, _ := j.openAt(place{l.link.Switch, l.link.Subnet}); in != nil && l.link.Switch != "" {
+			l.in = in // late news of what is known
+			continue
+		}
 		if now.Before(l.hold) {
 			j.groupDue = sooner(j.groupDue, l.hold)
 			continue

@@ -73,10 +73,14 @@ var usual = shape{perSwitch: 48, perSubnet: 20, perSite: 13, dualEvery: 24}
 // generate builds n systems.
 func (e *estate) generate(n int, sh shape) {
 	perSubnet := sh.perSwitch * sh.perSubnet
+	room := perSubnet
+	if sh.dualEvery > 0 {
+		room += perSubnet/sh.dualEvery + sh.perSwitch
+	}
 	width := len(strconv.Itoa(n))
 	for i := range n {
 		sub, rack := i/perSubnet, i/sh.perSwitch
-		box := e.box("sw"+strconv.Itoa(rack+1), "net"+strconv.Itoa(sub+1), "site"+strconv.Itoa(sub/sh.perSite+1), uint32(perSubnet))
+		box := e.box("sw"+strconv.Itoa(rack+1), "net"+strconv.Itoa(sub+1), "site"+strconv.Itoa(sub/sh.perSite+1), uint32(room))
 		e.add(fmt.Sprintf("h%0*d", width, i+1), box)
 	}
 	if sh.dualEvery == 0 {

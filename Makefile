@@ -9,6 +9,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 DATE    ?= $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
 LDFLAGS := -s -w -X assim/version.Version=$(VERSION) -X assim/version.Commit=$(COMMIT) -X assim/version.Date=$(DATE)
+# The agent is on every system: code that is not in a hurry is not inlined there,
+# which makes it 4 % smaller.
+SMALL   := $(foreach p,assim/... crypto/tls crypto/x509 net github.com/BurntSushi/toml encoding/json reflect regexp/... math/big,-gcflags=$(p)=-l)
 export CGO_ENABLED := 0
 
 help: ## list the targets
@@ -16,7 +19,8 @@ help: ## list the targets
 
 build: ## build bin/cma, bin/nanoprobe and bin/assim
 	@mkdir -p bin
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/assim ./cmd/cma
+	go build -trimpath -ldflags '$(LDFLAGS)' $(SMALL) -o bin/ ./cmd/nanoprobe
 
 run: setup build ## start a CMA and a nanoprobe on this machine and print the picture
 	@scripts/run

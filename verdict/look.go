@@ -118,7 +118,7 @@ func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 		return
 	}
 	if !j.groupDue.IsZero() && now.Before(s.first.Add(j.opt.Window+2*j.opt.Answer)) {
-		j.agenda.add(j.groupDue.Add(time.Millisecond), s.id)
+		j.agenda.add(latest(j.groupDue, now).Add(time.Millisecond), s.id)
 		return
 	}
 	if s.ping != silent && j.dissent(s) {

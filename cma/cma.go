@@ -117,7 +117,7 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 	for _, t := range all.Types { // A site cannot replace what is built in.
 		c.ingest.types[t.Name] = t
 	}
-	if c.deriver, err = newDeriver(store, c.commits, c.health, c.now); err != nil {
+	if c.deriver, err = newDeriver(store, all.Types, c.commits, c.health, c.now); err != nil {
 		return nil, err
 	}
 	c.brain, err = c.newBrain(ctx)

@@ -2,10 +2,12 @@ package cma
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"assim/discovery"
 	"assim/graph"
 	"assim/graph/cypher"
 	"assim/graph/derive"
@@ -14,6 +16,10 @@ import (
 // deriveDelay gathers documents of one system that come together, so that what
 // follows from them is worked out once.
 const deriveDelay = 200 * time.Millisecond
+
+// wholeEvery is how often, at most, what the documents of a type mean together
+// is worked out: it takes a walk over all of them.
+const wholeEvery = time.Minute
 
 // deriver works out, after documents changed, the relationships that need the
 // graph of more than one system. It is behind by a moment and never blocks the
@@ -24,11 +30,12 @@ type deriver struct {
 	health  *health
 	now     func() time.Time
 	rules   []rule
+	types   []discovery.Type
 
-	mu      sync.Mutex
-	unknown time.Time // when the unknown systems are worked out; zero: not asked for
-	due     map[derivation]bool
-	wake    chan struct{}
+	mu    sync.Mutex
+	whole map[string]bool // types whose documents changed since they were last seen together
+	due   map[derivation]bool
+	wake  chan struct{}
 }
 
 // derivation is one rule to be applied to one system. The first of a document
@@ -45,8 +52,8 @@ type rule struct {
 	query, affected *cypher.Query
 }
 
-func newDeriver(store graph.Store, commits *committer, h *health, now func() time.Time) (*deriver, error) {
-	d := &deriver{store: store, commits: commits, health: h, now: now, due: map[derivation]bool{}, wake: make(chan struct{}, 1)}
+func newDeriver(store graph.Store, types []discovery.Type, commits *committer, h *health, now func() time.Time) (*deriver, error) {
+	d := &deriver{types: types, whole: map[string]bool{}, store: store, commits: commits, health: h, now: now, due: map[derivation]bool{}, wake: make(chan struct{}, 1)}
 	for _, r := range derive.Built() {
 		one := rule{Rule: r}
 		var err error
@@ -67,6 +74,7 @@ func newDeriver(store graph.Store, commits *committer, h *health, now func() tim
 func (d *deriver) changed(system, typ string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.whole[typ] = true
 	for i, r := range d.rules {
 		for _, t := range r.Triggers {
 			if t == typ {
@@ -82,10 +90,15 @@ func (d *deriver) changed(system, typ string) {
 
 // run works until ctx ends.
 func (d *deriver) run(ctx context.Context) {
+	leisure := time.NewTicker(wholeEvery)
+	defer leisure.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-leisure.C:
+			d.together(ctx)
+			continue
 		case <-d.wake:
 		}
 		if !pause(ctx, deriveDelay) {
@@ -101,6 +114,37 @@ func (d *deriver) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// together works out what the documents of all systems mean together, for the
+// types that say how. Any change may matter to it: an address that only ARP knew
+// is known when its system tells of it.
+func (d *deriver) together(ctx context.Context) {
+	d.mu.Lock()
+	changed := len(d.whole) > 0
+	clear(d.whole)
+	d.mu.Unlock()
+	for _, t := range d.types {
+		if !changed || t.Whole == nil {
+			continue
+		}
+		if err := d.wholeOf(ctx, t); err != nil && ctx.Err() == nil {
+			d.health.failed("working out what all "+t.Name+" documents mean", err)
+		}
+	}
+}
+
+func (d *deriver) wholeOf(ctx context.Context, t discovery.Type) error {
+	view, err := d.store.View(ctx, time.Time{})
+	if err != nil {
+		return err
+	}
+	change, err := t.Whole(view)
+	if err = errors.Join(err, view.Close()); err != nil {
+		return err
+	}
+	change.At = d.now()
+	return d.commits.do(ctx, change)
 }
 
 // derive applies one rule to one system, and notes whom else it concerns.

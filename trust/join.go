@@ -136,3 +136,9 @@ func NewCookie() uint64 {
 		}
 	}
 }
+
+// newSecret draws the secret of a permission.
+func newSecret() (s [secretSize]byte) {
+	_, _ = rand.Read(s[:])
+	return s
+}

@@ -1,7 +1,6 @@
 package trust
 
 import (
-	"crypto/rand"
 	"strings"
 
 	"assim/wire"
@@ -14,9 +13,7 @@ const operatorPrefix = "assim-op1"
 
 // NewOperator makes a permission to ask the CMA of that key.
 func NewOperator(host string, port uint16, cma wire.PubKey) Join {
-	j := Join{Host: host, Port: port, Pin: PinOf(cma)}
-	_, _ = rand.Read(j.Secret[:])
-	return j
+	return Join{Host: host, Port: port, Pin: PinOf(cma), Secret: newSecret()}
 }
 
 // OperatorString prints such a permission.

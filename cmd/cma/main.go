@@ -94,7 +94,7 @@ func run(ctx context.Context, s settings) error {
 	}
 	queries, err := query.Load(siteQueries(s.Queries))
 	if err != nil {
-		return err
+		log.Warn("some of the site's queries are left out", "directory", s.Queries, "error", err)
 	}
 	mappings, problems := script.Mappings(os.DirFS(s.Scripts))
 	for _, p := range problems {

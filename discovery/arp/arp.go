@@ -26,6 +26,7 @@ var Type = discovery.Type{
 	On:    []discovery.Trigger{discovery.Neighbors},
 	Make:  func() func(context.Context, discovery.Host) (any, error) { return (&memory{}).collect },
 	Graph: toGraph,
+	Whole: Unknown,
 	About: discovery.About{
 		Reads: []string{"rtnetlink: neighbor tables of IPv4 and IPv6", "rtnetlink: links, routes (which networks do not leave the host)"},
 		Keys: []discovery.Field{

@@ -154,6 +154,9 @@ func New(cfg Config, r *rand.Rand) *Authority {
 	return a
 }
 
+// SetLocal tells which nanoprobe is on the CMA's own host.
+func (a *Authority) SetLocal(id wire.ID) { a.judge.SetLocal(id) }
+
 // Restore seats the systems as stored. Nobody is told anything unless what was
 // stored contradicts itself; systems in trouble are looked at again.
 func (a *Authority) Restore(now time.Time, records []Record, versions map[uint64]uint32, out *Out) {
@@ -408,6 +411,27 @@ func (a *Authority) Remove(now time.Time, id wire.ID, out *Out) {
 	a.dismiss(n)
 	out.Gone = append(out.Gone, id)
 	a.follow(now, out)
+}
+
+// Reorder gives everybody a new order, for when the keys of the edges changed.
+func (a *Authority) Reorder() {
+	for _, n := range a.all {
+		a.enqueue(n)
+	}
+}
+
+// Behind appends to dst at most limit of those who do not run their newest
+// order yet. Who is lost gets a new one when it returns, and does not count.
+func (a *Authority) Behind(dst []wire.ID, limit int) []wire.ID {
+	for _, n := range a.all {
+		if len(dst) == limit {
+			break
+		}
+		if !lost(n.status) && (n.queued || n.echoed != n.gen) {
+			dst = append(dst, n.id)
+		}
+	}
+	return dst
 }
 
 // Tick does what is due. Call it no later than Deadline.

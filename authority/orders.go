@@ -102,8 +102,18 @@ func (a *Authority) send(now time.Time, n *node, out *Out) {
 func (a *Authority) fillKeys(id wire.ID, v *wire.RingView) {
 	v.Keys = make([][16]byte, len(v.Members))
 	for i := range v.Members {
-		if v.Members[i].ID != id {
-			v.Keys[i] = a.cfg.Key(id, v.Members[i].ID)
+		if v.Members[i].ID == id {
+			continue
+		}
+		v.Keys[i] = a.cfg.Key(id, v.Members[i].ID)
+		if a.cfg.Also == nil {
+			continue
+		}
+		if also, ok := a.cfg.Also(id, v.Members[i].ID); ok {
+			if v.Also == nil {
+				v.Also = make([][16]byte, len(v.Members))
+			}
+			v.Also[i] = also
 		}
 	}
 }

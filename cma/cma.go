@@ -294,6 +294,9 @@ func (b *brain) restore(ctx context.Context, store graph.Store) error {
 		return err
 	}
 	now := b.now()
+	if id, err := store.Record(ctx, localRecord.Bucket, localRecord.Name); err == nil && len(id) == len(wire.ID{}) {
+		b.auth.SetLocal(wire.ID(id))
+	}
 	b.auth.Restore(now, seats, versions, &b.out)
 	for r, err := range store.Records(ctx, seenBucket) {
 		if err != nil {
@@ -316,7 +319,24 @@ func (b *brain) restore(ctx context.Context, store graph.Store) error {
 // enrolled and refused hear from the bulk plane who came and who may not.
 func (c *CMA) enrolled(id wire.ID, about *wire.Announce, from netip.AddrPort) {
 	c.health.count("enrollments")
+	if !from.IsValid() {
+		c.local(id)
+	}
 	c.log.Info("a system joined", "id", id, "name", about.Name, "from", from)
+}
+
+// localRecord keeps which nanoprobe is on this host: what it alone says may be
+// the CMA's own network.
+var localRecord = graph.Record{Bucket: "cma", Name: "local"}
+
+// local notes the nanoprobe of this host.
+func (c *CMA) local(id wire.ID) {
+	r := localRecord
+	r.Value = id[:]
+	if err := c.commits.do(context.Background(), graph.Change{Source: "cma/local", Keep: true, Records: []graph.Record{r}}); err != nil {
+		c.health.failed("which nanoprobe is on this host", err)
+	}
+	c.brain.post(func() { c.brain.auth.SetLocal(id) })
 }
 
 func (c *CMA) refused(about *wire.Announce, from netip.AddrPort, why error) {

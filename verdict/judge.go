@@ -202,6 +202,9 @@ type Judge struct {
 	carrier  bool // false: the CMA has lost its own network
 }
 
+// SetLocal tells which nanoprobe is on the CMA's own host: see Options.Local.
+func (j *Judge) SetLocal(id wire.ID) { j.opt.Local = id }
+
 // New returns a Judge that suspects nobody.
 func New(m Map, opt Options) *Judge {
 	opt.defaults()

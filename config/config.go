@@ -189,12 +189,12 @@ func loadFile(p Program, settings []Setting, name string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", p.Name, err)
+		return fmt.Errorf("%s: the configuration file cannot be read: %w; name another with -config, or make it readable", p.Name, err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
-		return fmt.Errorf("%s: %w", p.Name, err)
+		return fmt.Errorf("%s: the configuration file cannot be read: %w; name another with -config, or make it readable", p.Name, err)
 	}
 	return fromTOML(p.Name, settings, name, string(text))
 }

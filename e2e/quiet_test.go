@@ -18,7 +18,7 @@ const (
 
 func TestAQuietMinuteHoldsHeartbeatsToNeighborsAndNothingElse(t *testing.T) {
 	t.Parallel()
-	w := start(t, rack)
+	w := steady(t, rack)
 	wait(t, settle)
 	captures := map[string]*lab.Capture{}
 	for _, name := range w.Systems() {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"assim/admin"
 	"assim/e2e/lab"
 	"assim/event"
 )
@@ -51,6 +52,12 @@ func binDir(t *testing.T) string {
 // build makes the lab and starts the CMA, and no nanoprobe.
 func build(t *testing.T, plan string, cmaFlags ...string) *world {
 	t.Helper()
+	return buildOn(t, plan, nil, cmaFlags...)
+}
+
+// buildOn is build with something done to the lab before the CMA starts.
+func buildOn(t *testing.T, plan string, prepare func(*lab.Lab) error, cmaFlags ...string) *world {
+	t.Helper()
 	bin := binDir(t)
 	p, err := lab.Parse(plan)
 	if err != nil {
@@ -58,6 +65,11 @@ func build(t *testing.T, plan string, cmaFlags ...string) *world {
 	}
 	p.Share = append(p.Share, bin)
 	l := lab.ForTest(t, p)
+	if prepare != nil {
+		if err := prepare(l); err != nil {
+			t.Fatal(err)
+		}
+	}
 	in, err := l.Install(within(t, patience), bin, cmaFlags...)
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +86,61 @@ func start(t *testing.T, plan string) *world {
 	}
 	w.allUp()
 	return w
+}
+
+// steady is start, and nobody is still being told new neighbors: from then on a
+// fault is seen by exactly those that the final rings name.
+func steady(t *testing.T, plan string) *world {
+	t.Helper()
+	w := start(t, plan)
+	w.settled()
+	return w
+}
+
+// calm is how long the CMA must have had nothing new to tell about the rings.
+const calm = 3 * time.Second
+
+// settled waits until every system heartbeats in the ring of its switch, unless
+// it is alone there, and the rings have not changed for a while.
+func (w *world) settled() {
+	w.t.Helper()
+	crowd := map[string]int{}
+	for _, name := range w.Systems() {
+		crowd[w.NICs(name)[0].Switch]++
+	}
+	var last uint64
+	var since time.Time
+	w.until("the rings are settled", func() error {
+		rows, err := w.ask("MATCH (s:System)-[:WATCHES {level: 'switch'}]-(:System) RETURN DISTINCT s.name")
+		if err != nil {
+			return err
+		}
+		for _, name := range w.Systems() {
+			if crowd[w.NICs(name)[0].Switch] > 1 && !slices.ContainsFunc(rows, func(r []any) bool { return r[0] == name }) {
+				return fmt.Errorf("%s is in no ring of a switch; those that are: %v", name, rows)
+			}
+		}
+		orders := w.health().Counters["orders sent"]
+		if orders != last || since.IsZero() {
+			last, since = orders, time.Now()
+		}
+		if quiet := time.Since(since); quiet < calm {
+			return fmt.Errorf("orders were sent %v ago, %d so far", quiet, orders)
+		}
+		return nil
+	})
+}
+
+// health is what the CMA says about itself.
+func (w *world) health() admin.Status {
+	w.t.Helper()
+	// Status 4 says that there is trouble; what is told is the same.
+	out, err := w.Assim(within(w.t, patience), "status", "-json")
+	var s admin.Status
+	if e := json.NewDecoder(bytes.NewReader(out)).Decode(&s); e != nil {
+		w.t.Fatalf("assim status: %v, %v: %s", err, e, out)
+	}
+	return s
 }
 
 func within(t *testing.T, d time.Duration) context.Context {

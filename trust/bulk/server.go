@@ -75,7 +75,7 @@ func ListenLocal(path string) (*net.UnixListener, error) {
 	}
 	if conn, err := net.Dial("unix", path); err == nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("bulk: another CMA serves %s", path)
+		return nil, fmt.Errorf("bulk: another CMA serves %s: stop it first, or choose another directory with -run", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("bulk: %w", err)

@@ -2,6 +2,7 @@ package cma
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -20,12 +21,15 @@ func (c *CMA) stored(from wire.ID, typ string) {
 		return
 	}
 	ctx := context.Background()
-	links, err := attachments(ctx, c.store, from)
+	links, names, err := attachments(ctx, c.store, from)
 	if err != nil {
 		c.health.failed("where "+from.String()+" is attached", err)
 		return
 	}
-	c.brain.post(func() { c.brain.attach(from, links) })
+	c.brain.post(func() {
+		maps.Copy(c.brain.switches, names)
+		c.brain.attach(from, links)
+	})
 }
 
 // attach tells the authority; the address that the nanoprobe speaks from comes
@@ -50,29 +54,30 @@ func rank(l verdict.Link, spoken netip.Addr) int {
 }
 
 // attachments reads from the graph which addresses a system has on which
-// switch ports.
-func attachments(ctx context.Context, store graph.Store, id wire.ID) ([]verdict.Link, error) {
+// switch ports, and what those switches are called.
+func attachments(ctx context.Context, store graph.Store, id wire.ID) ([]verdict.Link, switchNames, error) {
 	view, err := store.View(ctx, time.Time{})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer view.Close()
 	system, err := view.Find(systemKey(id))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var links []verdict.Link
+	names := switchNames{}
 	for nic, err := range neighbors(view, system.ID, graph.Out, graph.HasNIC) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		on := verdict.Link{Name: text(nic.node.Props["ifname"])}
-		if on.Switch, on.Port, err = port(view, nic.node.ID); err != nil {
-			return nil, err
+		if on.Switch, on.Port, err = port(view, nic.node.ID, names); err != nil {
+			return nil, nil, err
 		}
 		for ip, err := range neighbors(view, nic.node.ID, graph.Out, graph.HasIP) {
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			addr, perr := netip.ParseAddr(text(ip.node.Props["addr"]))
 			bits, ok := ip.edge.Props["prefix_len"].(int64)
@@ -84,11 +89,11 @@ func attachments(ctx context.Context, store graph.Store, id wire.ID) ([]verdict.
 			links = append(links, on)
 		}
 	}
-	return links, nil
+	return links, names, nil
 }
 
 // port is the switch and port that a NIC is cabled to, if that is known.
-func port(view graph.Reader, nic graph.NodeID) (chassis, name string, err error) {
+func port(view graph.Reader, nic graph.NodeID, names switchNames) (chassis, name string, err error) {
 	for p, err := range neighbors(view, nic, graph.Out, graph.CabledTo) {
 		if err != nil {
 			return "", "", err
@@ -97,6 +102,7 @@ func port(view graph.Reader, nic graph.NodeID) (chassis, name string, err error)
 			if err != nil {
 				return "", "", err
 			}
+			names.learn(sw.node)
 			return strings.TrimPrefix(sw.node.Key.ID, "sw-"), text(p.node.Props["port"]), nil
 		}
 	}

@@ -63,10 +63,12 @@ type brain struct {
 	asks    chan func() // what others ask of the brain
 	ended   chan struct{}
 
-	routes  map[wire.ID]route // by which each was last heard
-	out     authority.Out
-	unsaved pending // not handed to the committer yet
-	rings   ringWriter
+	routes   map[wire.ID]route // by which each was last heard
+	out      authority.Out
+	unsaved  pending // not handed to the committer yet
+	rings    ringWriter
+	switches switchNames
+	turn     turn // from one master key to the next
 }
 
 // pending is what one pass of the brain wants durable, and what may be sent
@@ -104,6 +106,7 @@ func (b *brain) run(ctx context.Context) {
 		if due := b.auth.Deadline(); !due.IsZero() && !now.Before(due) {
 			b.auth.Tick(now, &b.out)
 		}
+		b.goOnTurning(now)
 		b.settle(nil)
 		b.rings.flush(now, b)
 	}
@@ -112,8 +115,10 @@ func (b *brain) run(ctx context.Context) {
 // wait is how long nothing is due.
 func (b *brain) wait() time.Duration {
 	due := b.auth.Deadline()
-	if r := b.rings.due; !r.IsZero() && (due.IsZero() || r.Before(due)) {
-		due = r
+	for _, at := range []time.Time{b.rings.due, b.turn.due} {
+		if !at.IsZero() && (due.IsZero() || at.Before(due)) {
+			due = at
+		}
 	}
 	switch {
 	case !b.unsaved.empty():
@@ -163,6 +168,7 @@ func (b *brain) way(id wire.ID, addr netip.AddrPort) route {
 // signal takes one opened signal in.
 func (b *brain) signal(l letter) {
 	now := b.now()
+	b.turn.heard(&l)
 	v := b.sess.Receive(now, l.id, &l.sig)
 	if v.Clone {
 		b.out.Events = append(b.out.Events, event.Event{At: now, Kind: event.Clone, System: l.id.String(), Name: b.name(l.id),
@@ -350,6 +356,17 @@ func (b *brain) collect() {
 		b.unsaved.seats[id] = true
 	}
 	b.unsaved.gone = append(b.unsaved.gone, b.out.Gone...)
+	for i := range b.out.Events {
+		e := &b.out.Events[i]
+		e.Name, e.Text = b.switches.named(e.Name), b.switches.named(e.Text)
+	}
+	for i := range b.out.Incidents {
+		in := &b.out.Incidents[i]
+		in.Name, in.Cause = b.switches.named(in.Name), b.switches.named(in.Cause)
+		for k := range in.Evidence {
+			in.Evidence[k] = b.switches.named(in.Evidence[k])
+		}
+	}
 	b.unsaved.events = append(b.unsaved.events, b.out.Events...)
 	b.unsaved.orders = append(b.unsaved.orders, b.out.Orders...)
 	b.rings.incidents(b.out.Incidents)
@@ -368,8 +385,9 @@ func (b *brain) changes(p *pending, cause *letter) []graph.Change {
 		b.rings.touched(b.now(), id, r.Membership)
 	}
 	for _, id := range p.gone {
+		seen, _ := b.sess.Expel(id) // What it said before stays past, should it come back.
 		changes = append(changes, graph.Change{Source: seatSource(id), At: b.now(), Records: []graph.Record{
-			{Bucket: seatBucket, Name: id.String()}, {Bucket: seenBucket, Name: id.String()}}})
+			{Bucket: seatBucket, Name: id.String()}, {Bucket: seenBucket, Name: id.String(), Value: seen}}})
 		b.rings.touched(b.now(), id, ring.Membership{})
 	}
 	mark := graph.Change{Source: "cma/seen", At: b.now(), Keep: true}

@@ -83,6 +83,7 @@ type CMA struct {
 	join     *net.UnixListener
 	ready    chan struct{}
 	writing  sync.Mutex // one datagram is sent at a time
+	renewals renewals   // nanoprobes that shall replace their own keys
 }
 
 // New returns a CMA over a store that is open. It reads back what an earlier
@@ -139,8 +140,16 @@ func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 	b.auth = authority.New(authority.Config{
 		Timing: c.cfg.Timing,
 		Key:    func(x, y wire.ID) [16]byte { return c.keys.EdgeKey(wire.EdgeOf(x, y), x, y) },
+		Also:   func(x, y wire.ID) ([16]byte, bool) { return c.keys.EdgeAlso(wire.EdgeOf(x, y), x, y) },
 	}, rng)
-	return b, b.restore(ctx, c.store)
+	if err := b.restore(ctx, c.store); err != nil {
+		return nil, err
+	}
+	b.turn.keys = c.keys
+	if c.keys.Stage() != trust.Settled { // An earlier run began it.
+		b.turnOn(c.now())
+	}
+	return b, nil
 }
 
 // Run serves until ctx ends, and returns when everything it started has ended.
@@ -298,6 +307,9 @@ func (b *brain) restore(ctx context.Context, store graph.Store) error {
 		b.auth.SetLocal(wire.ID(id))
 	}
 	b.auth.Restore(now, seats, versions, &b.out)
+	if b.switches, err = readSwitches(ctx, store); err != nil {
+		return err
+	}
 	for r, err := range store.Records(ctx, seenBucket) {
 		if err != nil {
 			return fmt.Errorf("cma: %w", err)

@@ -104,7 +104,7 @@ func ringChange(now time.Time, b *brain, id uint64) graph.Change {
 	}
 	level := levelNames[min(int(info.Level), len(levelNames)-1)]
 	change.Nodes = []graph.Node{{Key: key, Props: graph.P(
-		"name", ringName(info), "level", level, "size", len(info.Members), "version", info.Version, "switch", info.Switch, "subnet", subnetText(info))}}
+		"name", b.ringName(info), "level", level, "size", len(info.Members), "version", info.Version, "switch", info.Switch, "subnet", subnetText(info))}}
 	var alive []wire.ID
 	for i, m := range info.Members {
 		r, _ := b.auth.Record(m)
@@ -120,7 +120,7 @@ func ringChange(now time.Time, b *brain, id uint64) graph.Change {
 			break
 		}
 		change.Rels = append(change.Rels, graph.Rel{From: systemKey(m), Type: graph.Watches, To: systemKey(next), ID: key.ID,
-			Props: graph.P("ring", ringName(info), "level", level)})
+			Props: graph.P("ring", b.ringName(info), "level", level)})
 	}
 	change.Records = []graph.Record{{Bucket: ringBucket, Name: key.ID, Value: binary.BigEndian.AppendUint32(nil, info.Version)}}
 	return change
@@ -136,10 +136,10 @@ func subnetText(i ring.Info) string {
 }
 
 // ringName is what people call a ring.
-func ringName(i ring.Info) string {
+func (b *brain) ringName(i ring.Info) string {
 	switch {
 	case i.Switch != "":
-		return fmt.Sprintf("%s #%x", i.Switch, uint16(i.Ring))
+		return fmt.Sprintf("%s #%x", b.switches.name(i.Switch), uint16(i.Ring))
 	case i.Subnet.IsValid():
 		return fmt.Sprintf("%s #%x", i.Subnet, uint16(i.Ring))
 	}

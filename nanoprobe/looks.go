@@ -138,5 +138,8 @@ func (n *Nanoprobe) carrier(now time.Time, link string, up bool) {
 	n.carriers[link] = up
 	if known && was != up {
 		n.member.LinkChanged(now, link, up, &n.out)
+		if up {
+			n.session.Hurry(now)
+		}
 	}
 }

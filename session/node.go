@@ -111,6 +111,14 @@ func (n *Node) Session() wire.Session { return n.session }
 // two or three it is time to look for the CMA elsewhere.
 func (n *Node) Tries() int { return n.tries }
 
+// Hurry sends what is in flight again at once: a cable is back, or anything else
+// says that what was tried in vain may now succeed.
+func (n *Node) Hurry(now time.Time) {
+	if n.head.kind != 0 && n.head.sent {
+		n.next, n.tries = now, min(n.tries, 1)
+	}
+}
+
 // Quiet reports whether everything said so far is acknowledged.
 func (n *Node) Quiet() bool {
 	return n.head.kind == 0 && n.out.empty() && !n.bulk.needed()

@@ -178,7 +178,7 @@ func TestCloseEndsARead(t *testing.T) {
 func TestPortInUseSaysWhatToDo(t *testing.T) {
 	u := listen(t, Options{})
 	_, err := Listen(Options{Port: int(u.Port())})
-	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("-port")) {
+	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("-listen")) {
 		t.Fatalf("got %v", err)
 	}
 }

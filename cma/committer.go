@@ -38,7 +38,8 @@ func newCommitter(store graph.Store, j *Journal, log *slog.Logger, h *health) *c
 	return &committer{store: store, journal: j, log: log, queue: make(chan commit, maxCommits), health: h}
 }
 
-// do writes one change and returns when it is durable.
+// do writes one change and returns when it is durable. When ctx ends first,
+// whether it became durable is not known: it must not be acknowledged.
 func (c *committer) do(ctx context.Context, change graph.Change, events ...event.Event) error {
 	result := make(chan error, 1)
 	select {
@@ -46,7 +47,12 @@ func (c *committer) do(ctx context.Context, change graph.Change, events ...event
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return <-result
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // run writes until ctx ends; what is queued then is still written.

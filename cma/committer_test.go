@@ -140,6 +140,18 @@ func TestAFullDiskAcknowledgesNothingAndGoesOnWhenThereIsRoom(t *testing.T) {
 	}
 }
 
+func TestAStopDoesNotWaitForAFullDisk(t *testing.T) {
+	c, store, _ := writing(t)
+	store.set(func([]graph.Change) error { return graph.ErrFull })
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 1)
+	go func() { result <- c.do(ctx, say("x")) }()
+	cancel()
+	if err := <-result; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestWhatIsQueuedAtAStopIsStillWritten(t *testing.T) {
 	store := graphtest.NewMem()
 	j, err := openJournal(t.Context(), store)

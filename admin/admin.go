@@ -73,3 +73,43 @@ type TokenRequest struct {
 	MaxUses int           `json:"max_uses,omitempty"`
 	Address string        `json:"address,omitempty"` // where nanoprobes reach this CMA; guessed when empty
 }
+
+// Reindexed says what working out the graph anew from the stored documents did.
+type Reindexed struct {
+	Before    string  `json:"hash_before"` // of the graph
+	After     string  `json:"hash_after"`
+	Documents int     `json:"documents"`
+	Failed    int     `json:"failed"` // documents that could not be turned into graph; see set_aside of the status
+	Millis    float64 `json:"millis"`
+}
+
+// Pending is a system that asked to join and waits for a person.
+type Pending struct {
+	Name        string    `json:"name"` // as it calls itself
+	Fingerprint string    `json:"fingerprint"`
+	From        string    `json:"from,omitempty"`
+	Since       time.Time `json:"since"`
+}
+
+// Member is a system that joined.
+type Member struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Joined  time.Time `json:"joined"`
+	How     string    `json:"how"` // local, token, accepted
+	Revoked bool      `json:"revoked"`
+}
+
+// RotateRequest asks for new keys.
+type RotateRequest struct {
+	What   string `json:"what"`             // node, cma or master
+	System string `json:"system,omitempty"` // whose key, for node
+}
+
+// Rotation is how far a change of keys has come.
+type Rotation struct {
+	Pin     string   `json:"pin"`   // of the key that the CMA shows
+	Epoch   uint16   `json:"epoch"` // of the master key
+	Stage   string   `json:"stage"` // settled, or offering and then turned while the master key changes
+	Waiting []string `json:"waiting"`
+}

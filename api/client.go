@@ -143,11 +143,44 @@ func (c *Client) Queries(ctx context.Context) ([]Canned, error) {
 	return list, c.do(ctx, http.MethodGet, "/v1/queries", nil, &list)
 }
 
-// Docs returns stored documents of a system, by name or id; all types when typ is empty.
-func (c *Client) Docs(ctx context.Context, system, typ string) ([]Document, error) {
+// Docs returns the documents of a system, by name or id, that were stored at a
+// time, zero for now; all types when typ is empty.
+func (c *Client) Docs(ctx context.Context, system, typ string, at time.Time) ([]Document, error) {
 	var d []Document
 	v := url.Values{"system": {system}, "type": {typ}}
+	if !at.IsZero() {
+		v.Set("at", at.Format(time.RFC3339Nano))
+	}
 	return d, c.do(ctx, http.MethodGet, "/v1/docs?"+v.Encode(), nil, &d)
+}
+
+// Diff tells what differs between two times about a system, by name or id; about
+// all when it is empty.
+func (c *Client) Diff(ctx context.Context, system string, from, to time.Time) (Diff, error) {
+	var d Diff
+	v := url.Values{"system": {system}, "from": {from.Format(time.RFC3339Nano)}}
+	if !to.IsZero() {
+		v.Set("to", to.Format(time.RFC3339Nano))
+	}
+	return d, c.do(ctx, http.MethodGet, "/v1/diff?"+v.Encode(), nil, &d)
+}
+
+// Backup makes the CMA copy its store into a file of its host.
+func (c *Client) Backup(ctx context.Context, file string) (Backup, error) {
+	var b Backup
+	return b, c.do(ctx, http.MethodPost, "/v1/backup", BackupRequest{file}, &b)
+}
+
+// Check asks whether the CMA's store is sound.
+func (c *Client) Check(ctx context.Context) (CheckResult, error) {
+	var r CheckResult
+	return r, c.do(ctx, http.MethodPost, "/v1/check", nil, &r)
+}
+
+// Reindex makes the CMA work out its graph anew from the documents.
+func (c *Client) Reindex(ctx context.Context) (Reindexed, error) {
+	var r Reindexed
+	return r, c.do(ctx, http.MethodPost, "/v1/reindex", nil, &r)
 }
 
 // Events returns news from serial since on; the newest limit of them when since is 0.

@@ -43,14 +43,18 @@ type Tokens interface {
 	RevokeToken(ctx context.Context, id string, systems bool) error
 }
 
-// Server answers. All fields are needed.
+// Server answers. All fields but the last two are needed.
 type Server struct {
 	Store     graph.Store
 	Queries   *query.Catalog
 	Journal   Journal
 	Tokens    Tokens // to join
 	Operators Tokens // to ask from elsewhere
+	Gate      Gate   // who is in; nil: not decided here
 	Status    func(context.Context) (Status, error)
+	// Reindex works out the graph anew from the stored documents; nil if this CMA cannot.
+	Reindex func(context.Context) (Reindexed, error)
+	Backups string // the directory of backups on this host; empty: none are made
 }
 
 // Handler returns the routes of the package comment.
@@ -65,7 +69,11 @@ func (s *Server) Handler() http.Handler {
 	}))
 	permissions(mux, "tokens", s.Tokens)
 	permissions(mux, "operators", s.Operators)
+	if s.Gate != nil {
+		gate(mux, s.Gate)
+	}
 	mux.HandleFunc("GET /v1/events", s.events)
+	s.upkeep(mux)
 	mux.HandleFunc("/", answer(func(r *http.Request) (any, error) {
 		return nil, &Error{Problem{Error: fmt.Sprintf("there is no %s %s here; the calls are under /v1/", r.Method, r.URL.Path)}, http.StatusNotFound}
 	}))
@@ -107,6 +115,10 @@ func problemOf(err error) (Problem, int) {
 		return Problem{Error: fmt.Sprintf("the request is over %d bytes", maxBody)}, http.StatusRequestEntityTooLarge
 	case errors.Is(err, graph.ErrNotFound):
 		return Problem{Error: err.Error()}, http.StatusNotFound
+	case errors.Is(err, graph.ErrTooOld):
+		return Problem{Error: err.Error() + "; ask about a later time, or keep more with cma -retention"}, http.StatusBadRequest
+	case errors.Is(err, graph.ErrNoDiff):
+		return Problem{Error: err.Error()}, http.StatusNotImplemented
 	}
 	return Problem{Error: err.Error()}, http.StatusInternalServerError
 }
@@ -204,7 +216,7 @@ func plainValue(v any) any {
 func (s *Server) queries(*http.Request) (any, error) {
 	list := []Canned{}
 	for _, q := range s.Queries.All() {
-		c := Canned{Name: q.Name, Short: q.Short, Long: q.Long}
+		c := Canned{Name: q.Name, Short: q.Short, Long: q.Long, Line: q.Line, Text: q.Text}
 		for _, a := range q.Args {
 			c.Args = append(c.Args, Arg{Name: a.Name, Type: string(a.Type), Optional: a.HasDefault, Help: a.Default})
 		}
@@ -215,7 +227,11 @@ func (s *Server) queries(*http.Request) (any, error) {
 
 func (s *Server) docs(r *http.Request) (any, error) {
 	who, typ := r.URL.Query().Get("system"), r.URL.Query().Get("type")
-	view, err := s.Store.View(r.Context(), time.Time{})
+	at, err := timeOf(r, "at")
+	if err != nil {
+		return nil, err
+	}
+	view, err := s.Store.View(r.Context(), at)
 	if err != nil {
 		return nil, err
 	}

@@ -150,13 +150,13 @@ func TestALimitCutsAndSaysSo(t *testing.T) {
 func TestDocumentsAreFoundByNameAndById(t *testing.T) {
 	c, _ := served(t)
 	for _, who := range []string{"web", "n-1"} {
-		docs, err := c.Docs(t.Context(), who, "os")
+		docs, err := c.Docs(t.Context(), who, "os", time.Time{})
 		if err != nil || len(docs) != 1 || string(docs[0].JSON) != `{"a":1}` || docs[0].Name != "web" {
 			t.Errorf("%s: %+v, %v", who, docs, err)
 		}
 	}
 	var e *Error
-	if _, err := c.Docs(t.Context(), "nobody", ""); !errors.As(err, &e) || e.Code != http.StatusNotFound {
+	if _, err := c.Docs(t.Context(), "nobody", "", time.Time{}); !errors.As(err, &e) || e.Code != http.StatusNotFound {
 		t.Errorf("of nobody: %v", err)
 	}
 }

@@ -6,9 +6,16 @@
 //	POST /v1/query                       one Cypher text or canned query, with parameters, at a time
 //	GET  /v1/queries                     the canned queries
 //	GET  /v1/events?since=N&limit=M      news; Accept: text/event-stream follows it
-//	GET  /v1/docs?system=S&type=T        stored documents
+//	GET  /v1/docs?system=S&type=T&at=TIME         stored documents
+//	GET  /v1/diff?system=S&from=TIME&to=TIME      what differs between two times
+//	POST /v1/backup {"file": NAME}       copy the store into a file of the CMA's host
+//	POST /v1/check                       is the store sound?
+//	POST /v1/reindex                     work out the graph anew from the documents
 //	GET  /v1/schema                      labels and relationships with their meaning
 //	POST /v1/tokens, GET, DELETE /v1/tokens/ID    permissions to join
+//	GET  /v1/pending, POST /v1/pending/accept, refuse    systems that wait for a person
+//	POST /v1/members/revoke, pardon      put a system out, let it in again
+//	GET  /v1/keys, POST /v1/keys/rotate  the keys, and how far a change has come
 //
 // Every error is a Problem with a sentence that says what to do next.
 package api
@@ -93,6 +100,7 @@ type Canned struct {
 	Short string `json:"short"`
 	Long  string `json:"long,omitempty"`
 	Args  []Arg  `json:"args,omitempty"`
+	Line  string `json:"line,omitempty"` // template of one line per row
 	Text  string `json:"text"`
 }
 

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"iter"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -21,6 +22,9 @@ type Config struct {
 	// Key gives the secret of the edge between two nanoprobes, to be told to
 	// both. Nil leaves the keys out of the orders.
 	Key func(a, b wire.ID) [16]byte
+	// Also gives another secret by which the two accept each other, while the
+	// keys are being changed. Nil, or not ok: there is none.
+	Also func(a, b wire.ID) (key [16]byte, ok bool)
 	// Schedule is what every system is told about its discoveries.
 	Schedule []wire.Schedule
 	// MaxPerTick bounds the orders made in one Tick; 256 by default. More finish
@@ -417,6 +421,17 @@ func (a *Authority) Remove(now time.Time, id wire.ID, out *Out) {
 func (a *Authority) Reorder() {
 	for _, n := range a.all {
 		a.enqueue(n)
+	}
+}
+
+// Present yields everybody who is not lost.
+func (a *Authority) Present() iter.Seq[wire.ID] {
+	return func(yield func(wire.ID) bool) {
+		for _, n := range a.all {
+			if !lost(n.status) && !yield(n.id) {
+				return
+			}
+		}
 	}
 }
 

@@ -211,3 +211,38 @@ func TestPortsSortAsPeopleCount(t *testing.T) {
 		}
 	}
 }
+
+func TestNewKeysAreOrderedForAllAndWhoIsBehindIsKnown(t *testing.T) {
+	a, out := estate(24)
+	key, also := byte(1), byte(0)
+	a.cfg.Key = func(x, y wire.ID) [16]byte { return [16]byte{key} }
+	a.cfg.Also = func(x, y wire.ID) ([16]byte, bool) { return [16]byte{also}, also != 0 }
+	also = 2
+	a.Reorder()
+	if behind := a.Behind(nil, 100); len(behind) != 24 {
+		t.Fatalf("%d are behind before anything is sent, want 24", len(behind))
+	}
+	a.Tick(start, out)
+	if len(out.Orders) != 24 {
+		t.Fatalf("%d orders, want one for each of 24", len(out.Orders))
+	}
+	for _, o := range out.Orders {
+		for _, v := range o.Desired.Rings {
+			for i, m := range v.Members {
+				if m.ID != o.To && (v.Keys[i] != [16]byte{1} || len(v.Also) != len(v.Members) || v.Also[i] != [16]byte{2}) {
+					t.Fatalf("keys of %v are %v and %v", m.ID, v.Keys[i], v.Also)
+				}
+			}
+		}
+		if o.To != idOf(1) {
+			a.Echoed(start, o.To, o.Desired.Gen, out)
+		}
+	}
+	if behind := a.Behind(nil, 100); !slices.Equal(behind, []wire.ID{idOf(1)}) {
+		t.Errorf("%v are behind, want the one that did not echo", behind)
+	}
+	a.Stopping(start, idOf(1), out) // It says goodbye: nobody waits for it.
+	if behind := a.Behind(nil, 100); slices.Contains(behind, idOf(1)) {
+		t.Error("a system that is shut down is waited for")
+	}
+}

@@ -188,10 +188,5 @@ func (c *CMA) RevokeToken(ctx context.Context, id string, systems bool) error {
 	if err != nil {
 		return err
 	}
-	return c.brain.ask(ctx, func() {
-		for _, id := range out {
-			c.brain.auth.Remove(c.now(), id, &c.brain.out)
-			c.brain.sess.Forget(id)
-		}
-	})
+	return c.expel(ctx, out...)
 }

@@ -147,16 +147,24 @@ func (c *CMA) unreachable(ctx context.Context, lost []netio.Unreachable) {
 type route struct {
 	to    netip.AddrPort
 	from  netip.Addr // own address to send from; zero: any
-	epoch uint16     // of the key to seal with; 0: the present one
+	epoch uint16     // of the key to seal with; 0: not known
 }
 
 // transmit seals a signal and sends it. A datagram that is lost here might as
 // well have been lost on the way: what matters is sent again.
 func (c *CMA) transmit(r route, id wire.ID, m wire.Signal) {
-	if r.epoch == 0 {
-		r.epoch = c.keys.Epoch()
-	} else if r.epoch != c.keys.Epoch() {
+	present := c.keys.Epoch()
+	if r.epoch == 0 { // Which key it has is not known: the one before, if that is good yet.
+		if _, ok := c.keys.NodeKey(id, present-1); ok {
+			c.transmit(route{r.to, r.from, present - 1}, id, m)
+		}
+		r.epoch = present
+	}
+	if r.epoch != present {
 		m.Flags |= wire.FlagRekey
+	}
+	if c.renewals.wants(id) {
+		m.Flags |= wire.FlagRenew
 	}
 	key, ok := c.keys.NodeKey(id, r.epoch)
 	if !ok {

@@ -2,6 +2,8 @@ package nanoprobe
 
 import (
 	"context"
+	"errors"
+	"net/netip"
 	"time"
 
 	"assim/trust"
@@ -24,26 +26,22 @@ func (n *Nanoprobe) bulk(ctx context.Context) {
 func (n *Nanoprobe) contact(ctx context.Context) error {
 	// A copy: the loop goes on reading the identity while we talk.
 	var id trust.Identity
-	var place string
-	n.inLoop(ctx, func() { id, place = *n.identity, n.cma.String() })
-	c, err := bulk.Dial(ctx, &id, place)
+	var place netip.AddrPort
+	n.inLoop(ctx, func() { id, place = *n.identity, n.place(ctx) })
+	if !place.IsValid() {
+		return errors.New("nobody has answered yet")
+	}
+	c, err := bulk.Dial(ctx, &id, place.String())
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	n.inLoop(ctx, func() {
-		n.identity.Epoch, n.identity.NodeKey, n.identity.Old = id.Epoch, id.NodeKey, id.Old
-		n.identity.Pins, n.identity.Recovery, n.identity.CMA = id.Pins, id.Recovery, id.CMA
-		n.identity.Key, n.identity.Next = id.Key, id.Next
-		n.rekeyed()
-		if id.Session != n.identity.Session {
-			if err := n.identity.Save(); err != nil {
-				n.log.Error("the identity was not saved", "error", err)
-			}
-		}
-	})
+	n.inLoop(ctx, func() { n.adopt(&id) })
+	if err := n.renew(ctx, c, &id); err != nil {
+		return err
+	}
 	for {
 		var d wire.Document
 		var ok bool
@@ -79,4 +77,73 @@ func (n *Nanoprobe) inLoop(ctx context.Context, f func()) {
 		<-done
 	case <-ctx.Done():
 	}
+}
+
+// place is where to dial: where the CMA answered last, or where it may be.
+func (n *Nanoprobe) place(ctx context.Context) netip.AddrPort {
+	if n.cma.IsValid() && n.session.Tries() <= patience {
+		return n.cma
+	}
+	places := n.finder.where(ctx, time.Now())
+	if len(places) == 0 {
+		return n.cma
+	}
+	return places[n.rng.IntN(len(places))]
+}
+
+// adopt takes over what a contact changed in its copy of the identity.
+func (n *Nanoprobe) adopt(id *trust.Identity) {
+	n.identity.Epoch, n.identity.NodeKey, n.identity.Old = id.Epoch, id.NodeKey, id.Old
+	n.identity.Pins, n.identity.Recovery, n.identity.CMA = id.Pins, id.Recovery, id.CMA
+	n.identity.Key, n.identity.Next = id.Key, id.Next
+	n.rekeyed()
+	if id.Session == n.identity.Session {
+		return
+	}
+	// The copy was saved, with a session that has ended meanwhile.
+	if err := n.identity.Save(); err != nil {
+		n.log.Error("the identity was not saved", "error", err)
+	}
+}
+
+// renewEvery bounds how often the CMA can make this nanoprobe change its own
+// key: a recording of its wish may be played by anybody.
+const renewEvery = time.Minute
+
+// renew replaces this nanoprobe's own key, if the CMA wants it.
+func (n *Nanoprobe) renew(ctx context.Context, c *bulk.Conn, id *trust.Identity) error {
+	wanted := false
+	n.inLoop(ctx, func() {
+		now := time.Now()
+		if wanted = n.session.BulkRenews() && now.Sub(n.renewedAt) >= renewEvery; wanted {
+			n.renewedAt = now
+		}
+	})
+	if !wanted {
+		return nil
+	}
+	err := c.Rotate(id)
+	n.inLoop(ctx, func() { n.adopt(id) }) // What was begun as well: the next contact completes it.
+	if err == nil {
+		n.log.Info("another key of my own is in use")
+	}
+	return err
+}
+
+// rescueTries is after how many unanswered tries, about two minutes, this
+// nanoprobe comes by bulk to learn whether the CMA has changed its keys; and
+// rescueEvery how long it waits at least before it comes again.
+const (
+	rescueTries = 8
+	rescueEvery = 2 * time.Minute
+)
+
+// rescue fetches the present key when the one that we have may have ended while
+// we slept. The CMA answers nothing that is sealed with a former one.
+func (n *Nanoprobe) rescue(ctx context.Context, now time.Time) {
+	if n.session.Tries() < rescueTries || now.Before(n.rescueAt) {
+		return
+	}
+	n.rescueAt = now.Add(rescueEvery + time.Duration(n.rng.Int64N(int64(rescueEvery))))
+	n.running.Go(func() { n.bulk(ctx) })
 }

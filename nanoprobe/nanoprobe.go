@@ -75,16 +75,18 @@ type Nanoprobe struct {
 	cma      netip.AddrPort // where it answered last; invalid: nowhere yet
 	local    netip.Addr     // where it answered to
 
-	packets  chan netio.Packet
-	lost     chan netio.Unreachable
-	looks    chan look
-	events   chan host.Event
-	calls    chan func() // from goroutines of bulk contacts
-	carriers map[string]bool
-	tidyAt   time.Time // when memory that looks needed is given back; zero: none is owed
-	out      member.Out
-	buf      []byte
-	running  sync.WaitGroup
+	packets   chan netio.Packet
+	lost      chan netio.Unreachable
+	looks     chan look
+	events    chan host.Event
+	calls     chan func() // from goroutines of bulk contacts
+	carriers  map[string]bool
+	rescueAt  time.Time // not before, we come by bulk unasked
+	renewedAt time.Time // when our own key was last replaced
+	tidyAt    time.Time // when memory that looks needed is given back; zero: none is owed
+	out       member.Out
+	buf       []byte
+	running   sync.WaitGroup
 }
 
 // New returns a nanoprobe that has done nothing yet.
@@ -125,14 +127,15 @@ func (n *Nanoprobe) Run(ctx context.Context) error {
 	return n.live(inner)
 }
 
-// listen opens the usual port, or any other when that is taken: the CMA of
-// this host has it, for instance. Neighbors are told whichever it is.
-func listen(port int) (*netio.UDP, error) {
-	udp, err := netio.Listen(netio.Options{Port: port, Errors: true})
-	if err == nil || port == 0 {
-		return udp, err
+// listen opens the usual port, or the one after it when that is taken (the CMA
+// of this host has it), or any. Neighbors are told whichever it is.
+func listen(port int) (udp *netio.UDP, err error) {
+	for _, p := range []int{port, port + 1, 0} {
+		if udp, err = netio.Listen(netio.Options{Port: p, Errors: true}); err == nil || port == 0 {
+			return udp, err
+		}
 	}
-	return netio.Listen(netio.Options{Errors: true})
+	return nil, err
 }
 
 // read hands datagrams to the loop. When the loop is too slow the kernel's
@@ -242,6 +245,7 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 	if refs := n.docs.hashes(now); len(refs) > 0 {
 		n.session.Hashes(refs)
 	}
+	n.rescue(ctx, now)
 	n.settle(now)
 	if err := n.news(ctx, now); err != nil {
 		return err

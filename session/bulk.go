@@ -15,6 +15,7 @@ import (
 type bulk struct {
 	docs   []wire.Document
 	rekey  bool
+	renew  bool // and show another key of one's own
 	open   bool
 	slot   time.Time // granted; zero: none
 	ask    time.Time // when to ask again; zero: now
@@ -97,6 +98,10 @@ func (n *Node) BulkNext() (wire.Document, bool) {
 	return d, true
 }
 
+// BulkRenews reports whether the CMA wants this nanoprobe to replace its own key
+// in the open bulk contact.
+func (n *Node) BulkRenews() bool { return n.bulk.renew }
+
 // BulkAck takes the CMA's answer to the document that BulkNext returned last.
 func (n *Node) BulkAck(a wire.DocumentAck) {
 	b := &n.bulk
@@ -133,7 +138,7 @@ func (n *Node) BulkDone(now time.Time, failed bool) {
 		b.ask = now.Add(n.backoff(b.tries))
 		return
 	}
-	b.rekey, b.tries, b.ask = false, 0, time.Time{}
+	b.rekey, b.renew, b.tries, b.ask = false, false, 0, time.Time{}
 }
 
 func (b *bulk) waits(r wire.DocRef) bool {

@@ -99,11 +99,19 @@ func (c *CMA) Restore(id wire.ID, record []byte) error {
 	return nil
 }
 
-// Forget drops a nanoprobe whose identity was deleted.
-func (c *CMA) Forget(id wire.ID) {
-	delete(c.seen, id)
+// Expel ends the session of a nanoprobe that was put out: all it said so far is
+// past. Should it be let in again it has to begin another, and recordings of
+// the time before are worth nothing. What Record then returns is to be stored.
+func (c *CMA) Expel(id wire.ID) (record []byte, ok bool) {
+	last := max(c.seen[id].session, c.next[id])
 	delete(c.next, id)
 	delete(c.turns, id)
+	if last == 0 {
+		delete(c.seen, id)
+		return nil, false
+	}
+	c.seen[id] = seen{session: last + 1}
+	return Record(last+1, 0), true
 }
 
 // Session returns the newest durable session of a nanoprobe, 0 if none.

@@ -27,8 +27,9 @@ func (n *Node) Receive(now time.Time, m *wire.Signal) bool {
 	if m.Slot > 0 && m.Kind != wire.KindHold {
 		n.bulk.granted(now.Add(m.Slot))
 	}
-	if m.Flags&wire.FlagRekey != 0 {
+	if m.Flags&(wire.FlagRekey|wire.FlagRenew) != 0 {
 		n.bulk.rekey = true
+		n.bulk.renew = n.bulk.renew || m.Flags&wire.FlagRenew != 0
 	}
 	n.act(now, m, fresh)
 	return fresh || n.answered(m)

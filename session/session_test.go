@@ -570,3 +570,30 @@ func FuzzNodeReceive(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatAnExpelledNanoprobeSaidBeforeIsPast(t *testing.T) {
+	w := newWorld(t, 3)
+	w.node.Report(w.now, obs(1))
+	if !w.run(time.Minute, w.node.Quiet) {
+		t.Fatal("not acknowledged")
+	}
+	before := w.node.Session()
+	record, ok := w.cma.Expel(testID)
+	if s, seq, err := ParseRecord(record); !ok || err != nil || s <= before || seq != 0 {
+		t.Fatalf("stored is session %d, number %d: %v, %v", s, seq, ok, err)
+	}
+	again := wire.Signal{Session: before, Seq: 1, Kind: wire.KindAnnounce}
+	if v := w.cma.Receive(w.now, testID, &again); v.Action == Process || v.Fresh {
+		t.Error("its recorded announce is believed")
+	}
+	w.node.Report(w.now, obs(2)) // It was let in again: it introduces itself anew.
+	if !w.run(time.Minute, w.node.Quiet) || w.node.Session() <= before {
+		t.Errorf("session is %d after %d", w.node.Session(), before)
+	}
+	if got := w.log[len(w.log)-2:]; !slices.Equal(got, []string{"kind 1", "2"}) {
+		t.Errorf("durable is %v", w.log)
+	}
+	if _, ok := w.cma.Expel(wire.ID{99}); ok {
+		t.Error("who never spoke has something to store")
+	}
+}

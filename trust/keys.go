@@ -1,9 +1,11 @@
 package trust
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -24,7 +26,7 @@ const maxEndorsements = 4
 
 // CMAKeys are the secrets of a CMA. Losing them means that every nanoprobe
 // must join again; whoever steals them can be the CMA until RotateSigning and
-// RotateMaster have run, with the recovery key if the thief may still act.
+// a new epoch have run, with the recovery key if the thief may still act.
 type CMAKeys struct {
 	Recovery wire.PubKey // its private half is elsewhere
 
@@ -32,12 +34,30 @@ type CMAKeys struct {
 	next     ed25519.PrivateKey // announced, not yet in use
 	endorsed []Endorsement      // by earlier keys or the recovery key, newest first
 
-	mu     sync.RWMutex // rotation meets the receive path
+	mu sync.RWMutex // rotation meets the receive path
+	epochs
+	path string
+}
+
+// epochs are the secrets that all symmetric keys derive from.
+type epochs struct {
 	epoch  uint16
+	edges  uint16 // the epoch whose keys ticks are sent with: epoch, or for a while epoch-1
 	master [32]byte
 	before [32]byte // of epoch-1; all zero when there is none
-	path   string
 }
+
+// Stage is how far a change of epoch has come. It has two, so that no tick is
+// lost: everybody can open what is sealed with the other epoch's keys before
+// anybody seals with them, and as long as anybody does.
+type Stage uint8
+
+// The stages.
+const (
+	Settled  Stage = iota // there is one epoch
+	Offering              // ticks are sent with the former keys, the new ones are accepted
+	Turned                // ticks are sent with the new keys, the former ones are accepted
+)
 
 // Endorsement is the statement of an earlier key, or of the recovery key, that
 // Key is the CMA's from now on.
@@ -84,6 +104,7 @@ type cmaKeysFile struct {
 	Recovery hexBytes          `json:"recovery_pub"`
 	Endorsed []endorsementFile `json:"endorsements,omitempty"`
 	Epoch    uint16            `json:"epoch"`
+	Edges    uint16            `json:"edge_epoch,omitempty"`
 	Master   hexBytes          `json:"master"`
 	Before   hexBytes          `json:"master_before,omitempty"`
 }
@@ -120,7 +141,7 @@ func LoadCMAKeys(dir string) (k *CMAKeys, made bool, err error) {
 		return nil, false, err
 	}
 	k.Recovery = pubOf(recovery)
-	k.epoch = 1
+	k.epoch, k.edges = 1, 1
 	_, _ = rand.Read(k.master[:])
 	if err := saveSecret(filepath.Join(dir, RecoveryFile), recoveryFile{recoveryNote, recovery.Seed()}); err != nil {
 		return nil, false, err
@@ -202,51 +223,121 @@ func (k *CMAKeys) NodeKey(id wire.ID, epoch uint16) (key wire.NodeKey, ok bool) 
 	return derive(master, binary.BigEndian.AppendUint16(msg, epoch)), true
 }
 
-// SweepKey returns the key of the questions and answers of a sweep of a ring
-// in the present epoch.
+// SweepKey returns the key of the questions and answers of a sweep of a ring.
 func (k *CMAKeys) SweepKey(ring uint64) wire.EdgeKey {
-	msg := binary.BigEndian.AppendUint64([]byte("sweep"), ring)
-	epoch := k.Epoch()
-	master, _ := k.masterOf(epoch)
-	key := derive(master, binary.BigEndian.AppendUint16(msg, epoch))
-	return wire.EdgeKey(key[:16])
+	epoch, _ := k.EdgeEpochs()
+	key, _ := k.edgeKey(epoch, binary.BigEndian.AppendUint64([]byte("sweep"), ring))
+	return key
 }
 
-// EdgeKey returns the key of the ticks between a and b in the present epoch;
-// their order does not matter.
+// EdgeKey returns the key of the ticks between a and b; their order does not
+// matter.
 func (k *CMAKeys) EdgeKey(edge wire.Edge, a, b wire.ID) wire.EdgeKey {
+	epoch, _ := k.EdgeEpochs()
+	key, _ := k.edgeKey(epoch, edgeText(edge, a, b))
+	return key
+}
+
+// EdgeAlso returns the other key by which ticks between a and b are to be
+// accepted, while the epoch changes; ok is false when there is none.
+func (k *CMAKeys) EdgeAlso(edge wire.Edge, a, b wire.ID) (key wire.EdgeKey, ok bool) {
+	_, other := k.EdgeEpochs()
+	return k.edgeKey(other, edgeText(edge, a, b))
+}
+
+// EdgeEpochs returns the epoch whose keys ticks are sent with, and the one
+// whose keys are accepted besides; 0 when there is none.
+func (k *CMAKeys) EdgeEpochs() (send, also uint16) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	switch {
+	case k.before == [32]byte{}:
+		return k.epoch, 0
+	case k.edges == k.epoch:
+		return k.epoch, k.epoch - 1
+	}
+	return k.epoch - 1, k.epoch
+}
+
+func edgeText(edge wire.Edge, a, b wire.ID) []byte {
 	if wire.DirOf(a, b) == wire.Down {
 		a, b = b, a
 	}
 	msg := append(make([]byte, 0, 64), "hb"...)
 	msg = binary.BigEndian.AppendUint64(msg, uint64(edge))
 	msg = append(msg, a[:]...)
-	msg = append(msg, b[:]...)
-	epoch := k.Epoch()
-	master, _ := k.masterOf(epoch)
-	key := derive(master, binary.BigEndian.AppendUint16(msg, epoch))
-	return wire.EdgeKey(key[:16])
+	return append(msg, b[:]...)
+}
+
+func (k *CMAKeys) edgeKey(epoch uint16, text []byte) (wire.EdgeKey, bool) {
+	master, ok := k.masterOf(epoch)
+	if !ok || epoch == 0 {
+		return wire.EdgeKey{}, false
+	}
+	key := derive(master, binary.BigEndian.AppendUint16(text, epoch))
+	return wire.EdgeKey(key[:16]), true
 }
 
 func derive(master [32]byte, msg []byte) [32]byte { return wire.HMAC(master[:], msg) }
 
-// RotateMaster begins the next epoch. Keys of the one before stay good until
-// the next rotation; nanoprobes fetch new ones by bulk meanwhile.
-func (k *CMAKeys) RotateMaster() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.before = k.master
-	k.epoch++
-	_, _ = rand.Read(k.master[:])
-	return k.save()
+// Stage returns how far a change of epoch has come.
+func (k *CMAKeys) Stage() Stage {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.stage()
 }
 
-// EndEpoch makes the keys of the epoch before worthless at once.
+func (e *epochs) stage() Stage {
+	switch {
+	case e.before == [32]byte{}:
+		return Settled
+	case e.edges == e.epoch:
+		return Turned
+	}
+	return Offering
+}
+
+// ErrRotating means that the epoch before has not ended yet.
+var ErrRotating = errors.New("the master key is being changed already")
+
+// BeginEpoch makes the master key of the next epoch: Offering. Nanoprobes fetch
+// their new keys by bulk meanwhile.
+func (k *CMAKeys) BeginEpoch() error {
+	return k.change(func(e *epochs) error {
+		if e.stage() != Settled {
+			return ErrRotating
+		}
+		e.before, e.edges = e.master, e.epoch
+		e.epoch++
+		_, _ = rand.Read(e.master[:])
+		return nil
+	})
+}
+
+// TurnEdges begins to send ticks with the keys of the new epoch: Turned. It is
+// for when everybody accepts them.
+func (k *CMAKeys) TurnEdges() error {
+	return k.change(func(e *epochs) error { e.edges = e.epoch; return nil })
+}
+
+// EndEpoch makes the keys of the epoch before worthless at once: Settled.
 func (k *CMAKeys) EndEpoch() error {
+	return k.change(func(e *epochs) error { e.edges, e.before = e.epoch, [32]byte{}; return nil })
+}
+
+// change makes a change that is durable, or none.
+func (k *CMAKeys) change(f func(*epochs) error) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.before = [32]byte{}
-	return k.save()
+	was := k.epochs
+	err := f(&k.epochs)
+	if err == nil {
+		err = k.save()
+	}
+	if err != nil {
+		k.epochs = was
+	}
+	return err
 }
 
 // RotateSigning puts the announced next key in use, endorsed by the present
@@ -259,8 +350,13 @@ func (k *CMAKeys) RotateSigning() error {
 	if err != nil {
 		return err
 	}
+	endorsed := k.endorsed
 	k.adopt(key, next, endorse(by, pubOf(key)))
-	return k.save()
+	if err := k.save(); err != nil {
+		k.signing, k.next, k.endorsed = by, key, endorsed
+		return err
+	}
+	return nil
 }
 
 // Recover puts a new key in use that the recovery key endorses, and distrusts
@@ -283,6 +379,7 @@ func (k *CMAKeys) Recover(recovery ed25519.PrivateKey) error {
 	k.endorsed = nil
 	k.adopt(key, next, endorse(recovery, pubOf(key)))
 	k.epoch += 2
+	k.edges = k.epoch
 	k.before = [32]byte{}
 	_, _ = rand.Read(k.master[:])
 	return k.save()
@@ -297,7 +394,7 @@ func (k *CMAKeys) adopt(key, next ed25519.PrivateKey, e Endorsement) {
 func (k *CMAKeys) save() error {
 	f := cmaKeysFile{
 		Signing: k.signing.Seed(), Next: k.next.Seed(), Recovery: k.Recovery[:],
-		Epoch: k.epoch, Master: k.master[:], Before: unlessZero(k.before[:]),
+		Epoch: k.epoch, Edges: k.edges, Master: k.master[:], Before: unlessZero(k.before[:]),
 	}
 	for _, e := range k.endorsed {
 		f.Endorsed = append(f.Endorsed, endorsementFile{slices.Clone(e.Key[:]), slices.Clone(e.By[:]), slices.Clone(e.Sign[:])})
@@ -317,7 +414,7 @@ func (k *CMAKeys) load() error {
 	if k.next, err = keyFrom(f.Next); err != nil {
 		return k.damaged(err)
 	}
-	k.epoch = f.Epoch
+	k.epoch, k.edges = f.Epoch, cmp.Or(f.Edges, f.Epoch)
 	for _, x := range []struct{ dst, src []byte }{{k.Recovery[:], f.Recovery}, {k.master[:], f.Master}} {
 		if err := exactly(x.dst, x.src); err != nil {
 			return k.damaged(err)

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -55,22 +56,40 @@ func TestKeysDifferByNodeEdgeAndEpoch(t *testing.T) {
 		t.Error("two edges share a key")
 	}
 	before := k.EdgeKey(7, a, b)
-	if err := k.RotateMaster(); err != nil {
+	if err := k.BeginEpoch(); err != nil {
 		t.Fatal(err)
 	}
-	if k.EdgeKey(7, a, b) == before {
-		t.Error("an edge keeps its key in the next epoch")
+	if also, ok := k.EdgeAlso(7, a, b); k.EdgeKey(7, a, b) != before || !ok || also == before {
+		t.Error("new keys are sent with before everybody accepts them, or are not offered")
+	}
+	if err := k.TurnEdges(); err != nil {
+		t.Fatal(err)
+	}
+	if also, ok := k.EdgeAlso(7, a, b); k.EdgeKey(7, a, b) == before || !ok || also != before {
+		t.Error("an edge keeps its key, or the former one is not accepted, in the next epoch")
+	}
+	if err := k.EndEpoch(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := k.EdgeAlso(7, a, b); ok {
+		t.Error("a former key is accepted after its epoch's end")
 	}
 }
 
-func TestEpochsEndOneAfterTheNext(t *testing.T) {
+func TestAnEpochEndsWhenItIsEnded(t *testing.T) {
 	dir := t.TempDir()
 	k := cmaKeys(t, dir)
 	first, _ := k.NodeKey(wire.ID{1}, 1)
-	if err := k.RotateMaster(); err != nil {
+	if err := k.BeginEpoch(); err != nil {
 		t.Fatal(err)
 	}
+	if err := k.BeginEpoch(); !errors.Is(err, ErrRotating) || k.Epoch() != 2 {
+		t.Errorf("a second change begins within the first: %v, epoch %d", err, k.Epoch())
+	}
 	k = cmaKeys(t, dir)
+	if k.Stage() != Offering {
+		t.Errorf("a restart forgets the stage: %d", k.Stage())
+	}
 	if old, ok := k.NodeKey(wire.ID{1}, 1); !ok || old != first {
 		t.Error("the epoch before is forgotten: nanoprobes lose their CMA")
 	}
@@ -80,17 +99,37 @@ func TestEpochsEndOneAfterTheNext(t *testing.T) {
 	if _, ok := k.NodeKey(wire.ID{1}, 3); ok {
 		t.Error("a future epoch has a key")
 	}
-	if err := k.RotateMaster(); err != nil {
+	if err := k.TurnEdges(); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := k.NodeKey(wire.ID{1}, 1); ok {
-		t.Error("an epoch outlives two rotations")
+	if k = cmaKeys(t, dir); k.Stage() != Turned {
+		t.Errorf("a restart forgets the stage: %d", k.Stage())
 	}
 	if err := k.EndEpoch(); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := cmaKeys(t, dir).NodeKey(wire.ID{1}, 2); ok {
+	k = cmaKeys(t, dir)
+	if _, ok := k.NodeKey(wire.ID{1}, 1); ok || k.Stage() != Settled {
 		t.Error("an ended epoch still has keys")
+	}
+	if _, ok := k.NodeKey(wire.ID{1}, 2); !ok {
+		t.Error("the present epoch ended as well")
+	}
+}
+
+func TestAChangeThatCannotBeKeptDoesNotHappen(t *testing.T) {
+	k := cmaKeys(t, t.TempDir())
+	pub, key := k.Pub(), k.EdgeKey(7, wire.ID{1}, wire.ID{2})
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k.path = filepath.Join(file, CMAKeysFile) // A directory it cannot be.
+	if k.BeginEpoch() == nil || k.RotateSigning() == nil {
+		t.Fatal("what was not written is said to be")
+	}
+	if k.Epoch() != 1 || k.Stage() != Settled || k.EdgeKey(7, wire.ID{1}, wire.ID{2}) != key || k.Pub() != pub {
+		t.Error("after a restart the CMA would have other keys than now")
 	}
 }
 
@@ -166,7 +205,7 @@ func TestStrangersEndorsementsAreWorthNothing(t *testing.T) {
 }
 
 func BenchmarkEdgeKey(b *testing.B) {
-	k := &CMAKeys{epoch: 1, master: [32]byte{1}}
+	k := &CMAKeys{epochs: epochs{epoch: 1, edges: 1, master: [32]byte{1}}}
 	b.ReportAllocs()
 	for b.Loop() {
 		k.EdgeKey(7, wire.ID{1}, wire.ID{2})

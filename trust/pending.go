@@ -62,8 +62,7 @@ func (r *Registry) Accept(now time.Time, what string) (int, error) {
 	defer r.mu.Unlock()
 	n := 0
 	for pub, p := range r.pending {
-		match := p.Name == what || Fingerprint(pub) == what || cidrErr == nil && prefix.Contains(p.From)
-		if !match || p.Accepted {
+		if !matches(p, what, prefix, cidrErr == nil) || p.Accepted {
 			continue
 		}
 		p.Accepted = true
@@ -83,17 +82,31 @@ func (r *Registry) Accept(now time.Time, what string) (int, error) {
 	return n, nil
 }
 
-// Deny forgets somebody who waits.
-func (r *Registry) Deny(fingerprint string) error {
+// Refuse forgets everybody waiting whose name, fingerprint or address matches,
+// and takes an acceptance by that name or CIDR back. It returns how many that
+// were. Who is forgotten may ask again.
+func (r *Registry) Refuse(what string) (int, error) {
+	prefix, cidrErr := netip.ParsePrefix(what)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for pub := range r.pending {
-		if Fingerprint(pub) == fingerprint {
-			delete(r.pending, pub)
-			return r.kv.Put(graph.Record{Bucket: pendingBucket, Name: pubName(pub)})
+	before := len(r.names)
+	r.names = slices.DeleteFunc(r.names, func(a acceptedName) bool { return a.match == what })
+	n := before - len(r.names)
+	for pub, p := range r.pending {
+		if !matches(p, what, prefix, cidrErr == nil) {
+			continue
 		}
+		if err := r.kv.Put(graph.Record{Bucket: pendingBucket, Name: pubName(pub)}); err != nil {
+			return n, err
+		}
+		delete(r.pending, pub)
+		n++
 	}
-	return fmt.Errorf("trust: nobody with fingerprint %s waits; list them with: assim pending", fingerprint)
+	return n, nil
+}
+
+func matches(p Pending, what string, prefix netip.Prefix, isPrefix bool) bool {
+	return p.Name == what || Fingerprint(p.Pub) == what || isPrefix && prefix.Contains(p.From.Unmap())
 }
 
 // accepted reports whether a person has let this one in; mu is held.

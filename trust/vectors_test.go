@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "write docs/vectors/keys.json anew; then read the difference as if it were code")
 
 func TestVectorsOfKeys(t *testing.T) {
-	k := &CMAKeys{epoch: 3, master: [32]byte(bytes.Repeat([]byte{0x11}, 32))}
+	k := &CMAKeys{epochs: epochs{epoch: 3, edges: 3, master: [32]byte(bytes.Repeat([]byte{0x11}, 32))}}
 	a, b := wire.ID{1, 2}, wire.ID{3, 4}
 	node, _ := k.NodeKey(a, 3)
 	edge := k.EdgeKey(wire.EdgeOf(a, b), a, b)

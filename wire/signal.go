@@ -77,6 +77,7 @@ const (
 const (
 	FlagBulk  = 1 << iota // nanoprobe: I have something for bulk, give me a slot
 	FlagRekey             // CMA: your key's epoch ends, come by bulk for the next
+	FlagRenew             // CMA: make yourself another key of your own, come by bulk to show it
 )
 
 // Signal is a signal-plane message, opened. Which header fields mean something

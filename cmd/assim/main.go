@@ -40,7 +40,9 @@ func commands() []command {
 	return []command{
 		systemsCommand(), systemCommand(), eventsCommand(), ringsCommand(),
 		queryCommand(), docsCommand(), statusCommand(), joinTokenCommand(), operatorCommand(), upCommand(),
-		decodeCommand(), graphCommand(),
+		pendingCommand(), acceptCommand(), refuseCommand(), revokeCommand(), pardonCommand(), rotateCommand(),
+		decodeCommand(), graphCommand(), diffCommand(), schemaCommand(),
+		backupCommand(), restoreCommand(), checkCommand(), storeCommand(), reindexCommand(),
 	}
 }
 

@@ -30,16 +30,18 @@ import (
 
 // settings are what an operator may set.
 type settings struct {
-	Data    string `name:"data" default:"/var/lib/assim/cma" usage:"directory for the keys and, unless -store says otherwise, the graph"`
-	Run     string `name:"run" default:"/run/assim" usage:"directory for the local sockets"`
-	Listen  string `name:"listen" default:":1984" usage:"[ADDRESS]:PORT for nanoprobes, UDP and TCP"`
-	Store   string `name:"store" default:"embedded" usage:"where the graph is: embedded (in -data), or the path of an embedded store"`
-	Profile string `name:"profile" default:"default" usage:"how impatient heartbeats are: fast (0.2 s), default (1 s) or quiet (5 s)"`
-	Zero    bool   `name:"zero-configuration" usage:"let systems without a join string ask to be accepted by hand (labs)"`
-	Strict  bool   `name:"strict" usage:"single-use, bound join strings and approval by hand; no multicast"`
-	Queries string `name:"queries" default:"/etc/assim/queries.d" usage:"directory of the site's own canned queries"`
-	Scripts string `name:"scripts" default:"/etc/assim/discover.d" usage:"directory of mappings (NAME.toml) for the documents of discovery scripts"`
-	Debug   bool   `name:"debug" usage:"log more"`
+	Data      string        `name:"data" default:"/var/lib/assim/cma" usage:"directory for the keys and, unless -store says otherwise, the graph"`
+	Run       string        `name:"run" default:"/run/assim" usage:"directory for the local sockets"`
+	Listen    string        `name:"listen" default:":1984" usage:"[ADDRESS]:PORT for nanoprobes, UDP and TCP"`
+	Store     string        `name:"store" default:"embedded" usage:"where the graph is: embedded (in -data), or the path of an embedded store"`
+	Retention time.Duration `name:"retention" default:"2160h" usage:"how long earlier versions of the graph are kept, for -at and assim diff; 0 keeps them for ever"`
+	Backups   string        `name:"backups" usage:"directory in which assim backup writes (default: backups in -data)"`
+	Profile   string        `name:"profile" default:"default" usage:"how impatient heartbeats are: fast (0.2 s), default (1 s) or quiet (5 s)"`
+	Zero      bool          `name:"zero-configuration" usage:"let systems without a join string ask to be accepted by hand (labs)"`
+	Strict    bool          `name:"strict" usage:"single-use, bound join strings and approval by hand; no multicast"`
+	Queries   string        `name:"queries" default:"/etc/assim/queries.d" usage:"directory of the site's own canned queries"`
+	Scripts   string        `name:"scripts" default:"/etc/assim/discover.d" usage:"directory of mappings (NAME.toml) for the documents of discovery scripts"`
+	Debug     bool          `name:"debug" usage:"log more"`
 }
 
 // Exit codes, also in the help text.
@@ -100,6 +102,13 @@ func run(ctx context.Context, s settings) error {
 	for _, p := range problems {
 		log.Warn("a mapping is left out", "directory", s.Scripts, "error", p)
 	}
+	if s.Retention < 0 {
+		return fmt.Errorf("-retention %s is negative; 0 keeps all versions for ever", s.Retention)
+	}
+	backups, err := backupDir(s)
+	if err != nil {
+		return err
+	}
 	store, where, err := openStore(s)
 	if err != nil {
 		return err
@@ -113,7 +122,8 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	face := &api.Server{Store: store, Queries: queries, Journal: server.Journal, Tokens: server, Operators: server.Operators(), Status: server.Status}
+	face := &api.Server{Store: store, Queries: queries, Journal: server.Journal, Tokens: server, Operators: server.Operators(), Status: server.Status,
+		Backups: backups}
 	remote = api.Guard(face.Handler(), server.Operators().Allowed)
 	return errors.Join(serve(ctx, s, server, face), store.Close())
 }
@@ -154,8 +164,16 @@ func openStore(s settings) (graph.Store, string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, "", fmt.Errorf("the store's directory: %w; choose another with -data", err)
 	}
-	store, err := embedded.Open(path, embedded.Options{})
+	store, err := embedded.Open(path, embedded.Options{Retention: s.Retention})
 	return store, "embedded, " + path, err
+}
+
+// backupDir is where backups are written.
+func backupDir(s settings) (string, error) {
+	if s.Backups != "" {
+		return filepath.Abs(s.Backups)
+	}
+	return filepath.Abs(filepath.Join(s.Data, "backups"))
 }
 
 // serveSocket serves operators of this host: root and the group of the socket.

@@ -327,7 +327,7 @@ func TestMasterRotationIsFetchedByBulk(t *testing.T) {
 	c := startCMA(t)
 	id := c.enrolled(t)
 	before := id.NodeKey
-	if err := c.keys.RotateMaster(); err != nil {
+	if err := c.keys.BeginEpoch(); err != nil {
 		t.Fatal(err)
 	}
 	dialed(t, id, c.addr)

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"assim/api"
+)
+
+func pendingCommand() command {
+	return command{
+		name: "pending", short: "systems that ask to join and wait for a person",
+		long:     "They ask without a join string (a CMA with -zero-configuration), or with one that wants\nan approval. Compare the fingerprint with the one in the nanoprobe's log.",
+		examples: "  assim pending\n  assim pending -json | jq -r '.[].fingerprint'",
+		run: func(ctx context.Context, a *app, args []string) error {
+			if len(args) > 0 {
+				return usagef("pending takes no arguments; to let one in: assim accept %s", args[0])
+			}
+			list, err := a.client.Pending(ctx)
+			if err != nil {
+				return err
+			}
+			if a.JSON {
+				return a.printJSON(list)
+			}
+			rows := make([][]any, len(list))
+			for i, p := range list {
+				rows[i] = []any{p.Fingerprint, p.Name, p.From, p.Since.Local().Format(time.DateTime)}
+			}
+			a.table([]string{"fingerprint", "name", "from", "since"}, rows)
+			return nil
+		},
+	}
+}
+
+func acceptCommand() command {
+	return choiceCommand(command{
+		name: "accept", short: "let systems in that wait in assim pending",
+		long: "A fingerprint lets in that one system. A name or a network lets in whoever waits under\n" +
+			"it, and whoever asks under it within the next hour: names can be chosen by anybody,\nso prefer fingerprints.",
+		examples: "  assim accept 3f2a-91c0-77de-0b14\n  assim accept 10.0.7.0/24",
+	}, "accepted", (*api.Client).Accept)
+}
+
+func refuseCommand() command {
+	return choiceCommand(command{
+		name: "refuse", short: "take systems off the list of assim pending",
+		long:     "It also takes an acceptance by name or network back. Whoever is refused may ask again.",
+		examples: "  assim refuse 3f2a-91c0-77de-0b14\n  assim refuse 10.0.7.0/24",
+	}, "refused", (*api.Client).Refuse)
+}
+
+// choiceCommand decides about some of those who wait.
+func choiceCommand(c command, done string, do func(*api.Client, context.Context, string) (int, error)) command {
+	c.args = "NAME | FINGERPRINT | CIDR"
+	c.run = func(ctx context.Context, a *app, args []string) error {
+		if len(args) != 1 {
+			return usagef("%s takes one name, fingerprint or CIDR; assim pending lists who waits", c.name)
+		}
+		n, err := do(a.client, ctx, args[0])
+		if err != nil {
+			return err
+		}
+		if a.JSON {
+			return a.printJSON(api.Chosen{Count: n})
+		}
+		fmt.Fprintf(a.out, "%d of those waiting %s\n", n, done)
+		return nil
+	}
+	return c
+}
+
+func revokeCommand() command {
+	return memberCommand(command{
+		name: "revoke", short: "put a system out, effective with its next packet",
+		long:     "Its neighbors stop watching it; what is known of it stays in the graph. Its key cannot\njoin again, whatever join string it has.",
+		examples: "  assim revoke web7\n  assim revoke n-3f2a91c077de0b143f2a91c077de0b14",
+	}, "is put out", (*api.Client).Revoke)
+}
+
+func pardonCommand() command {
+	return memberCommand(command{
+		name: "pardon", short: "let a system in again that was put out",
+		long:     "Its nanoprobe asks again within an hour and a quarter, or at once when it is restarted.",
+		examples: "  assim pardon web7",
+	}, "may come back", (*api.Client).Pardon)
+}
+
+// memberCommand decides about one system.
+func memberCommand(c command, done string, do func(*api.Client, context.Context, string) (api.Member, error)) command {
+	c.args = "SYSTEM"
+	c.run = func(ctx context.Context, a *app, args []string) error {
+		if len(args) != 1 {
+			return usagef("%s takes one system, by name or id; assim systems lists them", c.name)
+		}
+		m, err := do(a.client, ctx, args[0])
+		if err != nil {
+			return err
+		}
+		if a.JSON {
+			return a.printJSON(m)
+		}
+		fmt.Fprintf(a.out, "%s (%s) %s\n", m.Name, m.ID, done)
+		return nil
+	}
+	return c
+}
+
+type rotateSettings struct {
+	Wait time.Duration `name:"wait" default:"2m" usage:"master: how long to wait until everybody has followed"`
+}
+
+func rotateCommand() command {
+	set := &rotateSettings{}
+	return command{
+		name: "rotate", args: "[node SYSTEM | cma | master]", short: "replace keys; alone it shows how far that has come",
+		long: "node replaces a nanoprobe's own key, cma the key by which nanoprobes recognize the CMA,\n" +
+			"master all keys of heartbeats and signals. No heartbeat is missed, and nobody has to join\n" +
+			"again. A change of the master key goes on by itself, also when the CMA is restarted; who is\ndead or stopped meanwhile follows when it returns.",
+		examples: "  assim rotate node web7\n  assim rotate cma\n  assim rotate master\n  assim rotate",
+		settings: set,
+		run: func(ctx context.Context, a *app, args []string) error {
+			if len(args) == 0 {
+				r, err := a.client.Rotation(ctx)
+				if err != nil {
+					return err
+				}
+				return a.rotation(r)
+			}
+			req := api.RotateRequest{What: args[0]}
+			switch {
+			case args[0] == "node" && len(args) == 2:
+				req.System = args[1]
+			case (args[0] == "cma" || args[0] == "master") && len(args) == 1:
+			default:
+				return usagef("say assim rotate node SYSTEM, assim rotate cma, or assim rotate master")
+			}
+			r, err := a.client.Rotate(ctx, req)
+			if err == nil && req.What == "master" {
+				r, err = a.followRotation(ctx, r, set.Wait)
+			}
+			if err != nil {
+				return err
+			}
+			return a.rotation(r)
+		},
+	}
+}
+
+// rotationEvery is how often a change of the master key is looked at.
+const rotationEvery = 500 * time.Millisecond
+
+// followRotation waits until the master key has changed.
+func (a *app) followRotation(ctx context.Context, r api.Rotation, wait time.Duration) (api.Rotation, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for r.Stage != "settled" {
+		select {
+		case <-ctx.Done():
+			return r, fmt.Errorf("the master key is %s, and %d systems have not followed yet: %s; it goes on by itself, see assim rotate", r.Stage, len(r.Waiting), clip(strings.Join(r.Waiting, ", ")))
+		case <-time.After(rotationEvery):
+		}
+		now, err := a.client.Rotation(ctx)
+		if err == nil { // Otherwise the CMA is restarted, or the time is over.
+			r = now
+		}
+	}
+	return r, nil
+}
+
+func (a *app) rotation(r api.Rotation) error {
+	if a.JSON {
+		return a.printJSON(r)
+	}
+	state := "settled"
+	if r.Stage != "settled" {
+		state = fmt.Sprintf("%s, %d systems have not followed yet: %s", r.Stage, len(r.Waiting), clip(strings.Join(r.Waiting, ", ")))
+	}
+	a.facts([][2]string{{"key of the CMA", r.Pin}, {"master key", fmt.Sprintf("epoch %d", r.Epoch)}, {"change", state}})
+	return nil
+}

@@ -12,10 +12,16 @@ import (
 	"assim/api"
 )
 
+type docsSettings struct {
+	At string `name:"at" usage:"as it was then: RFC 3339 time, or a duration ago such as 2h"`
+}
+
 func docsCommand() command {
+	set := &docsSettings{}
 	return command{
 		name: "docs", args: "SYSTEM [TYPE]", short: "the stored discovery documents of a system (JSON)",
-		examples: "  assim docs web1\n  assim docs web1 netconfig\n  assim docs web1 listeners -json",
+		examples: "  assim docs web1\n  assim docs web1 netconfig\n  assim docs web1 listeners -json\n  assim docs web1 packages -at 24h",
+		settings: set,
 		run: func(ctx context.Context, a *app, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
 				return usagef("docs takes a system and, if you like, a discovery type: assim docs web1 os")
@@ -24,13 +30,17 @@ func docsCommand() command {
 			if len(args) == 2 {
 				typ = args[1]
 			}
-			return a.docs(ctx, args[0], typ)
+			at, err := moment(set.At, time.Now())
+			if err != nil {
+				return err
+			}
+			return a.docs(ctx, args[0], typ, at)
 		},
 	}
 }
 
-func (a *app) docs(ctx context.Context, system, typ string) error {
-	docs, err := a.client.Docs(ctx, system, typ)
+func (a *app) docs(ctx context.Context, system, typ string, at time.Time) error {
+	docs, err := a.client.Docs(ctx, system, typ, at)
 	if err != nil {
 		return err
 	}

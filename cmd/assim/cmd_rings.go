@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"assim/api"
 )
@@ -15,7 +16,8 @@ RETURN r.level AS level, r.name AS ring, m.position AS position, s.name AS syste
 ORDER BY level, ring, position`
 
 type ringsSettings struct {
-	Dot bool `name:"dot" usage:"print a Graphviz graph"`
+	Dot bool   `name:"dot" usage:"print a Graphviz graph"`
+	At  string `name:"at" usage:"as it was then: RFC 3339 time, or a duration ago such as 2h"`
 }
 
 func ringsCommand() command {
@@ -28,7 +30,11 @@ func ringsCommand() command {
 			if len(args) > 0 {
 				return usagef("rings takes no arguments")
 			}
-			r, err := a.client.Query(ctx, api.QueryRequest{Query: ringsQuery})
+			at, err := moment(set.At, time.Now())
+			if err != nil {
+				return err
+			}
+			r, err := a.client.Query(ctx, api.QueryRequest{Query: ringsQuery, At: at})
 			if err != nil {
 				return err
 			}

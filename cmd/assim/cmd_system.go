@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"assim/api"
 )
@@ -41,28 +42,38 @@ MATCH (s:System {id: $id})-[w:WATCHES]-(t:System)
 RETURN DISTINCT t.name AS neighbor, w.ring AS ring, t.status AS status ORDER BY ring, neighbor`},
 }
 
+type systemSettings struct {
+	At string `name:"at" usage:"as it was then: RFC 3339 time, or a duration ago such as 2h"`
+}
+
 func systemCommand() command {
+	set := &systemSettings{}
 	return command{
 		name: "system", args: "NAME", short: "everything known of one system, on one screen",
 		long:     "NAME is a name, an id (n-…), an address or a MAC address.",
-		examples: "  assim system web1\n  assim system 10.0.0.5\n  assim system web1 -json",
+		examples: "  assim system web1\n  assim system 10.0.0.5\n  assim system web1 -json\n  assim system web1 -at 2026-11-24T22:00:00Z",
+		settings: set,
 		run: func(ctx context.Context, a *app, args []string) error {
 			if len(args) != 1 {
 				return usagef("system takes one name, id or address: assim system web1")
 			}
-			return a.system(ctx, args[0])
+			at, err := moment(set.At, time.Now())
+			if err != nil {
+				return err
+			}
+			return a.system(ctx, args[0], at)
 		},
 	}
 }
 
 // findSystem returns the one system that who names, as the properties of its node.
-func (a *app) findSystem(ctx context.Context, who string) (map[string]any, error) {
+func (a *app) findSystem(ctx context.Context, who string, at time.Time) (map[string]any, error) {
 	r, err := a.client.Query(ctx, api.QueryRequest{
 		Query: `
 MATCH (s:System) WHERE s.id = $who OR toLower(s.name) = toLower($who) RETURN s
 UNION MATCH (:IPAddr {addr: $who})<-[:HAS_IP]-(:NIC)<-[:HAS_NIC]-(s:System) RETURN s
 UNION MATCH (:NIC {mac: toLower($who)})<-[:HAS_NIC]-(s:System) RETURN s`,
-		Params: map[string]any{"who": who},
+		Params: map[string]any{"who": who}, At: at,
 	})
 	if err != nil {
 		return nil, err
@@ -84,19 +95,19 @@ UNION MATCH (:NIC {mac: toLower($who)})<-[:HAS_NIC]-(s:System) RETURN s`,
 	return nil, fmt.Errorf("%q names %d systems: name one by its id: %s", who, len(ids), strings.Join(ids, ", "))
 }
 
-func (a *app) system(ctx context.Context, who string) error {
-	props, err := a.findSystem(ctx, who)
+func (a *app) system(ctx context.Context, who string, at time.Time) error {
+	props, err := a.findSystem(ctx, who, at)
 	if err != nil {
 		return err
 	}
 	params := map[string]any{"id": props["id"]}
 	tables := make([]api.QueryResult, len(systemParts))
 	for i, p := range systemParts {
-		if tables[i], err = a.client.Query(ctx, api.QueryRequest{Query: p.query, Params: params}); err != nil {
+		if tables[i], err = a.client.Query(ctx, api.QueryRequest{Query: p.query, Params: params, At: at}); err != nil {
 			return fmt.Errorf("%s: %w", strings.ToLower(p.title), err)
 		}
 	}
-	docs, err := a.client.Docs(ctx, fmt.Sprint(props["id"]), "")
+	docs, err := a.client.Docs(ctx, fmt.Sprint(props["id"]), "", at)
 	if err != nil {
 		return err
 	}

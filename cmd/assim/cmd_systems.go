@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"assim/api"
 )
@@ -18,19 +19,24 @@ ORDER BY name, id`
 
 type systemsSettings struct {
 	Status string `name:"status" usage:"only systems in this state: up, unresponsive, dead, shutdown, unknown"`
+	At     string `name:"at" usage:"as it was then: RFC 3339 time, or a duration ago such as 2h"`
 }
 
 func systemsCommand() command {
 	set := &systemsSettings{}
 	return command{
 		name: "systems", short: "all systems, with state, addresses and switch ports",
-		examples: "  assim systems\n  assim systems -status dead\n  assim systems -json | jq -r '.rows[][0]'",
+		examples: "  assim systems\n  assim systems -status dead\n  assim systems -at 2h\n  assim systems -json | jq -r '.rows[][0]'",
 		settings: set,
 		run: func(ctx context.Context, a *app, args []string) error {
 			if len(args) > 0 {
 				return usagef("systems takes no arguments; for one system: assim system %s", args[0])
 			}
-			r, err := a.client.Query(ctx, api.QueryRequest{Query: systemsQuery})
+			at, err := moment(set.At, time.Now())
+			if err != nil {
+				return err
+			}
+			r, err := a.client.Query(ctx, api.QueryRequest{Query: systemsQuery, At: at})
 			if err != nil {
 				return err
 			}

@@ -104,7 +104,7 @@ func (a *app) waitForPicture(ctx context.Context, start time.Time, probe *child)
 	}
 	for _, typ := range firstDocuments {
 		if err := a.step(ctx, start, typ+" is in the graph", probe, func() (bool, error) {
-			docs, err := a.client.Docs(ctx, host, typ)
+			docs, err := a.client.Docs(ctx, host, typ, time.Time{})
 			return len(docs) > 0, err
 		}); err != nil {
 			return "", err
@@ -186,13 +186,15 @@ RETURN s.name AS system, n.ifname AS nic, n.mac AS mac, n.carrier AS carrier, co
 			}
 		}
 	}
-	fmt.Fprintf(a.out, `  %[1]s system %[2]s                 everything about this machine
-  %[1]s events -f                     news as it happens
-  %[1]s query                         the canned questions
-  %[1]s query 'MATCH (p:Process)-[:LISTENS_ON]->(e:Endpoint) RETURN p.name, e.port'
-  %[1]s join-token create             a string with which other systems join:
-                                       nanoprobe -join 'assim1:…'
-`, self, host)
+	for _, try := range [][2]string{
+		{"system " + host, "everything about this machine"},
+		{"events -f", "news as it happens"},
+		{"query", "the canned questions"},
+		{"query 'MATCH (p:Process)-[:LISTENS_ON]->(e:Endpoint) RETURN p.name, e.port'", ""},
+		{"join-token create", "a string with which other systems join: nanoprobe -join 'assim1:…'"},
+	} {
+		fmt.Fprintf(a.out, "  %s %-24s %s\n", self, try[0], try[1])
+	}
 	return nil
 }
 

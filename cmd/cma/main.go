@@ -123,7 +123,7 @@ func run(ctx context.Context, s settings) error {
 		return errors.Join(err, store.Close())
 	}
 	face := &api.Server{Store: store, Queries: queries, Journal: server.Journal, Tokens: server, Operators: server.Operators(), Status: server.Status,
-		Backups: backups}
+		Backups: backups, Gate: server.Gate()}
 	remote = api.Guard(face.Handler(), server.Operators().Allowed)
 	return errors.Join(serve(ctx, s, server, face), store.Close())
 }

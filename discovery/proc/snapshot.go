@@ -122,7 +122,7 @@ type look struct {
 	ephemeral func(uint16) bool // ports that the kernel hands out by itself
 	netns     string            // of this nanoprobe
 	pidns     string            // of this nanoprobe
-	initNS    string            // network namespace of process 1
+	initNS    string            // see mainNamespace
 	names     map[string]string // network namespace → name in documents, "" for the main one
 	instances map[*entry]*instance
 	uptime    uint64
@@ -131,9 +131,22 @@ type look struct {
 func (l *look) self() {
 	l.netns, _ = l.host.ReadLink("proc/self/ns/net")
 	l.pidns, _ = l.host.ReadLink("proc/self/ns/pid")
-	l.initNS, _ = l.host.ReadLink("proc/1/ns/net")
+	l.initNS = l.mainNamespace()
 	l.names = map[string]string{l.netns: "", "": ""}
 	l.uptime, _ = uptime(l.root)
+}
+
+// mainNamespace is the network namespace in which this machine was started:
+// that of process 1, or, where that cannot be read, of the first kernel thread.
+func (l *look) mainNamespace() string {
+	if ns, err := l.host.ReadLink("proc/1/ns/net"); err == nil {
+		return ns
+	}
+	if kthreadd := strings.TrimSpace(readSome(l.root, "proc/2/comm", 64)); kthreadd != "kthreadd" {
+		return ""
+	}
+	ns, _ := l.host.ReadLink("proc/2/ns/net")
+	return ns
 }
 
 // ours says whether a process belongs to this system. Several systems can show

@@ -117,10 +117,12 @@ func (n *Nanoprobe) linksChanged(now time.Time) {
 		n.log.Warn("interfaces cannot be listed", "error", err)
 		return
 	}
+	outside := n.outsideLinks(links)
 	seen := map[string]bool{}
 	for _, l := range links {
-		if l.Loopback {
-			continue
+		_, watched := n.carriers[l.Name]
+		if l.Loopback || !watched && l.Kind != "device" && !outside[l.Name] {
+			continue // the cable of a container is no news to anybody else
 		}
 		seen[l.Name] = true
 		n.carrier(now, l.Name, l.Up && l.Carrier)

@@ -469,6 +469,20 @@ func (n *Nanoprobe) addresses() []netip.AddrPort {
 	if err != nil {
 		return nil
 	}
+	var four, six []netip.AddrPort
+	for _, a := range n.outsideAddrs(links) {
+		at := netip.AddrPortFrom(a.Prefix.Addr(), n.udp.Port())
+		if a.Prefix.Addr().Is4() {
+			four = append(four, at)
+		} else {
+			six = append(six, at)
+		}
+	}
+	return append(four, six...)
+}
+
+// outsideAddrs are the steady addresses by which others reach this system.
+func (n *Nanoprobe) outsideAddrs(links []discovery.Link) []discovery.Addr {
 	routes, err := n.host.Routes(context.Background())
 	if err != nil {
 		return nil
@@ -478,19 +492,18 @@ func (n *Nanoprobe) addresses() []netip.AddrPort {
 		return nil
 	}
 	internal := discovery.Internal(links, routes)
-	var list, six []netip.AddrPort
-	for _, a := range addrs {
-		if a.Temporary || discovery.ScopeOf(a.Prefix.Addr(), internal[a.Link]) != "global" {
-			continue
-		}
-		at := netip.AddrPortFrom(a.Prefix.Addr(), n.udp.Port())
-		if a.Prefix.Addr().Is4() {
-			list = append(list, at)
-		} else {
-			six = append(six, at)
-		}
+	return slices.DeleteFunc(addrs, func(a discovery.Addr) bool {
+		return a.Temporary || discovery.ScopeOf(a.Prefix.Addr(), internal[a.Link]) != "global"
+	})
+}
+
+// outsideLinks are the interfaces with such an address.
+func (n *Nanoprobe) outsideLinks(links []discovery.Link) map[string]bool {
+	outside := map[string]bool{}
+	for _, a := range n.outsideAddrs(links) {
+		outside[a.Link] = true
 	}
-	return append(list, six...)
+	return outside
 }
 
 // types are the built-in ones and the site's scripts, each ready to collect.

@@ -130,20 +130,25 @@ func (n *Nanoprobe) renew(ctx context.Context, c *bulk.Conn, id *trust.Identity)
 	return err
 }
 
-// rescueTries is after how many unanswered tries, about two minutes, this
-// nanoprobe comes by bulk to learn whether the CMA has changed its keys; and
-// rescueEvery how long it waits at least before it comes again.
+// When a nanoprobe comes by bulk unasked, to learn whether the CMA has changed
+// its keys: after so many unanswered tries, at random within a minute, since a
+// whole data center may have slept together; then every few minutes.
 const (
-	rescueTries = 8
-	rescueEvery = 2 * time.Minute
+	rescueTries  = 5
+	rescueSpread = time.Minute
+	rescueEvery  = 3 * time.Minute
 )
 
 // rescue fetches the present key when the one that we have may have ended while
 // we slept. The CMA answers nothing that is sealed with a former one.
 func (n *Nanoprobe) rescue(ctx context.Context, now time.Time) {
-	if n.session.Tries() < rescueTries || now.Before(n.rescueAt) {
-		return
+	switch {
+	case n.session.Tries() < rescueTries:
+		n.rescueAt = time.Time{}
+	case n.rescueAt.IsZero():
+		n.rescueAt = now.Add(time.Duration(n.rng.Int64N(int64(rescueSpread))))
+	case !now.Before(n.rescueAt):
+		n.rescueAt = now.Add(rescueEvery + time.Duration(n.rng.Int64N(int64(rescueSpread))))
+		n.running.Go(func() { n.bulk(ctx) })
 	}
-	n.rescueAt = now.Add(rescueEvery + time.Duration(n.rng.Int64N(int64(rescueEvery))))
-	n.running.Go(func() { n.bulk(ctx) })
 }

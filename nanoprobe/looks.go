@@ -104,8 +104,11 @@ func (n *Nanoprobe) happened(now time.Time, e host.Event) {
 		return
 	}
 	n.schedule.Happened(now, e.Trigger)
-	if e.Trigger == discovery.Links {
+	switch e.Trigger {
+	case discovery.Links:
 		n.linksChanged(now)
+	case discovery.Addrs:
+		n.session.Announce(n.about()) // It is said again only when it differs.
 	}
 }
 

@@ -81,7 +81,7 @@ type Nanoprobe struct {
 	events    chan host.Event
 	calls     chan func() // from goroutines of bulk contacts
 	carriers  map[string]bool
-	rescueAt  time.Time // not before, we come by bulk unasked
+	rescueAt  time.Time // when we come by bulk unasked; zero: we need not
 	renewedAt time.Time // when our own key was last replaced
 	tidyAt    time.Time // when memory that looks needed is given back; zero: none is owed
 	out       member.Out
@@ -263,7 +263,7 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 // wait is how long nothing is due.
 func (n *Nanoprobe) wait() time.Duration {
 	var first time.Time
-	for _, d := range []time.Time{n.member.Deadline(), n.schedule.Deadline(), n.session.Deadline(), n.docs.tellAt, n.tidyAt} {
+	for _, d := range []time.Time{n.member.Deadline(), n.schedule.Deadline(), n.session.Deadline(), n.docs.tellAt, n.tidyAt, n.rescueAt} {
 		if !d.IsZero() && (first.IsZero() || d.Before(first)) {
 			first = d
 		}

@@ -83,6 +83,8 @@ type CMA struct {
 	join     *net.UnixListener
 	ready    chan struct{}
 	writing  sync.Mutex // one datagram is sent at a time
+
+	reindexing sync.Mutex // one Reindex at a time
 	renewals renewals   // nanoprobes that shall replace their own keys
 }
 
@@ -92,6 +94,9 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 	c := &CMA{cfg: cfg, log: log, store: store, now: time.Now, inbox: newInbox(), ready: make(chan struct{})}
 	c.started = c.now()
 	c.health = newHealth(log, c.now)
+	if _, err := listenAddress(cfg.Listen); err != nil {
+		return nil, err // before anything is made
+	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("cma: its directory: %w; choose another with -data", err)
 	}

@@ -35,6 +35,7 @@ type deriver struct {
 	mu    sync.Mutex
 	whole map[string]bool // types whose documents changed since they were last seen together
 	due   map[derivation]bool
+	busy  bool // with what was due
 	wake  chan struct{}
 }
 
@@ -106,14 +107,24 @@ func (d *deriver) run(ctx context.Context) {
 		}
 		d.mu.Lock()
 		due := d.due
-		d.due = map[derivation]bool{}
+		d.due, d.busy = map[derivation]bool{}, true
 		d.mu.Unlock()
 		for one := range due {
 			if err := d.derive(ctx, one); err != nil && ctx.Err() == nil {
 				d.health.failed("working out "+d.rules[one.rule].Name+" of "+one.system, err)
 			}
 		}
+		d.mu.Lock()
+		d.busy = false
+		d.mu.Unlock()
 	}
+}
+
+// idle reports whether all that follows from the documents so far is worked out.
+func (d *deriver) idle() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.due) == 0 && !d.busy
 }
 
 // together works out what the documents of all systems mean together, for the

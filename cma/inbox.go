@@ -22,11 +22,12 @@ var errInboxFull = errors.New("the inbox is full")
 // worked on yet.
 type parcel struct {
 	from    wire.ID
-	kind    wire.SignalKind // KindDocument or KindHashes
-	body    []byte          // as it came: see wire.ParseDocument, wire.ParseRefs
-	session wire.Session    // of what came as a numbered signal
-	seq     uint32          // its number; 0 for what came otherwise
-	done    func(receipt)   // called once; must not block
+	kind    wire.SignalKind             // KindDocument or KindHashes
+	body    []byte                      // as it came: see wire.ParseDocument, wire.ParseRefs
+	session wire.Session                // of what came as a numbered signal
+	seq     uint32                      // its number; 0 for what came otherwise
+	done    func(receipt)               // called once; must not block
+	task    func(context.Context) error // instead of a document: something to do when nothing else is done for that system
 }
 
 // receipt says what became of a parcel.

@@ -47,6 +47,9 @@ func (in *ingest) handle(ctx context.Context, p parcel) (r receipt) {
 			in.health.failed("working on a document of "+p.from.String(), fmt.Errorf("panic: %v\n%s", why, debug.Stack()))
 		}
 	}()
+	if p.task != nil {
+		return receipt{err: p.task(ctx)}
+	}
 	if p.kind == wire.KindHashes {
 		return in.hashes(ctx, p)
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -77,7 +78,7 @@ Exit status: 0 stopped by SIGTERM or SIGINT, 1 an error, 2 settings not understo
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, s); err != nil {
-		fmt.Fprintln(os.Stderr, "cma:", err)
+		fmt.Fprintln(os.Stderr, "cma:", strings.TrimPrefix(err.Error(), "cma: "))
 		os.Exit(exitFailed)
 	}
 }
@@ -123,7 +124,7 @@ func run(ctx context.Context, s settings) error {
 		return errors.Join(err, store.Close())
 	}
 	face := &api.Server{Store: store, Queries: queries, Journal: server.Journal, Tokens: server, Operators: server.Operators(), Status: server.Status,
-		Backups: backups, Gate: server.Gate()}
+		Reindex: server.Reindex, Backups: backups, Gate: server.Gate()}
 	remote = api.Guard(face.Handler(), server.Operators().Allowed)
 	return errors.Join(serve(ctx, s, server, face), store.Close())
 }

@@ -93,6 +93,9 @@ func (n *Nanoprobe) place(ctx context.Context) netip.AddrPort {
 
 // adopt takes over what a contact changed in its copy of the identity.
 func (n *Nanoprobe) adopt(id *trust.Identity) {
+	if id.Epoch != n.identity.Epoch {
+		n.session.Hurry(time.Now()) // What was sealed with the key before may never be answered.
+	}
 	n.identity.Epoch, n.identity.NodeKey, n.identity.Old = id.Epoch, id.NodeKey, id.Old
 	n.identity.Pins, n.identity.Recovery, n.identity.CMA = id.Pins, id.Recovery, id.CMA
 	n.identity.Key, n.identity.Next = id.Key, id.Next
@@ -134,7 +137,7 @@ func (n *Nanoprobe) renew(ctx context.Context, c *bulk.Conn, id *trust.Identity)
 // its keys: after so many unanswered tries, at random within a minute, since a
 // whole data center may have slept together; then every few minutes.
 const (
-	rescueTries  = 5
+	rescueTries  = 4
 	rescueSpread = time.Minute
 	rescueEvery  = 3 * time.Minute
 )

@@ -121,8 +121,8 @@ func (n *Nanoprobe) Run(ctx context.Context) error {
 	defer n.udp.Close()
 	defer cancel()
 	n.running.Go(func() { n.read(inner) })
-	if err := n.enroll(ctx); err != nil {
-		return err
+	if err := n.enroll(ctx); err != nil || !n.identity.Enrolled() {
+		return err // not enrolled and no error: it was stopped before
 	}
 	return n.live(inner)
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"assim/config"
@@ -74,7 +75,7 @@ Exit status: 0 stopped by SIGTERM or SIGINT, 1 an error, 2 settings not understo
 		Data: s.Data, Run: s.Run, CMA: s.CMA, Join: s.Join, Zero: s.Zero, Port: s.Port, Scripts: s.Scripts,
 	}, log)
 	if err := agent.Run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "nanoprobe:", err)
+		fmt.Fprintln(os.Stderr, "nanoprobe:", strings.TrimPrefix(err.Error(), "nanoprobe: "))
 		os.Exit(exitFailed)
 	}
 }

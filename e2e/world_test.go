@@ -97,9 +97,6 @@ func steady(t *testing.T, plan string) *world {
 	return w
 }
 
-// calm is how long the CMA must have had nothing new to tell about the rings.
-const calm = 3 * time.Second
-
 // settled waits until every system heartbeats in the ring of its switch, unless
 // it is alone there, and the rings have not changed for a while.
 func (w *world) settled() {
@@ -108,23 +105,35 @@ func (w *world) settled() {
 	for _, name := range w.Systems() {
 		crowd[w.NICs(name)[0].Switch]++
 	}
-	var last uint64
-	var since time.Time
-	w.until("the rings are settled", func() error {
+	w.until("everybody is in the ring of its switch", func() error {
 		rows, err := w.ask("MATCH (s:System)-[:WATCHES {level: 'switch'}]-(:System) RETURN DISTINCT s.name")
 		if err != nil {
 			return err
 		}
 		for _, name := range w.Systems() {
 			if crowd[w.NICs(name)[0].Switch] > 1 && !slices.ContainsFunc(rows, func(r []any) bool { return r[0] == name }) {
-				return fmt.Errorf("%s is in no ring of a switch; those that are: %v", name, rows)
+				return fmt.Errorf("%s is not; those that are: %v", name, rows)
 			}
 		}
+		return nil
+	})
+	w.calm()
+}
+
+// unchanged is how long the CMA must have had nothing new to tell about rings.
+const unchanged = 3 * time.Second
+
+// calm waits until nobody is being told new neighbors.
+func (w *world) calm() {
+	w.t.Helper()
+	var last uint64
+	var since time.Time
+	w.until("the rings are settled", func() error {
 		orders := w.health().Counters["orders sent"]
 		if orders != last || since.IsZero() {
 			last, since = orders, time.Now()
 		}
-		if quiet := time.Since(since); quiet < calm {
+		if quiet := time.Since(since); quiet < unchanged {
 			return fmt.Errorf("orders were sent %v ago, %d so far", quiet, orders)
 		}
 		return nil

@@ -78,6 +78,7 @@ func (n *Nanoprobe) looked(now time.Time, l look) {
 		n.log.Warn("discovery failed", "type", l.typ.Name, "error", l.err)
 		return
 	}
+	n.tellLacks()
 	if l.early {
 		return
 	}
@@ -91,6 +92,17 @@ func (n *Nanoprobe) looked(now time.Time, l look) {
 	if n.docs.found(now, which, l.text, l.hash, l.typ.Secret) {
 		n.put(which, n.docs.of[which])
 		n.schedule.Happened(now, discovery.Changed(l.typ.Name))
+	}
+}
+
+// tellLacks says, once each, what this nanoprobe does not see for lack of a
+// privilege.
+func (n *Nanoprobe) tellLacks() {
+	for _, sentence := range n.host.Cannot() {
+		if !n.lacks[sentence] {
+			n.lacks[sentence] = true
+			n.log.Warn(sentence)
+		}
 	}
 }
 

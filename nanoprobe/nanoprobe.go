@@ -93,7 +93,7 @@ type Nanoprobe struct {
 func New(cfg Config, log *slog.Logger) *Nanoprobe {
 	return &Nanoprobe{
 		cfg: cfg, log: log, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), host: host.New("/"),
-		docs: newDocuments(), carriers: map[string]bool{},
+		docs: newDocuments(), carriers: map[string]bool{}, lacks: map[string]bool{},
 		packets: make(chan netio.Packet, maxPackets), lost: make(chan netio.Unreachable, 64),
 		looks: make(chan look, 4), events: make(chan host.Event, 256), calls: make(chan func()),
 	}
@@ -543,9 +543,6 @@ func (n *Nanoprobe) watch(ctx context.Context, types []discovery.Type) {
 		})
 		if err != nil && ctx.Err() == nil {
 			n.log.Error("changes of this host are not seen until their next regular look", "error", err)
-		}
-		for _, s := range n.host.Cannot() {
-			n.log.Warn(s)
 		}
 	})
 }

@@ -81,9 +81,10 @@ type Nanoprobe struct {
 	events    chan host.Event
 	calls     chan func() // from goroutines of bulk contacts
 	carriers  map[string]bool
-	rescueAt  time.Time // when we come by bulk unasked; zero: we need not
-	renewedAt time.Time // when our own key was last replaced
-	tidyAt    time.Time // when memory that looks needed is given back; zero: none is owed
+	lacks     map[string]bool // sentences about what is not seen, that were said
+	rescueAt  time.Time       // when we come by bulk unasked; zero: we need not
+	renewedAt time.Time       // when our own key was last replaced
+	tidyAt    time.Time       // when memory that looks needed is given back; zero: none is owed
 	out       member.Out
 	buf       []byte
 	running   sync.WaitGroup

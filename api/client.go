@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -23,7 +22,7 @@ import (
 
 	"assim/event"
 	"assim/trust"
-	"assim/wire"
+	"assim/trust/bulk"
 )
 
 // SocketName is the local socket's name in the CMA's run directory.
@@ -87,20 +86,7 @@ func newRemote(target string) (*Client, error) {
 		return nil, fmt.Errorf("-cma is not an operator string as assim operator create prints it: %w", err)
 	}
 	address := net.JoinHostPort(j.Host, strconv.Itoa(int(j.Port)))
-	cfg := &tls.Config{
-		MinVersion: tls.VersionTLS13, NextProtos: []string{wire.ALPNAPI},
-		InsecureSkipVerify: true, // VerifyConnection does it, by pin.
-		VerifyConnection: func(cs tls.ConnectionState) error {
-			if len(cs.PeerCertificates) == 0 {
-				return errors.New("the server shows no key")
-			}
-			key, ok := cs.PeerCertificates[0].PublicKey.(ed25519.PublicKey)
-			if !ok || trust.PinOf(wire.PubKey(key)) != j.Pin {
-				return errors.New("the server that answered is not the CMA that the operator string names")
-			}
-			return nil
-		},
-	}
+	cfg := bulk.OperatorConfig(j.Pin)
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", address)
 		if err != nil {

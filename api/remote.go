@@ -5,24 +5,59 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Guard lets only those through who carry the secret of an operator.
+// recheckEvery is how long an answer that goes on, as a stream of events does,
+// outlives the permission to ask for it.
+const recheckEvery = 10 * time.Second
+
+// Guard lets only those through who carry the secret of an operator, for as
+// long as it is good. Who operators are is decided on the CMA's own host: a
+// leaked string cannot make itself a successor.
 func Guard(h http.Handler, allowed func(ctx context.Context, secret string) bool) http.Handler {
-	refuse := answer(func(*http.Request) (any, error) {
-		return nil, &Error{Problem{Error: "this operator string is not, or no longer, good here; make another on the CMA with assim operator create"}, http.StatusUnauthorized}
-	})
+	refuse := refusal(http.StatusUnauthorized, "this operator string is not, or no longer, good here; make another on the CMA with assim operator create")
+	here := refusal(http.StatusForbidden, "who may ask from elsewhere is decided on the CMA's own host: run assim operator there")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || !allowed(r.Context(), secret) {
+		switch {
+		case !ok || !allowed(r.Context(), secret):
+			w.Header().Set("Connection", "close") // Strangers hold no connection.
 			refuse(w, r)
 			return
+		case strings.HasPrefix(path.Clean("/"+r.URL.Path), "/v1/"+string(ToOperate)):
+			here(w, r)
+			return
 		}
-		h.ServeHTTP(w, r)
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		go recheck(ctx, cancel, recheckEvery, func() bool { return allowed(ctx, secret) })
+		h.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+func refusal(code int, text string) http.HandlerFunc {
+	return answer(func(*http.Request) (any, error) { return nil, &Error{Problem{Error: text}, code} })
+}
+
+// recheck ends an answer when its asker may not ask any more.
+func recheck(ctx context.Context, cancel func(), every time.Duration, good func() bool) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if !good() {
+				cancel()
+				return
+			}
+		}
+	}
 }
 
 // ServeConn serves HTTP on one connection until it ends or ctx does.

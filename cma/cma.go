@@ -85,7 +85,7 @@ type CMA struct {
 	writing  sync.Mutex // one datagram is sent at a time
 
 	reindexing sync.Mutex // one Reindex at a time
-	renewals renewals   // nanoprobes that shall replace their own keys
+	renewals   renewals   // nanoprobes that shall replace their own keys
 }
 
 // New returns a CMA over a store that is open. It reads back what an earlier

@@ -33,6 +33,9 @@ func (c *CMA) Operators() Operators { return Operators{c} }
 
 // CreateToken makes a permission and the string that carries it.
 func (o Operators) CreateToken(ctx context.Context, r admin.TokenRequest) (admin.Token, error) {
+	if r.For < 0 || r.MaxUses != 0 {
+		return admin.Token{}, admin.Badf("an operator string cannot be for a negative time, or a number of uses")
+	}
 	host, port, err := o.c.reachedAt(r.Address)
 	if err != nil {
 		return admin.Token{}, err
@@ -71,8 +74,11 @@ func (o Operators) Tokens(ctx context.Context) ([]admin.Token, error) {
 
 // RevokeToken ends a permission with the next request.
 func (o Operators) RevokeToken(ctx context.Context, id string, _ bool) error {
-	if _, err := o.c.store.Record(ctx, operatorBucket, id); errors.Is(err, graph.ErrNotFound) {
+	switch _, err := o.c.store.Record(ctx, operatorBucket, id); {
+	case errors.Is(err, graph.ErrNotFound):
 		return admin.Badf("there is no operator %s; assim operator list shows them", id)
+	case err != nil:
+		return err
 	}
 	return o.c.commits.do(ctx, graph.Change{Source: "cma/operators", Keep: true,
 		Records: []graph.Record{{Bucket: operatorBucket, Name: id}}})

@@ -120,6 +120,7 @@ var places = []place{
 var exceptions = map[string]string{
 	"query -> graph/cypher":                           "a canned query is checked against the grammar that runs it",
 	"api -> graph/cypher":                             "a person's query is compiled before it is run",
+	"api -> trust/bulk":                               "an operator recognizes the CMA by its pin, as a nanoprobe does",
 	"discovery/conf -> discovery":                     "it speaks of the Host that discovery defines",
 	"discovery/inode -> discovery":                    "it speaks of the Host that discovery defines",
 	"discovery/proc -> discovery":                     "it speaks of the Host that discovery defines",

@@ -22,7 +22,8 @@ import (
 
 // Limits of the server.
 const (
-	maxConns         = 1024             // nanoprobes served at once; the rest wait in the kernel's queue
+	maxConns         = 1024             // served at once; the rest wait in the kernel's queue
+	maxConnsPerHost  = 128              // of one address, or IPv6 network of 64 bits: nobody takes all
 	handshakeTimeout = 10 * time.Second // for TLS and the first frame
 	idleTimeout      = 30 * time.Second // between frames
 	maxWants         = 1024             // documents wanted in one contact
@@ -99,6 +100,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener, one func(context.Con
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 	slots := make(chan struct{}, maxConns)
+	var hosts crowd
 	for {
 		conn, err := l.Accept()
 		switch {
@@ -114,9 +116,15 @@ func (s *Server) serve(ctx context.Context, l net.Listener, one func(context.Con
 			}
 			continue
 		}
+		host, ok := hosts.enter(conn.RemoteAddr())
+		if !ok {
+			_ = conn.Close() // A nanoprobe comes again.
+			continue
+		}
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
+			defer hosts.leave(host)
 			defer func() { _ = conn.Close() }()
 			cut := context.AfterFunc(ctx, func() { _ = conn.Close() })
 			defer cut()

@@ -123,6 +123,28 @@ func clientConfig(key ed25519.PrivateKey, trusts func(wire.PubKey, []trust.Endor
 	return cfg, nil
 }
 
+// OperatorConfig is the TLS configuration of an operator who knows the CMA by
+// its pin, or by the pin of a key that vouches for the present one.
+func OperatorConfig(pin trust.Pin) *tls.Config {
+	cfg := baseConfig()
+	cfg.NextProtos = []string{wire.ALPNAPI}
+	cfg.InsecureSkipVerify = true // VerifyConnection does it, by pin.
+	cfg.VerifyConnection = func(cs tls.ConnectionState) error {
+		shown, leaf, err := peerKey(cs)
+		if err != nil {
+			return err
+		}
+		if cs.NegotiatedProtocol != wire.ALPNAPI {
+			return errors.New("the server does not serve operators")
+		}
+		if !trust.Trusts(func(k wire.PubKey) bool { return trust.PinOf(k) == pin }, shown, endorsements(leaf)) {
+			return fmt.Errorf("%w: it shows pin %s", ErrWrongCMA, trust.PinOf(shown))
+		}
+		return nil
+	}
+	return cfg
+}
+
 // ServerConfig returns the CMA's TLS configuration. It shows the key that keys
 // uses at the moment, and asks nanoprobes for theirs. For operators api is
 // used as it is, with the CMA's key added; nil means that only nanoprobes are

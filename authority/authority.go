@@ -104,6 +104,7 @@ type node struct {
 	echoed  uint32 // what it said it runs
 	sample  int32  // position in Authority.all
 	queued  bool   // an order is to be made
+	held    bool   // an order is to be made when the rings have filled
 	status  verdict.Status
 	since   time.Time
 }
@@ -122,22 +123,24 @@ type sending struct {
 
 // Authority is the CMA's part in the rings. One goroutine owns it.
 type Authority struct {
-	cfg     Config
-	rnd     *rand.Rand
-	plan    *ring.Plan
-	judge   *verdict.Judge
-	atlas   atlas
-	nodes   map[wire.ID]*node
-	all     []*node // for samples
-	byAddr  map[netip.AddrPort]*node
-	queue   []*node // who gets an order, in turn
-	sent    map[*node]*sending
-	timers  timers
-	leisure time.Time              // next helping of stale rosters; zero = none left
-	cables  map[cable]verdict.Link // where cables went that are heard nowhere now
-	said    verdict.Out
-	ids     []wire.ID
-	martian uint64
+	cfg    Config
+	rnd    *rand.Rand
+	plan   *ring.Plan
+	judge  *verdict.Judge
+	atlas  atlas
+	nodes  map[wire.ID]*node
+	all    []*node // for samples
+	byAddr map[netip.AddrPort]*node
+	queue  []*node // who gets an order, in turn
+	sent   map[*node]*sending
+	// gathering is who gets an order once the rings have filled.
+	gathering gathering
+	timers    timers
+	leisure   time.Time              // next helping of stale rosters; zero = none left
+	cables    map[cable]verdict.Link // where cables went that are heard nowhere now
+	said      verdict.Out
+	ids       []wire.ID
+	martian   uint64
 }
 
 // New returns an Authority that knows nobody. r draws whom to ask when it needs
@@ -210,9 +213,10 @@ func (a *Authority) Announce(now time.Time, id wire.ID, s wire.Session, name str
 		changed = true
 	}
 	a.plan.Join(n.seat())
+	a.followSeats(now)
 	if restarted {
 		n.echoed = 0
-		a.enqueue(n)
+		a.holdOrEnqueue(now, n)
 		a.welcome(now, n, isNew, out)
 	}
 	a.judge.Alive(now, id, restarted, &a.said)
@@ -258,6 +262,7 @@ func (a *Authority) Attach(now time.Time, id wire.ID, links []verdict.Link, out 
 	a.tellMoves(now, n, links, out)
 	a.settle(n, n.addrs, links)
 	a.plan.Join(n.seat())
+	a.followSeats(now)
 	out.Records = append(out.Records, id)
 	a.follow(now, out)
 }
@@ -442,7 +447,7 @@ func (a *Authority) Behind(dst []wire.ID, limit int) []wire.ID {
 		if len(dst) == limit {
 			break
 		}
-		if !lost(n.status) && (n.queued || n.echoed != n.gen) {
+		if !lost(n.status) && (n.queued || n.held || n.echoed != n.gen) {
 			dst = append(dst, n.id)
 		}
 	}
@@ -453,8 +458,9 @@ func (a *Authority) Behind(dst []wire.ID, limit int) []wire.ID {
 func (a *Authority) Tick(now time.Time, out *Out) {
 	a.judge.Tick(now, &a.said)
 	a.follow(now, out)
-	a.fire(now, out)
+	a.letGo(now)
 	a.makeOrders(now, out)
+	a.fire(now, out)
 }
 
 // Deadline is when Tick wants to be called next; zero = never.
@@ -462,7 +468,7 @@ func (a *Authority) Deadline() time.Time {
 	if len(a.queue) > 0 {
 		return a.queueSince()
 	}
-	return sooner(sooner(a.judge.Deadline(), a.timers.next()), a.leisure)
+	return sooner(sooner(a.judge.Deadline(), a.timers.next()), sooner(a.leisure, a.gathering.due()))
 }
 
 // Record returns what to store about id.

@@ -31,9 +31,10 @@ func addrOf(n int) netip.AddrPort {
 // switches of 12, and echoed their orders.
 func estate(n int) (*Authority, *Out) {
 	a, out := New(Config{}, rand.New(rand.NewPCG(1, 2))), &Out{}
+	early := start.Add(-time.Minute)
 	for i := 1; i <= n; i++ {
-		a.Announce(start, idOf(i), 1, fmt.Sprintf("h%02d", i), addrOf(i), []netip.AddrPort{addrOf(i)}, out)
-		a.Attach(start, idOf(i), []verdict.Link{{Name: "eth0", Addr: addrOf(i).Addr(), Switch: fmt.Sprintf("sw%d", (i-1)/12+1),
+		a.Announce(early, idOf(i), 1, fmt.Sprintf("h%02d", i), addrOf(i), []netip.AddrPort{addrOf(i)}, out)
+		a.Attach(early, idOf(i), []verdict.Link{{Name: "eth0", Addr: addrOf(i).Addr(), Switch: fmt.Sprintf("sw%d", (i-1)/12+1),
 			Port: fmt.Sprint(i), Subnet: netip.MustParsePrefix("10.0.0.0/16")}}, out)
 	}
 	echo(a, start, out)

@@ -23,13 +23,29 @@ func (a *Authority) follow(now time.Time, out *Out) {
 
 // followPlan queues orders for those whose rings changed.
 func (a *Authority) followPlan(now time.Time, out *Out) {
+	a.urgent(now, func(n *node) { a.enqueue(n) })
+	out.Records = a.plan.Moved(out.Records)
+}
+
+// followSeats is followPlan after a system took a seat: it may be one of many.
+func (a *Authority) followSeats(now time.Time) {
+	counted := false
+	a.urgent(now, func(n *node) {
+		if !counted {
+			a.gathering.seated(now)
+			counted = true
+		}
+		a.holdOrEnqueue(now, n)
+	})
+}
+
+func (a *Authority) urgent(now time.Time, tell func(*node)) {
 	a.ids = a.plan.Urgent(a.ids[:0])
 	for _, id := range a.ids {
 		if n := a.nodes[id]; n != nil {
-			a.enqueue(n)
+			tell(n)
 		}
 	}
-	out.Records = a.plan.Moved(out.Records)
 	if len(a.ids) > 0 && a.leisure.IsZero() {
 		a.leisure = now.Add(leisure)
 	}
@@ -64,7 +80,7 @@ func (a *Authority) enqueue(n *node) {
 	if n.queued || lost(n.status) {
 		return
 	}
-	n.queued = true
+	n.queued, n.held = true, false
 	a.queue = append(a.queue, n)
 }
 
@@ -130,9 +146,10 @@ func (a *Authority) ping(now time.Time, p verdict.Ping, out *Out) {
 	}
 }
 
-// fire repeats what was not answered or echoed, and helps out stale rosters.
+// fire repeats what was not answered or echoed, and helps out stale rosters. It
+// repeats a bounded number at a time: the rest is due still.
 func (a *Authority) fire(now time.Time, out *Out) {
-	for {
+	for range a.cfg.MaxPerTick {
 		t, ok := a.timers.due(now)
 		if !ok {
 			break
@@ -146,9 +163,14 @@ func (a *Authority) fire(now time.Time, out *Out) {
 			a.sendAgain(now, t.n, out)
 		}
 	}
-	if !a.leisure.IsZero() && !a.leisure.After(now) {
-		a.refresh(now)
+	if a.leisure.IsZero() || a.leisure.After(now) {
+		return
 	}
+	if len(a.queue) > 0 || a.gathering.filling(now) {
+		a.leisure = now.Add(leisure)
+		return
+	}
+	a.refresh(now)
 }
 
 // pingAgain asks once more, and through another address if there is one.
@@ -173,6 +195,11 @@ func (a *Authority) sendAgain(now time.Time, n *node, out *Out) {
 	}
 	if lost(n.status) || n.status == verdict.Unknown {
 		delete(a.sent, n) // it gets a new one when it returns
+		return
+	}
+	if len(a.queue) > 0 || a.gathering.filling(now) {
+		s.at = now.Add(s.backoff) // News come before repetitions.
+		a.timers.add(timer{at: s.at, n: n})
 		return
 	}
 	s.backoff = min(2*s.backoff, resendLast)

@@ -101,17 +101,21 @@ func (s *Sim) at() time.Duration { return time.Duration(s.q) * quantum }
 // for long: the CMA knows them, they have their rings, nothing is under way.
 func (s *Sim) warm() {
 	now := s.instant(s.q)
+	before := now.Add(-time.Minute) // Orders about a filling ring are held back for seconds.
 	c := s.cma
 	for i := range s.agents {
 		sys := int32(i)
 		id := s.e.id(sys)
 		s.begin(sys, 1)
-		c.a.Announce(now, id, 1, s.e.names[i], s.e.addr(sys, 0), s.e.addrs(sys), &c.out)
-		c.a.Attach(now, id, s.e.links(sys), &c.out)
+		c.a.Announce(before, id, 1, s.e.names[i], s.e.addr(sys, 0), s.e.addrs(sys), &c.out)
+		c.a.Attach(before, id, s.e.links(sys), &c.out)
 		c.out.Reset()
 	}
 	for d := c.a.Deadline(); !d.IsZero() && !d.After(now); d = c.a.Deadline() {
-		c.a.Tick(now, &c.out)
+		if d.After(before) {
+			before = d
+		}
+		c.a.Tick(before, &c.out)
 		s.hand(now)
 	}
 	c.a.Plan().Stale(nil, len(s.agents)) // they were all told the truth

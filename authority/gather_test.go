@@ -1,0 +1,130 @@
+package authority
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"assim/wire"
+)
+
+// newcomers announces systems from, from+1, ... with a pause between them, and
+// lets the Authority do what is due meanwhile.
+func newcomers(a *Authority, at time.Time, from, n int, pause time.Duration, out *Out) time.Time {
+	for i := from; i < from+n; i++ {
+		run(a, at, out)
+		a.Announce(at, idOf(i), 1, fmt.Sprintf("h%02d", i), addrOf(i), nil, out)
+		at = at.Add(pause)
+	}
+	return at
+}
+
+// told counts the orders of each system.
+func told(out *Out) map[wire.ID]int {
+	orders := map[wire.ID]int{}
+	for _, o := range out.Orders {
+		orders[o.To]++
+	}
+	return orders
+}
+
+func TestAFewNewcomersAreToldAtOnce(t *testing.T) {
+	a, out := New(Config{}, rand.New(rand.NewPCG(1, 2))), &Out{}
+	newcomers(a, start, 1, fewSeats, 0, out)
+	a.Tick(start, out)
+	for i := 1; i <= fewSeats; i++ {
+		if told(out)[idOf(i)] == 0 {
+			t.Errorf("newcomer %d of %d is told nothing at once", i, fewSeats)
+		}
+	}
+}
+
+func TestManyNewcomersAreToldOnceTheRingsHaveFilled(t *testing.T) {
+	a, out := New(Config{}, rand.New(rand.NewPCG(1, 2))), &Out{}
+	const n = 1000
+	end := newcomers(a, start, 1, n, time.Millisecond/2, out)
+	if len(out.Orders) > 2*fewSeats+4 {
+		t.Errorf("%d orders while %d systems take their seats, want those of the first few", len(out.Orders), n)
+	}
+	a.Tick(end.Add(quietSeats), out) // The repetitions to the first few are none of this.
+	for !a.Deadline().After(end.Add(quietSeats)) {
+		a.Tick(end.Add(quietSeats), out)
+	}
+	orders := told(out)
+	if len(orders) != n {
+		t.Errorf("%d of %d were told", len(orders), n)
+	}
+	if len(out.Orders) > n+4*fewSeats {
+		t.Errorf("%d orders for %d newcomers, want about one each", len(out.Orders), n)
+	}
+}
+
+func TestNobodyIsHeldBackForLongThoughSystemsComeAllTheTime(t *testing.T) {
+	for _, c := range []struct {
+		pause time.Duration
+		most  time.Duration
+	}{
+		{100 * time.Millisecond, 700 * time.Millisecond}, // A slow stream: little is gained by waiting.
+		{time.Millisecond, heldMost},
+	} {
+		a, out := New(Config{}, rand.New(rand.NewPCG(1, 2))), &Out{}
+		at := newcomers(a, start, 1, 10, c.pause, out)
+		tenth := at
+		for i := 11; told(out)[idOf(10)] == 0 && at.Sub(tenth) < time.Minute; i++ {
+			at = newcomers(a, at, i, 1, c.pause, out)
+		}
+		if held := at.Sub(tenth); held > c.most {
+			t.Errorf("with a newcomer every %v the tenth is held back for %v, want at most %v", c.pause, held, c.most)
+		}
+	}
+}
+
+func TestWhatIsNoNewcomerIsToldAtOnceThoughTheRingsFill(t *testing.T) {
+	a, out := estate(24)
+	at := newcomers(a, after(time.Minute), 100, 50, time.Millisecond, out)
+	accuse(a, at, 5, out, 4, 6)
+	for i := 0; i < 100 && !a.Plan().Lost(idOf(5)); i++ {
+		at = newcomers(a, at, 200+i, 1, 100*time.Millisecond, out)
+	}
+	if !a.Plan().Lost(idOf(5)) {
+		t.Error("the dead is not found while the rings fill")
+	}
+	at = newcomers(a, at, 400, 50, time.Millisecond, out)
+	out.Reset()
+	a.Retime(at, idOf(3), wire.FastTiming, out)
+	a.Tick(at, out)
+	if told(out)[idOf(3)] != 1 {
+		t.Error("another impatience is held back while the rings fill")
+	}
+}
+
+func TestRepetitionsComeInHelpingsAndAfterNews(t *testing.T) {
+	a, out := estate(24)
+	a.cfg.MaxPerTick = 10
+	at := after(time.Minute)
+	a.Reorder()
+	for range 3 {
+		a.Tick(at, out)
+	}
+	if len(out.Orders) != 24 {
+		t.Fatalf("%d orders, want 24", len(out.Orders))
+	}
+	out.Reset()
+	at = at.Add(resendFirst)
+	a.Tick(at, out)
+	if len(out.Orders) != 10 || a.Deadline().After(at) {
+		t.Errorf("%d repetitions in one go and the next at %v, want 10 and the rest at once", len(out.Orders), a.Deadline().Sub(at))
+	}
+	out.Reset()
+	a.Reorder() // News: 24 orders in helpings of 10.
+	a.Tick(at, out)
+	for _, o := range out.Orders {
+		if n := a.nodes[o.To]; o.Desired.Gen != n.gen {
+			t.Errorf("%s is told an old order", n.name)
+		}
+	}
+	if len(out.Orders) != 10 {
+		t.Errorf("%d orders, want 10 and no repetition", len(out.Orders))
+	}
+}

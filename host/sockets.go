@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -49,6 +50,9 @@ func (h *Host) Sockets(ctx context.Context, proto string) ([]discovery.Socket, e
 	owners, err := h.owner.of(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if h.owner.shut.Load() {
+		h.lacks("Processes of other users are not named with their sockets: that needs CAP_SYS_PTRACE.")
 	}
 	for i := range all {
 		all[i].PIDs = owners[all[i].Inode]
@@ -125,6 +129,7 @@ type owners struct {
 	mu   sync.Mutex
 	at   time.Time
 	pids map[uint64][]int // by inode
+	shut atomic.Bool      // we may not look into some process
 }
 
 // of walks /proc/*/fd, or returns what a walk just now found.
@@ -134,7 +139,7 @@ func (o *owners) of(ctx context.Context) (map[uint64][]int, error) {
 	if o.pids != nil && time.Since(o.at) < ownersAge {
 		return o.pids, nil
 	}
-	pids, err := walkOwners(ctx)
+	pids, err := o.walk(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +155,7 @@ func (o *owners) of(ctx context.Context) (map[uint64][]int, error) {
 	return pids, nil
 }
 
-func walkOwners(ctx context.Context) (map[uint64][]int, error) {
+func (o *owners) walk(ctx context.Context) (map[uint64][]int, error) {
 	proc, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("sockets: who owns them: %w", err)
@@ -169,7 +174,10 @@ func walkOwners(ctx context.Context) (map[uint64][]int, error) {
 		}
 		// A process that ended meanwhile, or that we may not look into, owns
 		// nothing that we could tell.
-		if err := walkDescriptors(pid, owners); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.ESRCH) {
+		switch err := walkDescriptors(pid, owners); {
+		case errors.Is(err, fs.ErrPermission):
+			o.shut.Store(true)
+		case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ESRCH):
 			return nil, fmt.Errorf("sockets: who owns them: %w", err)
 		}
 	}

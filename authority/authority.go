@@ -135,6 +135,7 @@ type Authority struct {
 	sent   map[*node]*sending
 	// gathering is who gets an order once the rings have filled.
 	gathering gathering
+	busy      bool
 	timers    timers
 	leisure   time.Time              // next helping of stale rosters; zero = none left
 	cables    map[cable]verdict.Link // where cables went that are heard nowhere now
@@ -163,6 +164,14 @@ func New(cfg Config, r *rand.Rand) *Authority {
 
 // SetLocal tells which nanoprobe is on the CMA's own host.
 func (a *Authority) SetLocal(id wire.ID) { a.judge.SetLocal(id) }
+
+// Refresh tells everybody anew what is desired, at leisure: the configuration
+// of the CMA is another one than when they were told.
+func (a *Authority) Refresh() {
+	for _, n := range a.nodes {
+		a.enqueue(n)
+	}
+}
 
 // Restore seats the systems as stored. Nobody is told anything unless what was
 // stored contradicts itself; systems in trouble are looked at again.
@@ -453,6 +462,10 @@ func (a *Authority) Behind(dst []wire.ID, limit int) []wire.ID {
 	}
 	return dst
 }
+
+// Busy tells whether more waits to be taken in, echoes among it: nothing is
+// repeated then.
+func (a *Authority) Busy(busy bool) { a.busy = busy }
 
 // Tick does what is due. Call it no later than Deadline.
 func (a *Authority) Tick(now time.Time, out *Out) {

@@ -11,8 +11,10 @@
 package cma
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"iter"
@@ -43,8 +45,10 @@ type Config struct {
 	Run    string // directory of the local sockets
 	Listen string // ADDRESS:PORT for UDP and TCP; an empty address is all of them
 	Timing wire.Timing
-	Policy trust.Policy
-	Store  string // for people: where the graph is
+	// Schedule is what every nanoprobe is told about its discovery types.
+	Schedule []wire.Schedule
+	Policy   trust.Policy
+	Store    string // for people: where the graph is
 	// Operators serves an operator's connection from elsewhere until it ends; nil:
 	// only this host's operators are served.
 	Operators func(context.Context, *tls.Conn)
@@ -78,6 +82,7 @@ type CMA struct {
 	deriver  *deriver
 	brain    *brain
 	door     *doorman
+	crush    crush
 	udp      *netio.UDP
 	tcp      net.Listener
 	join     *net.UnixListener
@@ -143,11 +148,11 @@ func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 		sweepKey: func(ring uint64) [16]byte { return c.keys.SweepKey(ring) },
 	}
 	b.auth = authority.New(authority.Config{
-		Timing: c.cfg.Timing,
-		Key:    func(x, y wire.ID) [16]byte { return c.keys.EdgeKey(wire.EdgeOf(x, y), x, y) },
-		Also:   func(x, y wire.ID) ([16]byte, bool) { return c.keys.EdgeAlso(wire.EdgeOf(x, y), x, y) },
+		Timing: c.cfg.Timing, Schedule: c.cfg.Schedule,
+		Key:  func(x, y wire.ID) [16]byte { return c.keys.EdgeKey(wire.EdgeOf(x, y), x, y) },
+		Also: func(x, y wire.ID) ([16]byte, bool) { return c.keys.EdgeAlso(wire.EdgeOf(x, y), x, y) },
 	}, rng)
-	if err := b.restore(ctx, c.store); err != nil {
+	if err := b.restore(ctx, c.store, wire.Desired{Timing: c.cfg.Timing, Schedule: c.cfg.Schedule}); err != nil {
 		return nil, err
 	}
 	b.turn.keys = c.keys
@@ -302,7 +307,7 @@ func (r *records) Walk(bucket string) iter.Seq2[graph.Record, error] {
 }
 
 // restore fills the cores with what an earlier run stored.
-func (b *brain) restore(ctx context.Context, store graph.Store) error {
+func (b *brain) restore(ctx context.Context, store graph.Store, desired wire.Desired) error {
 	seats, versions, err := readSeats(ctx, store)
 	if err != nil {
 		return err
@@ -313,6 +318,9 @@ func (b *brain) restore(ctx context.Context, store graph.Store) error {
 	}
 	b.auth.Restore(now, seats, versions, &b.out)
 	if b.switches, err = readSwitches(ctx, store); err != nil {
+		return err
+	}
+	if err := b.refresh(ctx, store, desired); err != nil {
 		return err
 	}
 	for r, err := range store.Records(ctx, seenBucket) {
@@ -340,6 +348,23 @@ func (c *CMA) enrolled(id wire.ID, about *wire.Announce, from netip.AddrPort) {
 		c.local(id)
 	}
 	c.log.Info("a system joined", "id", id, "name", about.Name, "from", from)
+}
+
+// desiredRecord keeps a fingerprint of the configuration that everybody was told.
+var desiredRecord = graph.Record{Bucket: "cma", Name: "desired"}
+
+// refresh tells everybody anew when the configuration is not what it was.
+func (b *brain) refresh(ctx context.Context, store graph.Store, desired wire.Desired) error {
+	sum := sha256.Sum256(wire.AppendDesired(nil, &desired))
+	was, err := store.Record(ctx, desiredRecord.Bucket, desiredRecord.Name)
+	if err == nil && bytes.Equal(was, sum[:]) {
+		return nil
+	}
+	b.auth.Refresh()
+	r := desiredRecord
+	r.Value = sum[:]
+	_, err = store.Apply(ctx, graph.Change{Source: "cma/desired", Keep: true, Records: []graph.Record{r}})
+	return err
 }
 
 // localRecord keeps which nanoprobe is on this host: what it alone says may be

@@ -38,6 +38,7 @@ type settings struct {
 	Retention time.Duration `name:"retention" default:"2160h" usage:"how long earlier versions of the graph are kept, for -at and assim diff; 0 keeps them for ever"`
 	Backups   string        `name:"backups" usage:"directory in which assim backup writes (default: backups in -data)"`
 	Profile   string        `name:"profile" default:"default" usage:"how impatient heartbeats are: fast (0.2 s), default (1 s) or quiet (5 s)"`
+	Schedule  []string      `name:"schedule" usage:"how often discovery types look, where it is not the default: TYPE=INTERVAL, TYPE=never, TYPE=events"`
 	Zero      bool          `name:"zero-configuration" usage:"let systems without a join string ask to be accepted by hand (labs)"`
 	Strict    bool          `name:"strict" usage:"single-use, bound join strings and approval by hand; no multicast"`
 	Queries   string        `name:"queries" default:"/etc/assim/queries.d" usage:"directory of the site's own canned queries"`
@@ -95,6 +96,10 @@ func run(ctx context.Context, s settings) error {
 	if !ok {
 		return fmt.Errorf("-profile %q is not fast, default or quiet", s.Profile)
 	}
+	schedule, err := readSchedule(s.Schedule)
+	if err != nil {
+		return err
+	}
 	queries, err := query.Load(siteQueries(s.Queries))
 	if err != nil {
 		log.Warn("some of the site's queries are left out", "directory", s.Queries, "error", err)
@@ -117,7 +122,7 @@ func run(ctx context.Context, s settings) error {
 	var remote http.Handler
 	server, err := cma.New(ctx, cma.Config{
 		Operators: func(ctx context.Context, conn *tls.Conn) { api.ServeConn(ctx, conn, remote) },
-		Data:      s.Data, Run: s.Run, Listen: s.Listen, Timing: timing, Store: where, Mappings: mappings,
+		Data:      s.Data, Run: s.Run, Listen: s.Listen, Timing: timing, Schedule: schedule, Store: where, Mappings: mappings,
 		Policy: trust.Policy{ZeroConfiguration: s.Zero, Strict: s.Strict},
 	}, store, log)
 	if err != nil {

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build run test lab bench sim fuzz setup setup-test clean
+.PHONY: help build run test test-neo4j lab bench sim fuzz setup setup-test clean
 
 # What -version says. A tree without git (a tarball) builds as well.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -15,7 +15,7 @@ SMALL   := $(foreach p,assim/... crypto/tls crypto/x509 net github.com/BurntSush
 export CGO_ENABLED := 0
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/cma, bin/nanoprobe and bin/assim
 	@mkdir -p bin
@@ -27,6 +27,9 @@ run: setup build ## start a CMA and a nanoprobe on this machine and print the pi
 
 test: setup-test ## run every test there is (as root: it builds network namespaces)
 	@scripts/test
+
+test-neo4j: ## run the store's tests on a real Neo4j (needs a JDK and Maven)
+	@scripts/test-neo4j
 
 lab: setup-test build ## 2 switches, 20 systems and a CMA to play with, until Ctrl-C (LAB=FILE for your own)
 	@go run ./e2e/lab/cmd -bin bin $(if $(LAB),-plan $(LAB))

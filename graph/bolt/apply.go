@@ -1,0 +1,343 @@
+package bolt
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/neo4j/neo4j-go-driver/v6/neo4j"
+
+	"assim/graph"
+)
+
+// prepared is a Change in canonical form with the hash of what it says.
+type prepared struct {
+	graph.Change
+	said graph.Said
+	at   time.Time
+	hash string
+}
+
+// Apply makes all changes true in one transaction. What is known to be there
+// already is not sent.
+func (s *Store) Apply(ctx context.Context, changes ...graph.Change) (graph.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return graph.Result{}, err
+	}
+	ready := make([]prepared, len(changes))
+	for i, c := range changes {
+		var err error
+		if ready[i], err = prepare(c); err != nil {
+			return graph.Result{}, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return graph.Result{}, graph.ErrClosed
+	}
+	if s.allKnown(ready) {
+		return graph.Result{Unchanged: len(ready)}, nil
+	}
+	var b *batch
+	err := s.attempt(ctx, func(tx neo4j.ExplicitTransaction) (counters, error) {
+		b = &batch{ctx: ctx, tx: tx, count: s.count, items: map[uid]*item{}, sources: map[string]*source{}, refs: map[string]*docRef{}, docs: map[string]graph.Document{}}
+		b.count.clock = max(b.count.clock, s.late)
+		if err := b.apply(ready); err != nil {
+			return counters{}, err
+		}
+		return b.count, b.write()
+	})
+	if err != nil {
+		return graph.Result{}, err
+	}
+	s.remember(b)
+	return b.res, nil
+}
+
+func prepare(c graph.Change) (prepared, error) {
+	said, err := graph.Say(c)
+	if err != nil {
+		return prepared{}, err
+	}
+	p := prepared{Change: c, said: said, at: c.At.UTC()}
+	if c.At.IsZero() {
+		p.at = time.Now().UTC()
+	}
+	p.hash = hashOf(said)
+	if d := c.Document; d != nil && d.Hash != "" && d.JSON != nil {
+		if sum := sha256.Sum256(d.JSON); hex.EncodeToString(sum[:]) != d.Hash {
+			return prepared{}, fmt.Errorf("graph: change of %q: document %s is not what its hash %q says", c.Source, d.Type, d.Hash)
+		}
+	}
+	return p, nil
+}
+
+// hashOf is the same for what says the same.
+func hashOf(said graph.Said) string {
+	h := sha256.New()
+	var b []byte
+	for _, n := range said.Nodes {
+		b = append(b[:0], 'n')
+		b = append(b, nodeUID(n.Key)...)
+		b = append(b, join(n.Labels...)...)
+		h.Write(graph.AppendProps(b, n.Props))
+	}
+	for _, r := range said.Rels {
+		b = append(b[:0], 'r')
+		b = append(b, relUID(r.Key())...)
+		h.Write(graph.AppendProps(b, r.Props))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func refOf(d *graph.Document) string {
+	return join(d.System.Label, d.System.ID, d.Type, d.Instance).short()
+}
+
+// allKnown reports whether the server has all of it, as far as this process
+// knows. Its time moves on nevertheless.
+func (s *Store) allKnown(changes []prepared) bool {
+	for i := range changes {
+		p := &changes[i]
+		if len(p.Records) > 0 || p.Keep && len(p.said.Nodes) > 0 {
+			return false
+		}
+		if h, ok := s.known["s"+p.Source]; !p.Keep && (!ok || h != p.hash) {
+			return false
+		}
+		if p.Document != nil {
+			if h, ok := s.known["d"+refOf(p.Document)]; !ok || h != p.Document.Hash {
+				return false
+			}
+		}
+	}
+	for i := range changes {
+		s.late = max(s.late, changes[i].at.UnixNano())
+	}
+	return true
+}
+
+// remember notes what the server now has.
+func (s *Store) remember(b *batch) {
+	if len(s.known) > maxKnown {
+		clear(s.known)
+	}
+	for name, src := range b.sources {
+		s.known["s"+name] = src.hash
+	}
+	for ref, d := range b.refs {
+		s.known["d"+ref] = d.hash
+	}
+}
+
+// source is who speaks, and which elements it spoke of.
+type source struct {
+	hash    string // "" = not what it said last, because that added to the earlier
+	elems   map[uid]bool
+	changed bool
+}
+
+// item is an element that a batch is concerned with.
+type item struct {
+	uid     uid
+	element element
+	was     *version // on the server
+	now     *version
+	old     []*version // that this batch ends
+	claims  map[string]graph.Claim
+	altered map[string]bool // sources whose claims are not what they were
+}
+
+// batch is one transaction's work: what it concerns is read, altered in memory,
+// and the difference written.
+type batch struct {
+	ctx     context.Context
+	tx      neo4j.ExplicitTransaction
+	count   counters
+	res     graph.Result
+	items   map[uid]*item
+	sources map[string]*source
+	refs    map[string]*docRef
+	docs    map[string]graph.Document // by hash
+	records []graph.Record
+	commits []any
+	visible bool // whether the change at hand alters what readers see
+}
+
+func (b *batch) apply(changes []prepared) error {
+	if err := b.readDocuments(changes); err != nil {
+		return err
+	}
+	if err := b.readSources(changes); err != nil {
+		return err
+	}
+	if err := b.readItems(changes); err != nil {
+		return err
+	}
+	for i := range changes {
+		b.applyOne(&changes[i])
+	}
+	return nil
+}
+
+func (b *batch) applyOne(p *prepared) {
+	b.count.clock = max(b.count.clock, p.at.UnixNano())
+	b.count.serial++
+	b.visible = false
+	before := b.res
+	changed := b.applySaid(p)
+	if p.Document != nil && b.applyDocument(p.Document) {
+		changed = true
+	}
+	b.records = append(b.records, p.Records...)
+	if !changed && b.res == before {
+		b.res.Unchanged++
+	}
+	if !b.visible {
+		b.count.serial--
+		return
+	}
+	b.commits = append(b.commits, map[string]any{"serial": b.count.serial, "time": b.count.clock})
+}
+
+// applySaid reports whether any claim changed.
+func (b *batch) applySaid(p *prepared) bool {
+	if p.Keep && len(p.said.Nodes) == 0 {
+		return false
+	}
+	src := b.sources[p.Source]
+	if !p.Keep && src.hash == p.hash {
+		return false
+	}
+	changed := false
+	now := make(map[uid]bool, len(p.said.Nodes)+len(p.said.Rels))
+	say := func(u uid, labels []string, props graph.Props) {
+		now[u] = true
+		if it := b.items[u]; it.claim(p, labels, props) {
+			changed = true
+			b.settle(it)
+		}
+	}
+	for _, n := range p.said.Nodes {
+		say(nodeUID(n.Key), n.Labels, n.Props)
+	}
+	for _, r := range p.said.Rels {
+		say(relUID(r.Key()), nil, r.Props)
+	}
+	if p.Keep {
+		src.changed = src.changed || changed
+		if changed {
+			src.hash = ""
+		}
+		maps.Copy(src.elems, now)
+		return changed
+	}
+	if b.takeBack(p.Source, src.elems, now) {
+		changed = true
+	}
+	src.changed, src.hash, src.elems = true, p.hash, now
+	return changed
+}
+
+// takeBack ends a source's claims to what it says no more, relationships first
+// because none may outlive its ends.
+func (b *batch) takeBack(name string, before, now map[uid]bool) bool {
+	var gone []*item
+	for u := range before {
+		if !now[u] {
+			gone = append(gone, b.items[u])
+		}
+	}
+	slices.SortFunc(gone, func(x, y *item) int {
+		if x.element.isRel != y.element.isRel {
+			if x.element.isRel {
+				return -1
+			}
+			return 1
+		}
+		return 0
+	})
+	for _, it := range gone {
+		delete(it.claims, name)
+		it.altered[name] = true
+		b.settle(it)
+	}
+	return len(gone) > 0
+}
+
+// claim records what a source says and reports whether that is news.
+func (it *item) claim(p *prepared, labels []string, props graph.Props) bool {
+	old, ok := it.claims[p.Source]
+	if ok && p.Keep {
+		labels, props = graph.Union([]graph.Claim{
+			{Source: p.Source, Labels: old.Labels, Props: old.Props},
+			{Source: p.Source, At: time.Unix(1, 0), Labels: labels, Props: props},
+		})
+	}
+	if ok && slices.Equal(old.Labels, labels) && old.Props.Same(props) {
+		return false
+	}
+	it.claims[p.Source] = graph.Claim{Source: p.Source, At: p.at, Labels: labels, Props: props}
+	it.altered[p.Source] = true
+	return true
+}
+
+// settle ends the version that holds and begins another where the claims say
+// something else together.
+func (b *batch) settle(it *item) {
+	if len(it.claims) == 0 {
+		b.end(it)
+		if it.now != nil {
+			b.res.Removed++
+			it.now = nil
+		}
+		return
+	}
+	labels, props := graph.Union(slices.Collect(maps.Values(it.claims)))
+	last := it.now
+	if last != nil && slices.Equal(last.Labels, labels) && graph.Props(last.Props).Same(props) {
+		return
+	}
+	next := &version{From: b.count.serial, Born: b.count.clock, Since: b.count.clock, Labels: labels, Props: packed(props), to: open}
+	if last != nil {
+		next.ID, next.A, next.B, next.Born = last.ID, last.A, last.B, last.Born
+	} else {
+		b.begin(it, next)
+	}
+	b.end(it)
+	it.now = next
+	b.visible = true
+	if it.element.isRel {
+		b.res.Rels++
+	} else {
+		b.res.Nodes++
+	}
+}
+
+// begin numbers an element that comes into being.
+func (b *batch) begin(it *item, v *version) {
+	if !it.element.isRel {
+		b.count.node++
+		v.ID = b.count.node
+		return
+	}
+	b.count.rel++
+	v.ID = b.count.rel
+	v.A, v.B = b.items[nodeUID(it.element.rel.From)].now.ID, b.items[nodeUID(it.element.rel.To)].now.ID
+}
+
+// end makes the version that holds an old one.
+func (b *batch) end(it *item) {
+	if it.now == nil {
+		return
+	}
+	old := *it.now
+	old.to, old.till = b.count.serial, b.count.clock
+	it.old = append(it.old, &old)
+	b.visible = true
+}

@@ -1,0 +1,441 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"assim/graph"
+)
+
+// reader shows what a commit left behind.
+type reader struct {
+	s      *Store
+	ctx    context.Context
+	serial int64
+	at     time.Time
+}
+
+// View returns a Reader of now or of then.
+func (s *Store) View(ctx context.Context, at time.Time) (graph.Reader, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.gate.RLock()
+	ended, serial := s.ended, s.serial
+	s.gate.RUnlock()
+	if ended {
+		return nil, graph.ErrClosed
+	}
+	if !at.IsZero() {
+		var err error
+		if serial, err = s.serialAt(ctx, at); err != nil {
+			return nil, err
+		}
+	}
+	return &reader{s, ctx, serial, at}, nil
+}
+
+// serialAt returns the number of the last commit at or before a time.
+func (s *Store) serialAt(ctx context.Context, at time.Time) (int64, error) {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	return s.serialWithin(ctx, at)
+}
+
+// serialWithin is serialAt for those who hold the gate.
+func (s *Store) serialWithin(ctx context.Context, at time.Time) (int64, error) {
+	if s.ended {
+		return 0, graph.ErrClosed
+	}
+	switch year := at.Year(); {
+	case year < 1970:
+		return 0, nil
+	case year > 2200: // beyond what nanoseconds hold
+		at = time.Date(2201, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	rows, err := s.rows(ctx, "MATCH (c:AssimCommit) WHERE c.time <= $time RETURN c.serial ORDER BY c.time DESC, c.serial DESC LIMIT 1", map[string]any{"time": at.UnixNano()})
+	if err != nil || len(rows) == 0 {
+		return 0, s.explain(err)
+	}
+	return number(rows[0][0]), nil
+}
+
+// seen is a version and whose it is.
+type seen struct {
+	element
+	*version
+}
+
+// look returns the versions shown: what now names, and unless this is the
+// newest commit, what old names. Both return identity and state; old also the
+// commit that ended it. No commit takes effect between them.
+func (r *reader) look(now, old string, params map[string]any) ([]seen, error) {
+	r.s.gate.RLock()
+	defer r.s.gate.RUnlock()
+	if r.s.ended {
+		return nil, graph.ErrClosed
+	}
+	rows, err := r.s.rows(r.ctx, now, params)
+	if err != nil {
+		return nil, r.s.explain(err)
+	}
+	if r.serial < r.s.serial {
+		then := map[string]any{"serial": r.serial}
+		maps.Copy(then, params)
+		more, err := r.s.rows(r.ctx, strings.Replace(old, "SHOWN", "o.to > $serial AND o.from <= $serial", 1)+" RETURN o.uid, o.state, o.to", then)
+		if err != nil {
+			return nil, r.s.explain(err)
+		}
+		rows = append(rows, more...)
+	}
+	out := make([]seen, 0, len(rows))
+	for _, row := range rows {
+		v, err := decodeVersion(text(row[1]))
+		if err != nil {
+			return nil, err
+		}
+		if len(row) > 2 {
+			v.to = number(row[2])
+		}
+		if !v.shownAt(r.serial) {
+			continue
+		}
+		e, err := uid(text(row[0])).parse()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, seen{e, v})
+	}
+	return out, nil
+}
+
+const (
+	nodeNow = " RETURN n._uid, n._state"
+	relNow  = " RETURN DISTINCT r._uid, r._state" // a loop may match twice
+)
+
+func (r *reader) oneNode(what any, now, old string, params map[string]any) (graph.Vertex, error) {
+	found, err := r.look(now+nodeNow, old, params)
+	if err != nil {
+		return graph.Vertex{}, err
+	}
+	if len(found) == 0 {
+		return graph.Vertex{}, fmt.Errorf("graph: node %v: %w", what, graph.ErrNotFound)
+	}
+	return found[0].vertex(found[0].node), nil
+}
+
+// Node returns one node by its number.
+func (r *reader) Node(id graph.NodeID) (graph.Vertex, error) {
+	return r.oneNode(id, "MATCH (n:AssimNode {_id: $id})", "MATCH (o:AssimOldNode {id: $id}) WHERE SHOWN", map[string]any{"id": int64(id)})
+}
+
+// Find returns one node by its key.
+func (r *reader) Find(k graph.Key) (graph.Vertex, error) {
+	return r.oneNode(k, "MATCH (n:AssimNode {_key: $key})", "MATCH (o:AssimOldNode {elem: $key}) WHERE SHOWN", map[string]any{"key": nodeUID(k).short()})
+}
+
+// Rel returns one relationship by its number.
+func (r *reader) Rel(id graph.RelID) (graph.Edge, error) {
+	found, err := r.look("MATCH ()-[r]->() WHERE r._id = $id"+relNow, "MATCH (o:AssimOldRel {id: $id}) WHERE SHOWN", map[string]any{"id": int64(id)})
+	if err != nil {
+		return graph.Edge{}, err
+	}
+	if len(found) == 0 {
+		return graph.Edge{}, fmt.Errorf("graph: relationship %d: %w", id, graph.ErrNotFound)
+	}
+	return found[0].edge(found[0].rel), nil
+}
+
+// vertices walks what look finds and want wants.
+func (r *reader) vertices(now, old string, params map[string]any, want func(graph.Vertex) bool) iter.Seq2[graph.Vertex, error] {
+	return func(yield func(graph.Vertex, error) bool) {
+		found, err := r.look(now+nodeNow, old, params)
+		if err != nil {
+			yield(graph.Vertex{}, err)
+			return
+		}
+		for _, f := range found {
+			if v := f.vertex(f.node); want(v) && !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (r *reader) edges(now, old string, params map[string]any) iter.Seq2[graph.Edge, error] {
+	return func(yield func(graph.Edge, error) bool) {
+		found, err := r.look(now+relNow, old, params)
+		if err != nil {
+			yield(graph.Edge{}, err)
+			return
+		}
+		for _, f := range found {
+			if !yield(f.edge(f.rel), nil) {
+				return
+			}
+		}
+	}
+}
+
+// Nodes walks all that carry a label.
+func (r *reader) Nodes(label string) iter.Seq2[graph.Vertex, error] {
+	now, old := nodesOf(label)
+	return r.vertices(now, old, map[string]any{"label": label}, func(graph.Vertex) bool { return true })
+}
+
+func nodesOf(label string) (now, old string) {
+	if label == "" {
+		return "MATCH (n:AssimNode)", "MATCH (o:AssimOldNode) WHERE SHOWN"
+	}
+	return "MATCH (n:AssimNode" + labelText([]string{label}) + ")", "MATCH (o:AssimOldNode) WHERE SHOWN AND $label IN o.labels"
+}
+
+// NodesWith looks up where there is an index and otherwise walks the label.
+func (r *reader) NodesWith(label, prop string, value any) iter.Seq2[graph.Vertex, error] {
+	now, old := nodesOf(label)
+	if r.Indexed(label, prop) {
+		now = "MATCH (n" + labelText([]string{label}) + " {" + quote(indexPrefix+prop) + ": $value})"
+	}
+	return r.vertices(now, old, map[string]any{"label": label, "value": indexText(value)}, func(v graph.Vertex) bool {
+		p, ok := v.Props[prop]
+		return ok && graph.Equal(p, value)
+	})
+}
+
+// Indexed reports whether NodesWith looks up.
+func (r *reader) Indexed(label, prop string) bool { return slices.Contains(indexed[label], prop) }
+
+// Expand walks the relationships of one node.
+func (r *reader) Expand(id graph.NodeID, dir graph.Dir, types ...string) iter.Seq2[graph.Edge, error] {
+	pattern := ""
+	if len(types) > 0 {
+		quoted := make([]string, len(types))
+		for i, t := range types {
+			quoted[i] = quote(t)
+		}
+		pattern = ":" + strings.Join(quoted, "|")
+	}
+	left, right, ends := "-", "-", "(o.a = $id OR o.b = $id)"
+	switch dir {
+	case graph.Out:
+		right, ends = "->", "o.a = $id"
+	case graph.In:
+		left, ends = "<-", "o.b = $id"
+	}
+	return r.edges("MATCH (n:AssimNode {_id: $id})"+left+"[r"+pattern+"]"+right+"()",
+		"MATCH (o:AssimOldRel) WHERE "+ends+" AND SHOWN AND ($types = [] OR o.type IN $types)", map[string]any{"id": int64(id), "types": append([]string{}, types...)})
+}
+
+// Rels walks all relationships of a type.
+func (r *reader) Rels(typ string) iter.Seq2[graph.Edge, error] {
+	if typ == "" {
+		return r.edges("MATCH ()-[r]->()", "MATCH (o:AssimOldRel) WHERE SHOWN", nil)
+	}
+	return r.edges("MATCH ()-[r:"+quote(typ)+"]->()", "MATCH (o:AssimOldRel) WHERE SHOWN AND o.type = $type", map[string]any{"type": typ})
+}
+
+// Count answers from Neo4j's own counters.
+func (r *reader) Count(label string) int64 {
+	if label == "" {
+		label = "AssimNode"
+	}
+	return r.number("MATCH (n" + labelText([]string{label}) + ") RETURN count(n)")
+}
+
+// RelCount answers from Neo4j's own counters.
+func (r *reader) RelCount(typ string) int64 {
+	if typ != "" {
+		typ = ":" + quote(typ)
+	}
+	return r.number("MATCH ()-[r" + typ + "]->() RETURN count(r)")
+}
+
+func (r *reader) number(cypher string) int64 {
+	rows, err := r.s.read(r.ctx, cypher, nil)
+	if err != nil || len(rows) == 0 {
+		return 0
+	}
+	return number(rows[0][0])
+}
+
+// names returns the distinct texts that a query answers about now, or, when
+// this is not now, what walk finds.
+func (r *reader) names(queries []string, walk func(add func(string))) []string {
+	names := map[string]bool{}
+	r.s.gate.RLock()
+	latest := r.serial == r.s.serial
+	r.s.gate.RUnlock()
+	if latest {
+		for _, q := range queries {
+			rows, err := r.s.read(r.ctx, q, nil)
+			if err != nil {
+				continue
+			}
+			for _, row := range rows {
+				names[text(row[0])] = true
+			}
+		}
+	} else {
+		walk(func(name string) { names[name] = true })
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Labels returns the labels in use.
+func (r *reader) Labels() []string {
+	return r.names([]string{"MATCH (n:AssimNode) WITH DISTINCT labels(n) AS list UNWIND list AS l WITH DISTINCT l WHERE l <> 'AssimNode' RETURN l"}, func(add func(string)) {
+		for v := range r.Nodes("") {
+			for _, l := range v.Labels {
+				add(l)
+			}
+		}
+	})
+}
+
+// RelTypes returns the relationship types in use.
+func (r *reader) RelTypes() []string {
+	return r.names([]string{"MATCH ()-[r]->() RETURN DISTINCT type(r)"}, func(add func(string)) {
+		for e := range r.Rels("") {
+			add(e.Type)
+		}
+	})
+}
+
+// PropNames returns the names of the properties in use.
+func (r *reader) PropNames() []string {
+	const distinct = " UNWIND list AS p WITH DISTINCT p WHERE NOT p STARTS WITH '_' OR p STARTS WITH '__' RETURN p"
+	found := r.names([]string{
+		"MATCH (n:AssimNode) WITH DISTINCT keys(n) AS list" + distinct,
+		"MATCH ()-[r]->() WITH DISTINCT keys(r) AS list" + distinct,
+	}, func(add func(string)) {
+		for v := range r.Nodes("") {
+			for name := range v.Props {
+				add(neoName(name))
+			}
+		}
+		for e := range r.Rels("") {
+			for name := range e.Props {
+				add(neoName(name))
+			}
+		}
+	})
+	for i, name := range found {
+		found[i] = ourName(name)
+	}
+	slices.Sort(found)
+	return found
+}
+
+// Documents walks what was the newest then.
+func (r *reader) Documents(system graph.Key, typ string) iter.Seq2[graph.Document, error] {
+	return func(yield func(graph.Document, error) bool) {
+		where := "d.from <= $serial AND d.to > $serial"
+		if system != (graph.Key{}) {
+			where = "d.system = $system AND " + where
+		}
+		if typ != "" {
+			where += " AND d.type = $type"
+		}
+		rows, err := r.s.read(r.ctx, "MATCH (d:AssimDocRef) WHERE "+where+" MATCH (j:AssimDocument {hash: d.hash}) RETURN d.label, d.id, d.type, d.instance, d.hash, d.at, j.json",
+			map[string]any{"serial": r.serial, "system": nodeUID(system).short(), "type": typ})
+		if err != nil {
+			yield(graph.Document{}, err)
+			return
+		}
+		docs := make([]graph.Document, len(rows))
+		for i, row := range rows {
+			docs[i] = documentOf(row)
+		}
+		sortDocuments(docs)
+		for _, d := range docs {
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
+func documentOf(row []any) graph.Document {
+	return graph.Document{System: graph.Key{Label: text(row[0]), ID: text(row[1])}, Type: text(row[2]), Instance: text(row[3]), Hash: text(row[4]), At: instant(number(row[5])), JSON: bytesOf(row[6])}
+}
+
+func sortDocuments(docs []graph.Document) {
+	slices.SortFunc(docs, func(a, b graph.Document) int {
+		if c := a.System.Compare(b.System); c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.Type, b.Type); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Instance, b.Instance)
+	})
+}
+
+// Search asks the text index for what holds now and looks at what held then.
+func (r *reader) Search(words string, limit int) iter.Seq2[graph.Vertex, error] {
+	wanted := graph.Words(words)
+	return func(yield func(graph.Vertex, error) bool) {
+		if len(wanted) == 0 {
+			return
+		}
+		terms := make([]string, len(wanted))
+		for i, w := range wanted {
+			terms[i] = "+" + w + "*"
+		}
+		var found []graph.Vertex
+		for v, err := range r.vertices("CALL db.index.fulltext.queryNodes('"+textIndex+"', $terms) YIELD node AS n", "MATCH (o:AssimOldNode) WHERE SHOWN",
+			map[string]any{"terms": strings.Join(terms, " ")}, func(v graph.Vertex) bool { _, ok := graph.Score(v, wanted); return ok }) {
+			if err != nil {
+				yield(graph.Vertex{}, err)
+				return
+			}
+			found = append(found, v)
+		}
+		for _, v := range graph.Best(found, wanted, limit) {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// At returns the moment asked for.
+func (r *reader) At() time.Time { return r.at }
+
+// Close has nothing to give back: a Reader is a number.
+func (r *reader) Close() error { return nil }
+
+// NodeSources returns who says a node now.
+func (r *reader) NodeSources(id graph.NodeID, limit int) ([]string, error) {
+	return r.sources("MATCH (x:AssimNode {_id: $id})", int64(id), limit)
+}
+
+// RelSources returns who says a relationship now.
+func (r *reader) RelSources(id graph.RelID, limit int) ([]string, error) {
+	return r.sources("MATCH ()-[x]->() WHERE x._id = $id", int64(id), limit)
+}
+
+func (r *reader) sources(match string, id int64, limit int) ([]string, error) {
+	if !r.at.IsZero() {
+		return nil, nil
+	}
+	rows, err := r.s.read(r.ctx, match+" OPTIONAL MATCH (c:AssimClaim {elem: x._key}) RETURN x._state, c.source ORDER BY c.source LIMIT $limit", map[string]any{"id": id, "limit": int64(limit)})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	v, err := decodeVersion(text(rows[0][0]))
+	if err != nil || v.Owner != "" {
+		return []string{v.Owner}, err
+	}
+	out := make([]string, len(rows))
+	for i, row := range rows {
+		out[i] = text(row[1])
+	}
+	return out, nil
+}

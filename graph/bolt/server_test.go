@@ -1,0 +1,158 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"assim/graph"
+	"assim/graph/graphtest"
+)
+
+var t0 = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+
+// says is a change of one system with a name.
+func says(source string, minute int, id, name string) graph.Change {
+	return graph.Change{Source: source, At: t0.Add(time.Duration(minute) * time.Minute),
+		Nodes: []graph.Node{{Key: graph.Key{Label: graph.System, ID: id}, Props: graph.P("name", name)}}}
+}
+
+func apply(t testing.TB, s *Store, changes ...graph.Change) graph.Result {
+	t.Helper()
+	res, err := s.Apply(t.Context(), changes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func dump(t testing.TB, s graph.Store) string {
+	t.Helper()
+	r, err := s.View(t.Context(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	return strings.Join(graphtest.Dump(t, r), "\n")
+}
+
+func TestAnUnchangedHashNeverReachesTheServer(t *testing.T) {
+	s := openEmpty(t, servers(t)[0])
+	defer s.Close()
+	apply(t, s, says("a", 0, "a", "alpha"))
+	if err := s.driver.Close(t.Context()); err != nil { // from here on the server cannot be asked
+		t.Fatal(err)
+	}
+	if res := apply(t, s, says("a", 1, "a", "alpha")); res != (graph.Result{Unchanged: 1}) {
+		t.Fatalf("%+v, want one unchanged", res)
+	}
+	if _, err := s.Apply(t.Context(), says("a", 2, "a", "beta")); err == nil {
+		t.Fatal("a change was acknowledged without a server")
+	}
+}
+
+func TestWhatAnotherProcessWroteIsTakenIntoAccount(t *testing.T) {
+	one := openEmpty(t, servers(t)[0])
+	defer one.Close()
+	apply(t, one, says("a", 0, "a", "alpha"))
+	other, err := Open(t.Context(), servers(t)[0], Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	apply(t, other, says("a", 1, "b", "beta"))
+	apply(t, one, says("c", 2, "c", "gamma")) // notices
+	if res := apply(t, one, says("a", 3, "a", "alpha")); res != (graph.Result{Nodes: 1, Removed: 1}) {
+		t.Fatalf("the source's change after another process wrote: %+v, want one node and one removed", res)
+	}
+	again, err := Open(t.Context(), servers(t)[0], Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if a, b := dump(t, one), dump(t, again); a != b || strings.Count(a, "\n") != 1 {
+		t.Fatalf("the writer shows\n%s\nand who opens it anew\n%s", a, b)
+	}
+}
+
+func TestStrangeNamesStayNames(t *testing.T) {
+	s := openEmpty(t, servers(t)[0])
+	defer s.Close()
+	for i, name := range []string{"a`b", `\u0060) DETACH DELETE n //`, "'", `"`, `\`, "ünï", "a b", "_key", "__x", "1", "`", "AssimNode2"} {
+		from, to := graph.Key{Label: name, ID: name}, graph.Key{Label: "L", ID: fmt.Sprint(i)}
+		c := graph.Change{Source: name, At: t0, Nodes: []graph.Node{{Key: from, Labels: []string{name + "2"}, Props: graph.Props{name: "v"}}},
+			Rels: []graph.Rel{{From: from, Type: name, To: to, ID: name, Props: graph.Props{name: []any{"x", int64(1)}}}}}
+		apply(t, s, c)
+		mem := graphtest.NewMem()
+		if _, err := mem.Apply(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := dump(t, s), dump(t, mem); got != want {
+			t.Fatalf("with the name %q:\n%s\nwant\n%s", name, got, want)
+		}
+		r, err := s.View(t.Context(), time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(r.PropNames()); got != fmt.Sprint([]string{name}) {
+			t.Fatalf("properties %s, want %q", got, name)
+		}
+		v, err := r.Find(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for range r.Expand(v.ID, graph.Out, name) {
+			n++
+		}
+		for range r.Nodes(name + "2") {
+			n++
+		}
+		if n != 2 {
+			t.Fatalf("with the name %q: %d of label and type, want 2", name, n)
+		}
+		r.Close()
+		apply(t, s, graph.Change{Source: name, At: t0})
+	}
+}
+
+func TestPasswordsAreCheckedAndExplained(t *testing.T) {
+	uri := os.Getenv("ASSIM_NEO4J_AUTH")
+	if uri == "" {
+		t.Skip("SKIPPED: ASSIM_NEO4J_AUTH names no fresh Neo4j with passwords; make test-neo4j starts one")
+	}
+	for _, c := range []struct {
+		opt   Options
+		words string
+	}{
+		{Options{}, "it wants a user and a password"},
+		{Options{User: "neo4j", Password: "wrong"}, "user or password are wrong"},
+		{Options{User: "neo4j", Password: "neo4j"}, "the first password must be changed"},
+	} {
+		began := time.Now()
+		_, err := Open(t.Context(), uri, c.opt)
+		if err == nil || !strings.Contains(err.Error(), c.words) {
+			t.Errorf("Open as %q: %v, want a hint with %q", c.opt.User, err, c.words)
+		}
+		if took := time.Since(began); took > connectTime/2 {
+			t.Errorf("the refusal took %s: what cannot pass must not be retried", took)
+		}
+	}
+}
+
+func TestACrashLosesNothingAcknowledged(t *testing.T) {
+	uri := servers(t)[0]
+	rounds := 10
+	first := os.Getenv("GRAPHTEST_CRASH_DIR") == ""
+	if first {
+		if err := openEmpty(t, uri).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	graphtest.RunCrash(t, rounds, func(string) (graph.Store, error) {
+		return Open(context.Background(), uri, Options{})
+	})
+}

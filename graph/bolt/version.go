@@ -1,0 +1,161 @@
+package bolt
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"assim/graph"
+)
+
+// open is the end of a version that holds now.
+const open = int64(math.MaxInt64)
+
+// version is what held of one node or relationship from one commit to another.
+type version struct {
+	ID      int64    `json:"i"`
+	A       int64    `json:"a,omitempty"` // ends of a relationship
+	B       int64    `json:"b,omitempty"`
+	From    int64    `json:"f"`
+	Born    int64    `json:"n"` // since when it exists, in nanoseconds
+	Since   int64    `json:"s"` // since when it is like this
+	Owner   string   `json:"o,omitempty"`
+	OwnerAt int64    `json:"t,omitempty"` // when Owner, the only one to speak of it, said so
+	Labels  []string `json:"l,omitempty"`
+	Props   packed   `json:"p,omitempty"`
+
+	to, till int64 // of an old version: the commit and the time that ended it
+}
+
+// shownAt reports whether a version is what a commit left behind.
+func (v *version) shownAt(serial int64) bool { return v.From <= serial && serial < v.to }
+
+func (v *version) meta() graph.Meta {
+	return graph.Meta{FirstSeen: instant(v.Born), LastChanged: instant(v.Since)}
+}
+
+func (v *version) vertex(k graph.Key) graph.Vertex {
+	labels := v.Labels
+	if k.Label != "" {
+		labels = append([]string{k.Label}, labels...)
+	}
+	return graph.Vertex{ID: graph.NodeID(v.ID), Key: k, Labels: labels, Props: graph.Props(v.Props), Meta: v.meta()}
+}
+
+func (v *version) edge(k graph.RelKey) graph.Edge {
+	return graph.Edge{ID: graph.RelID(v.ID), Type: k.Type, From: graph.NodeID(v.A), To: graph.NodeID(v.B), Props: graph.Props(v.Props), Meta: v.meta()}
+}
+
+func (v *version) encode() (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+func decodeVersion(text string) (*version, error) {
+	v := &version{to: open}
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		return nil, fmt.Errorf("a version is damaged: %w", err)
+	}
+	return v, nil
+}
+
+func instant(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+
+// packed are properties whose JSON tells 1 from 1.0 and knows NaN.
+type packed graph.Props
+
+// MarshalJSON writes properties so that UnmarshalJSON reads the same.
+func (p packed) MarshalJSON() ([]byte, error) {
+	names := make([]string, 0, len(p))
+	for name := range p {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	b := []byte{'{'}
+	for i, name := range names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = appendJSON(b, name); err != nil {
+			return nil, err
+		}
+		if b, err = appendJSON(append(b, ':'), p[name]); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+func appendJSON(b []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Appendf(b, `{"f":"%v"}`, v), nil
+		}
+		n := len(b)
+		b = strconv.AppendFloat(b, v, 'g', -1, 64)
+		if !strings.ContainsAny(string(b[n:]), ".e") {
+			b = append(b, '.', '0')
+		}
+		return b, nil
+	case []any:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			var err error
+			if b, err = appendJSON(b, e); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	}
+	text, err := json.Marshal(v)
+	return append(b, text...), err
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (p *packed) UnmarshalJSON(b []byte) error {
+	dec := json.NewDecoder(strings.NewReader(string(b)))
+	dec.UseNumber()
+	var raw map[string]any
+	if err := dec.Decode(&raw); err != nil {
+		return err
+	}
+	for name, v := range raw {
+		n, err := unpack(v)
+		if err != nil {
+			return err
+		}
+		raw[name] = n
+	}
+	*p = raw
+	return nil
+}
+
+func unpack(v any) (any, error) {
+	switch v := v.(type) {
+	case json.Number:
+		if strings.ContainsAny(string(v), ".e") {
+			return v.Float64()
+		}
+		return v.Int64()
+	case map[string]any:
+		return strconv.ParseFloat(fmt.Sprint(v["f"]), 64)
+	case []any:
+		for i, e := range v {
+			n, err := unpack(e)
+			if err != nil {
+				return nil, err
+			}
+			v[i] = n
+		}
+	}
+	return v, nil
+}

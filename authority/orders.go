@@ -166,7 +166,7 @@ func (a *Authority) fire(now time.Time, out *Out) {
 	if a.leisure.IsZero() || a.leisure.After(now) {
 		return
 	}
-	if len(a.queue) > 0 || a.gathering.filling(now) {
+	if a.busy || len(a.queue) > 0 || a.gathering.filling(now) {
 		a.leisure = now.Add(leisure)
 		return
 	}
@@ -197,7 +197,7 @@ func (a *Authority) sendAgain(now time.Time, n *node, out *Out) {
 		delete(a.sent, n) // it gets a new one when it returns
 		return
 	}
-	if len(a.queue) > 0 || a.gathering.filling(now) {
+	if a.busy || len(a.queue) > 0 || a.gathering.filling(now) {
 		s.at = now.Add(s.backoff) // News come before repetitions.
 		a.timers.add(timer{at: s.at, n: n})
 		return

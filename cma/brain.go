@@ -25,7 +25,9 @@ const (
 
 // Limits and times of the brain.
 const (
-	maxMail   = 8192                   // signals waiting for the brain
+	maxMail   = 16384                  // signals waiting for the brain
+	maxPass   = 256                    // of them taken in before the brain looks at what else is due
+	passTime  = 20 * time.Millisecond  // the same, in time
 	ringDelay = 300 * time.Millisecond // a ring that changed is written this much later
 	bulkEvery = 2 * time.Millisecond   // between two bulk contacts that are let in
 	holdTime  = 5 * time.Second        // how long a nanoprobe waits while a document is worked on
@@ -91,11 +93,15 @@ func (b *brain) run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil { // Looked at first: however much waits, a stop is a stop.
 		timer.Reset(b.wait())
+		mail := b.mail
+		if b.commits.behind() {
+			mail = nil // What is durable next wakes the brain.
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case l := <-b.mail:
-			b.signal(l)
+		case l := <-mail:
+			b.letters(l)
 		case f := <-b.results:
 			f()
 		case f := <-b.asks:
@@ -104,6 +110,7 @@ func (b *brain) run(ctx context.Context) {
 		}
 		now := b.now()
 		if due := b.auth.Deadline(); !due.IsZero() && !now.Before(due) {
+			b.auth.Busy(len(b.mail) > maxPass)
 			b.auth.Tick(now, &b.out)
 		}
 		b.goOnTurning(now)
@@ -163,6 +170,26 @@ func (b *brain) way(id wire.ID, addr netip.AddrPort) route {
 		return r
 	}
 	return route{to: addr}
+}
+
+// backlog is how many messages are not durable yet. Anybody may ask.
+func (b *brain) backlog() int { return len(b.mail) + len(b.commits.queue) }
+
+// letters takes in what waits, up to a limit: in a crush the brain is to read
+// its mail, echoes of its orders among it, before it makes more orders.
+func (b *brain) letters(l letter) {
+	end := b.now().Add(passTime)
+	for range maxPass {
+		b.signal(l)
+		if b.commits.behind() || !b.now().Before(end) {
+			return
+		}
+		select {
+		case l = <-b.mail:
+		default:
+			return
+		}
+	}
 }
 
 // signal takes one opened signal in.

@@ -13,9 +13,13 @@ import (
 // Limits of the committer.
 const (
 	maxCommits = 4096            // waiting to be written
-	maxBatch   = 256             // written in one transaction
+	maxBatch   = 1024            // written in one transaction
+	maxChanges = 4096            // the same, counted in changes
 	fullRetry  = 2 * time.Second // between attempts while there is no space
+	lastWrites = time.Second     // for what is queued at a stop; what is left was not acknowledged
 )
+
+var errStopping = errors.New("the CMA stops")
 
 // commit is one change that becomes durable as a whole, with its events.
 type commit struct {
@@ -32,10 +36,11 @@ type committer struct {
 	log     *slog.Logger
 	queue   chan commit
 	health  *health
+	now     func() time.Time
 }
 
 func newCommitter(store graph.Store, j *Journal, log *slog.Logger, h *health) *committer {
-	return &committer{store: store, journal: j, log: log, queue: make(chan commit, maxCommits), health: h}
+	return &committer{store: store, journal: j, log: log, queue: make(chan commit, maxCommits), health: h, now: time.Now}
 }
 
 // do writes one change and returns when it is durable. When ctx ends first,
@@ -55,32 +60,47 @@ func (c *committer) do(ctx context.Context, change graph.Change, events ...event
 	}
 }
 
-// run writes until ctx ends; what is queued then is still written.
+// behind says that the queue is nearly full: whoever can wait should.
+func (c *committer) behind() bool { return len(c.queue) > maxCommits*3/4 }
+
+// run writes until ctx ends; what is queued then is still written, as far as
+// it can be in a moment.
 func (c *committer) run(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case first := <-c.queue:
 			c.write(ctx, c.gather(first))
 		case <-ctx.Done():
-			for {
-				select {
-				case first := <-c.queue:
-					c.write(ctx, c.gather(first))
-				default:
-					return
-				}
+		}
+	}
+	c.finish(ctx)
+}
+
+// finish writes what is queued, for a limited time, and fails the rest.
+func (c *committer) finish(ctx context.Context) {
+	end := c.now().Add(lastWrites)
+	for {
+		select {
+		case first := <-c.queue:
+			if c.now().Before(end) {
+				c.write(ctx, c.gather(first))
+			} else {
+				first.done(errStopping)
 			}
+		default:
+			return
 		}
 	}
 }
 
 // gather takes what else waits already, so that one disk write serves all.
 func (c *committer) gather(first commit) []commit {
-	batch := []commit{first}
-	for len(batch) < maxBatch {
+	batch, changes := []commit{first}, len(first.changes)
+	for len(batch) < maxBatch && changes < maxChanges {
 		select {
 		case next := <-c.queue:
 			batch = append(batch, next)
+			changes += len(next.changes)
 		default:
 			return batch
 		}

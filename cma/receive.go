@@ -14,12 +14,44 @@ import (
 	"assim/authority"
 	"assim/graph"
 	"assim/netio"
+	"assim/session"
 	"assim/trust"
 	"assim/wire"
 )
 
 // refuseEvery bounds how often an outcast is told that it is one.
 const refuseEvery = time.Second
+
+// crush decides who is asked to wait while more arrives than the CMA can take,
+// as when a site gets its power back. The receiver owns it.
+type crush struct{ slots session.Slots }
+
+// Limits of a crush.
+const (
+	crushFrom  = 1000                   // messages not yet durable: beyond, their senders are asked for patience
+	crushEach  = 200 * time.Microsecond // that one of them takes, or less
+	crushLeast = time.Second            // of patience: an answer comes earlier if it can
+)
+
+// wait is how long the sender of a message shall wait before it repeats it; 0 =
+// it need not be told. Each whose message was dropped gets a turn of its own.
+// News of others' silence never waits.
+func (c *crush) wait(now time.Time, backlog int, taken bool, kind wire.SignalKind) time.Duration {
+	switch kind {
+	case wire.KindAnnounce, wire.KindDocument, wire.KindHashes:
+	default:
+		return 0
+	}
+	if backlog < crushFrom {
+		return 0
+	}
+	wait := crushLeast + time.Duration(backlog)*crushEach
+	if !taken {
+		c.slots.Every = crushEach
+		wait += c.slots.Give(now)
+	}
+	return wait
+}
 
 // doorman answers strangers. Receivers share it.
 type doorman struct {
@@ -100,10 +132,17 @@ func (c *CMA) signal(p *netio.Packet) {
 		return
 	}
 	c.health.count("signals")
+	l := letter{id: e.ID, from: p.Peer, to: replyFrom(p), epoch: e.Epoch, sig: m}
+	taken := true
 	select {
-	case c.brain.mail <- letter{id: e.ID, from: p.Peer, to: replyFrom(p), epoch: e.Epoch, sig: m}:
+	case c.brain.mail <- l:
 	default:
+		taken = false
 		c.health.count("signals dropped: the brain is behind") // they are sent again
+	}
+	if wait := c.crush.wait(c.now(), c.brain.backlog(), taken, m.Kind); wait > 0 {
+		c.health.count("nanoprobes asked to wait")
+		c.transmit(l.route(), l.id, c.brain.sess.Hold(&m, wait))
 	}
 }
 

@@ -17,8 +17,16 @@ type ringWriter struct {
 	of    map[wire.ID][3]uint64 // the rings each system was last written in
 	dirty map[uint64]bool
 	open  []verdict.Incident
+	since time.Time // when the first of dirty changed
 	due   time.Time
 }
+
+// ringEach is how much later all rings are written for each that has changed,
+// up to ringMost: while a site starts, each changes all the time.
+const (
+	ringEach = 20 * time.Millisecond
+	ringMost = 5 * time.Second
+)
 
 // touched notes that a system may have come to, left, or changed in rings.
 func (w *ringWriter) touched(now time.Time, id wire.ID, m ring.Membership) {
@@ -38,8 +46,9 @@ func (w *ringWriter) touched(now time.Time, id wire.ID, m ring.Membership) {
 		w.of[id] = in
 	}
 	if w.due.IsZero() {
-		w.due = now.Add(ringDelay)
+		w.since = now
 	}
+	w.due = w.since.Add(min(ringDelay+time.Duration(len(w.dirty))*ringEach, ringMost))
 }
 
 // know notes in which rings a system was stored.

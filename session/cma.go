@@ -290,6 +290,13 @@ func (c *CMA) Answer(id wire.ID, s wire.Session, seq uint32, kind wire.SignalKin
 	return m
 }
 
+// Hold returns the signal that lets a nanoprobe wait before it says m again,
+// taken in or not. It may be called by others than the owner of c: it looks at
+// nothing that changes.
+func (c *CMA) Hold(m *wire.Signal, wait time.Duration) wire.Signal {
+	return wire.Signal{Session: m.Session, Seq: m.Seq, Cookie: c.cookie, Kind: wire.KindHold, Slot: wait}
+}
+
 // Unasked returns a signal to a nanoprobe in its newest session; ok is false
 // when it has none.
 func (c *CMA) Unasked(id wire.ID, kind wire.SignalKind, body []byte) (m wire.Signal, ok bool) {

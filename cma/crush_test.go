@@ -1,0 +1,98 @@
+package cma
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"assim/graph"
+	"assim/graph/graphtest"
+	"assim/wire"
+)
+
+func TestWhoAnnouncesInACrushIsAskedToWaitAndNewsOfSilenceAreNot(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for _, c := range []struct {
+		name    string
+		backlog int
+		taken   bool
+		kind    wire.SignalKind
+		least   time.Duration // 0: is not asked to wait
+	}{
+		{"a quiet day", 0, true, wire.KindAnnounce, 0},
+		{"a busy moment", crushFrom - 1, true, wire.KindAnnounce, 0},
+		{"a crush", 10_000, true, wire.KindAnnounce, crushLeast + 10_000*crushEach},
+		{"a crush, dropped", 10_000, false, wire.KindAnnounce, crushLeast + 10_000*crushEach},
+		{"a document", 10_000, true, wire.KindDocument, crushLeast + 10_000*crushEach},
+		{"a report", 10_000, false, wire.KindReport, 0},
+		{"an echo", 10_000, false, wire.KindEcho, 0},
+		{"a goodbye", 10_000, false, wire.KindStopping, 0},
+	} {
+		var x crush
+		wait := x.wait(now, c.backlog, c.taken, c.kind)
+		if wait < c.least || (c.least == 0) != (wait == 0) {
+			t.Errorf("%s: asked to wait %v, want %v", c.name, wait, c.least)
+		}
+	}
+}
+
+func TestThoseDroppedInACrushComeBackOneAfterTheOther(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	var x crush
+	last := time.Duration(0)
+	for i := range 1000 {
+		wait := x.wait(now, 10_000, false, wire.KindAnnounce)
+		if i > 10 && wait < last+crushEach { // A turn is at least a millisecond away.
+			t.Fatalf("number %d comes back after %v, the one before it after %v", i, wait, last)
+		}
+		last = wait
+	}
+}
+
+func TestAStopDoesNotWaitForAllThatIsQueued(t *testing.T) {
+	store := &fickle{Store: graphtest.NewMem()}
+	j, err := openJournal(t.Context(), store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	c := newCommitter(store, j, log, newHealth(log, time.Now))
+	var clock sync.Mutex
+	now := time.Unix(1_800_000_000, 0)
+	c.now = func() time.Time { clock.Lock(); defer clock.Unlock(); return now }
+	store.set(func([]graph.Change) error { // Each transaction takes 0.4 s.
+		clock.Lock()
+		defer clock.Unlock()
+		now = now.Add(400 * time.Millisecond)
+		return nil
+	})
+	written, failed := 0, 0
+	for range maxCommits {
+		c.queue <- commit{changes: []graph.Change{say("x")}, done: func(err error) {
+			switch {
+			case err == nil:
+				written++
+			case errors.Is(err, errStopping):
+				failed++
+			default:
+				t.Error(err)
+			}
+		}}
+	}
+	began := c.now()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.run(ctx)
+	if written+failed != maxCommits {
+		t.Errorf("%d of %d were answered", written+failed, maxCommits)
+	}
+	if written == 0 || failed == 0 {
+		t.Errorf("%d were written and %d left, want some of each", written, failed)
+	}
+	if took := c.now().Sub(began); took > 2*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+}

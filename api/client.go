@@ -129,6 +129,13 @@ func (c *Client) Queries(ctx context.Context) ([]Canned, error) {
 	return list, c.do(ctx, http.MethodGet, "/v1/queries", nil, &list)
 }
 
+// Complete returns what an argument of a canned query may be that begins so.
+func (c *Client) Complete(ctx context.Context, typ, prefix string) ([]string, error) {
+	var list []string
+	v := url.Values{"type": {typ}, "prefix": {prefix}}
+	return list, c.do(ctx, http.MethodGet, "/v1/complete?"+v.Encode(), nil, &list)
+}
+
 // Docs returns the documents of a system, by name or id, that were stored at a
 // time, zero for now; all types when typ is empty.
 func (c *Client) Docs(ctx context.Context, system, typ string, at time.Time) ([]Document, error) {

@@ -63,6 +63,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/status", answer(func(r *http.Request) (any, error) { return s.Status(r.Context()) }))
 	mux.HandleFunc("POST /v1/query", answer(s.query))
 	mux.HandleFunc("GET /v1/queries", answer(s.queries))
+	mux.HandleFunc("GET /v1/complete", answer(s.complete))
 	mux.HandleFunc("GET /v1/docs", answer(s.docs))
 	mux.HandleFunc("GET /v1/schema", answer(func(*http.Request) (any, error) {
 		return map[string]any{"labels": graph.Labels, "relationships": graph.Rels}, nil
@@ -223,6 +224,21 @@ func (s *Server) queries(*http.Request) (any, error) {
 		list = append(list, c)
 	}
 	return list, nil
+}
+
+// complete answers GET /v1/complete?type=&prefix= with what an argument of a
+// canned query may be.
+func (s *Server) complete(r *http.Request) (any, error) {
+	view, err := s.Store.View(r.Context(), time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	list, err := query.Type(r.URL.Query().Get("type")).Complete(r.Context(), view, r.URL.Query().Get("prefix"))
+	if list == nil {
+		list = []string{}
+	}
+	return list, err
 }
 
 func (s *Server) docs(r *http.Request) (any, error) {

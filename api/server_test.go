@@ -270,3 +270,15 @@ func TestOnlyOperatorsPassTheGuard(t *testing.T) {
 		}
 	}
 }
+
+func TestValuesOfTheGraphAreOfferedForAnArgument(t *testing.T) {
+	c, _ := served(t)
+	if list, err := c.Complete(t.Context(), "host", "WE"); err != nil || len(list) != 1 || list[0] != "web" {
+		t.Errorf("hosts: %v, %v", list, err)
+	}
+	for _, typ := range []string{"integer", "nonsense"} {
+		if list, err := c.Complete(t.Context(), typ, ""); err != nil || len(list) != 0 {
+			t.Errorf("%s: %v, %v", typ, list, err)
+		}
+	}
+}

@@ -5,6 +5,7 @@
 //	GET  /v1/status                      health of the CMA
 //	POST /v1/query                       one Cypher text or canned query, with parameters, at a time
 //	GET  /v1/queries                     the canned queries
+//	GET  /v1/complete?type=T&prefix=P    values of the graph for an argument of that type
 //	GET  /v1/events?since=N&limit=M      news; Accept: text/event-stream follows it
 //	GET  /v1/docs?system=S&type=T&at=TIME         stored documents
 //	GET  /v1/diff?system=S&from=TIME&to=TIME      what differs between two times

@@ -12,19 +12,30 @@ import (
 )
 
 type querySettings struct {
-	At    string `name:"at" usage:"ask about a past moment: RFC 3339 time, or a duration ago such as 2h"`
-	Limit int    `name:"limit" usage:"rows at most"`
+	At       string `name:"at" usage:"ask about a past moment: RFC 3339 time, or a duration ago such as 2h"`
+	Limit    int    `name:"limit" usage:"rows at most"`
+	CSV      bool   `name:"csv" usage:"print comma-separated values (RFC 4180), nodes and lists as JSON"`
+	Template string `name:"template" usage:"print one line per row: '${column} is ${other}', \\t is a tab"`
+	Lines    bool   `name:"lines" usage:"print one line per row as the canned question likes it"`
 }
 
 func queryCommand() command {
 	set := &querySettings{}
 	return command{
-		name: "query", args: "'CYPHER' | NAME [ARG=VALUE ...]", short: "ask the graph in Cypher, or a canned question by name",
-		long:     "Without an argument it lists the canned questions. ARG=VALUE gives their arguments, or the $parameters of Cypher text.",
-		examples: "  assim query\n  assim query switchpath\n  assim query 'MATCH (s:System) RETURN s.name, s.status'\n  assim query 'MATCH (s:System {name: $n}) RETURN s' n=web1 -json",
+		name: "query", args: "['CYPHER' | NAME [ARG=VALUE ...]]", short: "ask the graph in Cypher, or a canned question by name",
+		long: `Without an argument it is a shell on a terminal, and lists the canned questions elsewhere.
+ARG=VALUE gives their arguments, or the $parameters of Cypher text.`,
+		examples: "  assim query\n  assim query switchpath\n  assim query 'MATCH (s:System) RETURN s.name, s.status'\n  assim query 'MATCH (s:System {name: $n}) RETURN s' n=web1 -json\n" +
+			"  assim query allservers -csv > servers.csv\n  assim query 'MATCH (s:System) RETURN s.name AS n, s.status AS is' -template '${n} is ${is}'",
 		settings: set,
 		run: func(ctx context.Context, a *app, args []string) error {
-			if len(args) == 0 {
+			if err := set.oneFormat(a.JSON); err != nil {
+				return err
+			}
+			switch {
+			case len(args) == 0 && !a.JSON && a.interactive():
+				return a.shell(ctx, *set)
+			case len(args) == 0:
 				return a.listQueries(ctx)
 			}
 			return a.query(ctx, *set, args[0], args[1:])
@@ -79,16 +90,7 @@ func (a *app) query(ctx context.Context, set querySettings, text string, args []
 	if err != nil {
 		return pointAt(text, err)
 	}
-	if a.JSON {
-		return a.printJSON(r)
-	}
-	a.table(r.Columns, r.Rows)
-	more := ""
-	if r.Truncated {
-		more = ", and more: raise -limit"
-	}
-	fmt.Fprintf(a.out, "%d rows, %.1f ms%s\n", len(r.Rows), r.Millis, more)
-	return nil
+	return a.answer(ctx, set, req.Name, r)
 }
 
 // params reads each value as JSON if it is JSON, otherwise as a string.

@@ -52,7 +52,7 @@ func (h *Host) Sockets(ctx context.Context, proto string) ([]discovery.Socket, e
 		return nil, err
 	}
 	if h.owner.shut.Load() {
-		h.lacks("Processes of other users are not named with their sockets: that needs CAP_SYS_PTRACE.")
+		h.lacks("Sockets of some processes are listed without their process: seeing it needs CAP_SYS_PTRACE.")
 	}
 	for i := range all {
 		all[i].PIDs = owners[all[i].Inode]
@@ -198,6 +198,9 @@ func walkDescriptors(pid int, owners map[uint64][]int) error {
 	var buf [64]byte
 	for _, name := range names {
 		n, err := unix.Readlinkat(fd, name, buf[:])
+		if errors.Is(err, fs.ErrPermission) {
+			return err // root without capabilities sees the names, and no more
+		}
 		if err != nil {
 			continue
 		}

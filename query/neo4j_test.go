@@ -11,6 +11,7 @@ import (
 	"github.com/neo4j/neo4j-go-driver/v6/neo4j"
 
 	"assim/graph"
+	"assim/graph/bolt"
 	"assim/graph/cypher"
 	"assim/graph/graphtest"
 )
@@ -137,4 +138,24 @@ func neoText(v any) string {
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
 	return cypher.Text(v)
+}
+
+// emptyNeo4j throws away what a Neo4j has and opens our store on it.
+func emptyNeo4j(t *testing.T, uri string) graph.Store {
+	t.Helper()
+	ctx := context.Background()
+	driver, err := neo4j.NewDriver(uri, neo4j.NoAuth())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer driver.Close(ctx)
+	if _, err := neo4j.ExecuteQuery(ctx, driver, "MATCH (n) DETACH DELETE n", nil, neo4j.EagerResultTransformer); err != nil {
+		t.Fatal(err)
+	}
+	s, err := bolt.Open(ctx, uri, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
 }

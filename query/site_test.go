@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -165,7 +166,11 @@ func engines(t *testing.T) map[string]graph.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close() })
-	return map[string]graph.Store{"memory": graphtest.NewMem(), "embedded": e}
+	all := map[string]graph.Store{"memory": graphtest.NewMem(), "embedded": e}
+	if uri := os.Getenv("ASSIM_NEO4J"); uri != "" {
+		all["neo4j"] = emptyNeo4j(t, uri)
+	}
+	return all
 }
 
 // view applies the site to a store and returns a reader of it.

@@ -22,6 +22,7 @@ import (
 	"assim/config"
 	"assim/discovery/script"
 	"assim/graph"
+	"assim/graph/bolt"
 	"assim/graph/embedded"
 	"assim/query"
 	"assim/trust"
@@ -34,7 +35,8 @@ type settings struct {
 	Data      string        `name:"data" default:"/var/lib/assim/cma" usage:"directory for the keys and, unless -store says otherwise, the graph"`
 	Run       string        `name:"run" default:"/run/assim" usage:"directory for the local sockets"`
 	Listen    string        `name:"listen" default:":1984" usage:"[ADDRESS]:PORT for nanoprobes, UDP and TCP"`
-	Store     string        `name:"store" default:"embedded" usage:"where the graph is: embedded (in -data), or the path of an embedded store"`
+	Store     string        `name:"store" default:"embedded" usage:"where the graph is: embedded (in -data), the path of an embedded store, or bolt://USER@HOST:7687 or neo4j://... (+s for TLS) for Neo4j"`
+	Password  string        `name:"store-password-file" usage:"file whose first line is the password for Neo4j"`
 	Retention time.Duration `name:"retention" default:"2160h" usage:"how long earlier versions of the graph are kept, for -at and assim diff; 0 keeps them for ever"`
 	Backups   string        `name:"backups" usage:"directory in which assim backup writes (default: backups in -data)"`
 	Profile   string        `name:"profile" default:"default" usage:"how impatient heartbeats are: fast (0.2 s), default (1 s) or quiet (5 s)"`
@@ -115,7 +117,7 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	store, where, err := openStore(s)
+	store, where, err := openStore(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -162,8 +164,17 @@ func serve(ctx context.Context, s settings, server *cma.CMA, face *api.Server) e
 }
 
 // openStore opens the graph and says where it is.
-func openStore(s settings) (graph.Store, string, error) {
+func openStore(ctx context.Context, s settings) (graph.Store, string, error) {
 	path := s.Store
+	if bolt.IsAddress(path) {
+		uri, opt, err := bolt.ParseAddress(path, s.Password)
+		if err != nil {
+			return nil, "", err
+		}
+		opt.Retention = s.Retention
+		store, err := bolt.Open(ctx, uri, opt)
+		return store, "Neo4j, " + uri, err
+	}
 	if path == "embedded" {
 		path = filepath.Join(s.Data, "graph.db")
 	}

@@ -18,8 +18,8 @@ func TestAddressesAreTakenApart(t *testing.T) {
 		words              string // of the error
 	}{
 		{"bolt://h:7687", "", "bolt://h:7687", Options{}, ""},
-		{"neo4j+s://anna@h/graph", file, "neo4j+s://h", Options{"anna", "se:cret", "graph"}, ""},
-		{"bolt://[::1]:7687", file, "bolt://[::1]:7687", Options{"neo4j", "se:cret", ""}, ""},
+		{"neo4j+s://anna@h/graph", file, "neo4j+s://h", Options{User: "anna", Password: "se:cret", Database: "graph"}, ""},
+		{"bolt://[::1]:7687", file, "bolt://[::1]:7687", Options{User: "neo4j", Password: "se:cret"}, ""},
 		{"bolt://anna:secret@h", "", "", Options{}, "has a password in it"},
 		{"bolt://", "", "", Options{}, "is not understood"},
 		{"http://h", "", "", Options{}, "is not understood"},

@@ -56,6 +56,7 @@ func (s *Store) Apply(ctx context.Context, changes ...graph.Change) (graph.Resul
 		return graph.Result{}, err
 	}
 	s.remember(b)
+	s.upkeep(ctx)
 	return b.res, nil
 }
 

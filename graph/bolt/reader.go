@@ -52,6 +52,9 @@ func (s *Store) serialWithin(ctx context.Context, at time.Time) (int64, error) {
 	if s.ended {
 		return 0, graph.ErrClosed
 	}
+	if err := s.reaches(at); err != nil {
+		return 0, err
+	}
 	switch year := at.Year(); {
 	case year < 1970:
 		return 0, nil

@@ -69,13 +69,13 @@ func wantedIndexes() []namedIndex {
 	for _, p := range []string{"_id", "_from"} {
 		index("AssimNode", p)
 	}
-	for _, p := range []string{"id", "elem", "to"} {
+	for _, p := range []string{"id", "elem", "to", "till"} {
 		index("AssimOldNode", p)
 	}
-	for _, p := range []string{"id", "to", "a", "b"} {
+	for _, p := range []string{"id", "to", "till", "a", "b"} {
 		index("AssimOldRel", p)
 	}
-	for _, p := range []string{"ref", "system", "at"} {
+	for _, p := range []string{"ref", "system", "hash"} {
 		index("AssimDocRef", p)
 	}
 	index("AssimCommit", "time")

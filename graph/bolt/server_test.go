@@ -2,6 +2,9 @@ package bolt
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -75,6 +78,44 @@ func TestWhatAnotherProcessWroteIsTakenIntoAccount(t *testing.T) {
 	defer again.Close()
 	if a, b := dump(t, one), dump(t, again); a != b || strings.Count(a, "\n") != 1 {
 		t.Fatalf("the writer shows\n%s\nand who opens it anew\n%s", a, b)
+	}
+}
+
+func TestHistoryIsKeptAsLongAsAsked(t *testing.T) {
+	s := openEmpty(t, servers(t)[0])
+	defer s.Close()
+	if empty, err := s.Empty(t.Context()); err != nil || !empty {
+		t.Fatalf("Empty: %v, %v", empty, err)
+	}
+	for minute, name := range []string{"alpha", "beta", "gamma", "delta"} {
+		c := says("a", minute, "a", name)
+		sum := sha256.Sum256([]byte(name))
+		c.Document = &graph.Document{System: c.Nodes[0].Key, Type: "os", Hash: hex.EncodeToString(sum[:]), JSON: []byte(name)}
+		apply(t, s, c)
+	}
+	if empty, err := s.Empty(t.Context()); err != nil || empty {
+		t.Fatalf("Empty: %v, %v", empty, err)
+	}
+	horizon := t0.Add(90 * time.Second)
+	if err := s.Prune(t.Context(), horizon); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.View(t.Context(), t0.Add(time.Minute)); !errors.Is(err, graph.ErrTooOld) {
+		t.Errorf("before the horizon: %v, want ErrTooOld", err)
+	}
+	r, err := s.View(t.Context(), horizon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got := strings.Join(graphtest.Dump(t, r), "\n"); !strings.Contains(got, "beta") {
+		t.Errorf("at the horizon: %s, want beta", got)
+	}
+	for label, want := range map[string]int64{"AssimOldNode": 2, "AssimDocRef": 3, "AssimDocument": 3, "AssimCommit": 3} {
+		rows, err := s.rows(t.Context(), "MATCH (x:"+label+") RETURN count(x)", nil)
+		if err != nil || number(rows[0][0]) != want {
+			t.Errorf("%d %s are left, %v, want %d", number(rows[0][0]), label, err, want)
+		}
 	}
 }
 

@@ -19,6 +19,9 @@ import (
 type Options struct {
 	User, Password string
 	Database       string
+
+	// Retention is how long earlier versions are kept; 0 keeps them for ever.
+	Retention time.Duration
 }
 
 const (
@@ -39,14 +42,16 @@ type Store struct {
 	mu     sync.Mutex // one writer
 	count  counters
 	known  map[string]string // source or document → hash of what it is known to say
+	pruned int64             // the store's time when it last was
 	late   int64             // the latest time that was told and not sent
 	closed bool
 
 	// gate keeps readers out while a commit takes effect; serial is the newest
 	// commit that took effect.
-	gate   sync.RWMutex
-	serial int64
-	ended  bool // closed, for readers
+	gate    sync.RWMutex
+	serial  int64
+	horizon int64 // the time before which history is pruned
+	ended   bool  // closed, for readers
 }
 
 // counters are what the store's AssimMeta says.
@@ -98,14 +103,14 @@ func (s *Store) start(ctx context.Context) error {
 		return fmt.Errorf("its graph is of format %d, this program writes format %d: use the program of that time, or copy the graph into an empty store", f, format)
 	}
 	s.count = readCounters(found[0])
-	s.serial = s.count.serial
+	s.serial, s.horizon = s.count.serial, number(found[0][5])
 	return nil
 }
 
 // touch locks AssimMeta until the transaction ends.
 const touch = "SET m.touched = coalesce(m.touched, 0) + 1 "
 
-const returnCounters = "RETURN m.format, m.serial, m.clock, m.node, m.rel"
+const returnCounters = "RETURN m.format, m.serial, m.clock, m.node, m.rel, m.horizon"
 
 func readCounters(row []any) counters {
 	return counters{serial: number(row[1]), clock: number(row[2]), node: number(row[3]), rel: number(row[4])}

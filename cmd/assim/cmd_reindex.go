@@ -11,9 +11,10 @@ import (
 )
 
 type reindexSettings struct {
-	Store   string `name:"store" usage:"offline: path of the store file to read, with -into"`
-	Into    string `name:"into" usage:"offline: path of the new store file"`
-	Scripts string `name:"scripts" default:"/etc/assim/discover.d" usage:"offline: directory of mappings (NAME.toml) for documents of discovery scripts"`
+	Store    string `name:"store" usage:"offline: the store to read, a path or bolt://HOST:7687; with -into"`
+	Into     string `name:"into" usage:"offline: the new store"`
+	Password string `name:"store-password-file" usage:"offline: file whose first line is the password for Neo4j"`
+	Scripts  string `name:"scripts" default:"/etc/assim/discover.d" usage:"offline: directory of mappings (NAME.toml) for documents of discovery scripts"`
 }
 
 func reindexCommand() command {
@@ -61,7 +62,7 @@ store, or a backup, is worked out anew into a new file, and no CMA is asked.`,
 // rebuild works out a store anew into a new file.
 func (a *app) rebuild(ctx context.Context, set *reindexSettings) error {
 	derive := deriveWith(set.Scripts)
-	result, err := fill(ctx, set.Store, set.Into, func(ctx context.Context, dst, src graph.Store) (int, error) {
+	result, err := fill(ctx, set.Store, set.Into, set.Password, func(ctx context.Context, dst, src graph.Store) (int, error) {
 		return graph.Rebuild(ctx, dst, src, derive)
 	})
 	if err != nil {

@@ -48,6 +48,11 @@ type storeSettings struct {
 	Store string `name:"store" usage:"path of the store file"`
 }
 
+// storePassword is the setting of a command that opens stores on servers.
+type storePassword struct {
+	Password string `name:"store-password-file" usage:"file whose first line is the password for Neo4j"`
+}
+
 func restoreCommand() command {
 	set := &storeSettings{}
 	return command{
@@ -109,7 +114,7 @@ func (a *app) check(ctx context.Context, path string) (r api.CheckResult, err er
 	if path == "" {
 		return a.client.Check(ctx)
 	}
-	store, err := openStore(ctx, path, false)
+	store, err := openStore(ctx, path, "", false)
 	if err != nil {
 		return r, err
 	}
@@ -138,19 +143,21 @@ func (a *app) check(ctx context.Context, path string) (r api.CheckResult, err er
 }
 
 func storeCommand() command {
+	set := &storePassword{}
 	return command{
 		name: "store", args: "copy FROM TO", short: "move an installation into another store, offline",
-		long: `FROM and TO are paths of store files; TO must be new. Nobody may have FROM open: stop
-the CMA, or copy a backup. Graph, documents and records go over, and the two graphs'
-hashes are compared; the history of nodes and relationships stays behind. Then start
-the CMA with -store TO.`,
-		examples: "  assim store copy /var/lib/assim/cma/graph.db /srv/assim/graph.db\n  assim store copy nightly.db fresh.db -json",
-		offline:  true,
+		long: `FROM and TO are paths of store files, or bolt://USER@HOST:7687 or neo4j://... (+s for TLS)
+for Neo4j. TO must be new. Nobody may have FROM open: stop the CMA, or copy a backup.
+Graph, documents and records go over, and the two graphs' hashes are compared; the history
+of nodes and relationships stays behind. Then start the CMA with -store TO.`,
+		examples: "  assim store copy /var/lib/assim/cma/graph.db bolt://neo4j@db.example.com:7687 -store-password-file /etc/assim/neo4j\n" +
+			"  assim store copy bolt://localhost:7687 /srv/assim/graph.db\n  assim store copy nightly.db fresh.db -json",
+		settings: set, offline: true,
 		run: func(ctx context.Context, a *app, args []string) error {
 			if len(args) != 3 || args[0] != "copy" {
 				return usagef("store knows one thing: assim store copy FROM TO")
 			}
-			result, err := copyStore(ctx, args[1], args[2])
+			result, err := copyStore(ctx, args[1], args[2], set.Password)
 			if err != nil {
 				return err
 			}
@@ -171,8 +178,8 @@ type copied struct {
 }
 
 // copyStore copies a store into a new one and compares the two.
-func copyStore(ctx context.Context, from, to string) (copied, error) {
-	c, err := fill(ctx, from, to, graph.Copy)
+func copyStore(ctx context.Context, from, to, passwordFile string) (copied, error) {
+	c, err := fill(ctx, from, to, passwordFile, graph.Copy)
 	if err == nil && c.From != c.To {
 		err = fmt.Errorf("the graph of %s has the hash %s, that of %s %s: they differ, so do not use the new one", from, c.From, to, c.To)
 	}
@@ -180,22 +187,22 @@ func copyStore(ctx context.Context, from, to string) (copied, error) {
 }
 
 // fill makes a new store of an old one.
-func fill(ctx context.Context, from, to string, how func(ctx context.Context, dst, src graph.Store) (int, error)) (c copied, err error) {
+func fill(ctx context.Context, from, to, passwordFile string, how func(ctx context.Context, dst, src graph.Store) (int, error)) (c copied, err error) {
 	if same(from, to) {
 		return c, usagef("FROM and TO are both %s", from)
 	}
-	src, err := openStore(ctx, from, false)
+	src, err := openStore(ctx, from, passwordFile, false)
 	if err != nil {
 		return c, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	dst, err := openStore(ctx, to, true)
+	dst, err := openStore(ctx, to, passwordFile, true)
 	if err != nil {
 		return c, err
 	}
 	defer func() { err = errors.Join(err, dst.Close()) }()
 	if c.Changes, err = how(ctx, dst, src); err != nil {
-		return c, fmt.Errorf("%w; %s is not whole: remove it", err, to)
+		return c, fmt.Errorf("%w; %s is not whole: do not use it", err, to)
 	}
 	if c.From, err = fingerprint(ctx, src); err != nil {
 		return c, err

@@ -67,7 +67,7 @@ func TestExitCodesTellWhatIsWrong(t *testing.T) {
 		{"check x.db", exitUsage, "assim check -store x.db"},
 		{"store move a b", exitUsage, "assim store copy FROM TO"},
 		{"store copy a a", exitUsage, "are both a"},
-		{"store copy bolt://x y", exitFailed, "knows no store of the kind"},
+		{"store copy mysql://x y", exitFailed, "no stores of the kind mysql://"},
 		{"reindex -into x.db", exitUsage, "go together"},
 		{"systems -cma /nonexistent/cma.sock", exitNoCMA, "no CMA on this machine"},
 	}

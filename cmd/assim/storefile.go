@@ -10,39 +10,61 @@ import (
 	"time"
 
 	"assim/graph"
+	"assim/graph/bolt"
 	"assim/graph/embedded"
 )
 
 // defaultStore is where a CMA keeps its graph unless it is told another place.
 const defaultStore = "/var/lib/assim/cma/graph.db"
 
-// engine opens the stores of one kind of address.
-type engine struct {
-	scheme string
-	open   func(ctx context.Context, address string, create bool) (graph.Store, error)
-}
-
-// engines are the kinds of store this program knows; the last takes any path.
-var engines = []engine{
-	{"embedded:", openEmbedded},
-	{"", openEmbedded},
-}
-
-// openStore opens the store at an address, which nobody else may have open.
-// With create it must be new.
-func openStore(ctx context.Context, address string, create bool) (graph.Store, error) {
-	for _, e := range engines {
-		if rest, ok := strings.CutPrefix(address, e.scheme); ok {
-			if scheme, _, ok := strings.Cut(rest, "://"); ok && e.scheme == "" {
-				return nil, fmt.Errorf("this assim knows no store of the kind %s://; give the path of a store file", scheme)
-			}
-			return e.open(ctx, rest, create)
-		}
+// openStore opens the store at an address: a path, or bolt://USER@HOST:7687 with
+// the password in a file. Nobody else may have it open. With create it must be new.
+func openStore(ctx context.Context, address, passwordFile string, create bool) (graph.Store, error) {
+	if bolt.IsAddress(address) {
+		return openBolt(ctx, address, passwordFile, create)
 	}
-	return nil, usagef("%q names no store", address)
+	if scheme, _, ok := strings.Cut(address, "://"); ok {
+		return nil, fmt.Errorf("there are no stores of the kind %s://; give the path of a store file, or bolt://HOST:7687", scheme)
+	}
+	return openEmbedded(address, create)
 }
 
-func openEmbedded(_ context.Context, path string, create bool) (graph.Store, error) {
+func openBolt(ctx context.Context, address, passwordFile string, create bool) (graph.Store, error) {
+	uri, opt, err := bolt.ParseAddress(address, passwordFile)
+	if err != nil {
+		return nil, err
+	}
+	store, err := bolt.Open(ctx, uri, opt)
+	if err != nil {
+		return nil, err
+	}
+	empty, err := isEmpty(ctx, store)
+	switch {
+	case err != nil:
+	case create && !empty:
+		err = fmt.Errorf("the store at %s has something in it; empty it or name another", uri)
+	case !create && empty:
+		err = fmt.Errorf("the store at %s is empty", uri)
+	default:
+		return store, nil
+	}
+	return nil, errors.Join(err, store.Close())
+}
+
+func isEmpty(ctx context.Context, s graph.Store) (bool, error) {
+	view, err := s.View(ctx, time.Time{})
+	if err != nil {
+		return false, err
+	}
+	empty := true
+	for _, e := range view.Nodes("") {
+		empty, err = false, e
+		break
+	}
+	return empty, errors.Join(err, view.Close())
+}
+
+func openEmbedded(path string, create bool) (graph.Store, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && create:

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/neo4j/neo4j-go-driver/v6/neo4j"
+)
+
+// emptyNeo4j returns the address of a Neo4j that has nothing.
+func emptyNeo4j(t *testing.T) string {
+	t.Helper()
+	uri := os.Getenv("ASSIM_NEO4J")
+	if uri == "" {
+		t.Skip("SKIPPED: ASSIM_NEO4J names no Neo4j; make test-neo4j starts one")
+	}
+	driver, err := neo4j.NewDriver(uri, neo4j.NoAuth())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer driver.Close(t.Context())
+	if _, err := neo4j.ExecuteQuery(t.Context(), driver, "MATCH (n) DETACH DELETE n", nil, neo4j.EagerResultTransformer); err != nil {
+		t.Fatal(err)
+	}
+	return uri
+}
+
+func TestAnInstallationMovesToNeo4jAndBack(t *testing.T) {
+	uri := emptyNeo4j(t)
+	from, back := storeFile(t), filepath.Join(t.TempDir(), "back.db")
+	hash := func(args ...string) string {
+		t.Helper()
+		code, out, errs := offline(append([]string{"store", "copy"}, args...)...)
+		if code != exitOK {
+			t.Fatalf("%v: exit %d, %s", args, code, errs)
+		}
+		return out[strings.LastIndexByte(strings.TrimSpace(out), ' ')+1:]
+	}
+	there := hash(from, uri)
+	if here := hash(uri, back); here != there {
+		t.Errorf("there the hash is %s, and back it is %s", there, here)
+	}
+	if code, _, errs := offline("store", "copy", from, uri); code != exitFailed || !strings.Contains(errs, "empty it or name another") {
+		t.Errorf("over a graph that is there: exit %d, %s", code, errs)
+	}
+}

@@ -12,6 +12,7 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -30,12 +31,15 @@ func main() {
 	seed := flag.Uint64("seed", 1, "of everything random here")
 	kills := flag.Int("kills", 5, "deaths, one after another, per size")
 	lossFor := flag.Duration("loss-for", time.Minute, "how long each loss lasts")
+	asJSON := flag.Bool("json", false, "print one JSON object")
 	flag.Parse()
 	if err := raiseFiles(); err != nil {
 		fmt.Fprintln(os.Stderr, "membership:", err)
 	}
-	b := bench{kills: *kills, lossFor: *lossFor}
-	fmt.Printf("%s, %d CPUs, %s, seed %d\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), *seed)
+	b := bench{kills: *kills, lossFor: *lossFor, quiet: *asJSON}
+	if !*asJSON {
+		fmt.Printf("%s, %d CPUs, %s, seed %d\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), *seed)
+	}
 	for _, size := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(size)
 		if err != nil {
@@ -51,6 +55,15 @@ func main() {
 				}
 			}
 		}
+	}
+	if *asJSON {
+		text, err := json.MarshalIndent(map[string]any{"date": time.Now().Format(time.DateOnly), "cpus": runtime.NumCPU(),
+			"go": runtime.Version(), "seed": *seed, "results": b.results}, "", "  ")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "membership:", err)
+			os.Exit(1)
+		}
+		fmt.Println(string(text))
 	}
 }
 

@@ -14,6 +14,26 @@ type bench struct {
 	rnd     *rand.Rand
 	kills   int
 	lossFor time.Duration
+	quiet   bool // results are collected, not printed as they come
+	results []result
+}
+
+// result is what one scenario showed, for programs.
+type result struct {
+	Who      string             `json:"who"`
+	Systems  int                `json:"systems"`
+	Scenario string             `json:"scenario"`
+	Figures  map[string]float64 `json:"figures"`
+}
+
+// tell prints a result for people, or keeps it for programs.
+func (b *bench) tell(r result, figures map[string]float64, format string, args ...any) {
+	if !b.quiet {
+		fmt.Printf("%-10s %5d  %-7s  "+format+"\n", append([]any{r.Who, r.Systems, r.Scenario}, args...)...)
+		return
+	}
+	r.Figures = figures
+	b.results = append(b.results, r)
 }
 
 const (
@@ -31,7 +51,7 @@ func (b *bench) run(who string, n int, scenario string) error {
 	defer c.stop()
 	time.Sleep(warmUp)
 	c.log().take()
-	head := fmt.Sprintf("%-10s %5d  %-7s", who, n, scenario)
+	head := result{Who: who, Systems: n, Scenario: scenario}
 	switch scenario {
 	case "steady":
 		b.steady(head, c, n, before)
@@ -68,18 +88,19 @@ func span(first, n int) []int {
 }
 
 // steady measures what watching costs when nothing happens.
-func (b *bench) steady(head string, c crowd, n int, before uint64) {
+func (b *bench) steady(head result, c crowd, n int, before uint64) {
 	w := c.wires()
 	p0, b0, cpu0, t0 := w.packets.Load(), w.bytes.Load(), cpu(), time.Now()
 	time.Sleep(steadyFor)
 	s := time.Since(t0).Seconds() * float64(n)
-	fmt.Printf("%s  %.2f packets/s, %.0f B/s, %.4f CPU-s/min, %.0f KB per system\n", head,
-		float64(w.packets.Load()-p0)/s, float64(w.bytes.Load()-b0)/s, (cpu()-cpu0).Seconds()*60/s,
-		float64(memory()-before)/float64(n)/1024)
+	packets, bytes := float64(w.packets.Load()-p0)/s, float64(w.bytes.Load()-b0)/s
+	work, room := (cpu()-cpu0).Seconds()*60/s, float64(memory()-before)/float64(n)/1024
+	b.tell(head, map[string]float64{"packets_per_second": packets, "bytes_per_second": bytes, "cpu_seconds_per_minute": work, "kb": room},
+		"%.2f packets/s, %.0f B/s, %.4f CPU-s/min, %.0f KB per system", packets, bytes, work, room)
 }
 
 // killOneByOne measures single deaths.
-func (b *bench) killOneByOne(head string, c crowd, n int) {
+func (b *bench) killOneByOne(head result, c crowd, n int) {
 	var first, all []time.Duration
 	for _, victim := range b.rnd.Perm(n)[:b.kills] {
 		time.Sleep(time.Duration(b.rnd.Int64N(int64(time.Second))))
@@ -90,12 +111,14 @@ func (b *bench) killOneByOne(head string, c crowd, n int) {
 		first = append(first, f)
 		all = append(all, last)
 	}
-	fmt.Printf("%s  first known after p50 %s, max %s; by the second witness max %s\n", head,
+	b.tell(head, map[string]float64{"first_known_p50_seconds": median(first).Seconds(), "first_known_max_seconds": slices.Max(first).Seconds(),
+		"second_witness_max_seconds": slices.Max(all).Seconds()},
+		"first known after p50 %s, max %s; by the second witness max %s",
 		seconds(median(first)), seconds(slices.Max(first)), seconds(slices.Max(all)))
 }
 
 // killAtOnce measures many deaths at one moment.
-func (b *bench) killAtOnce(head string, c crowd, n int, victims []int) {
+func (b *bench) killAtOnce(head result, c crowd, n int, victims []int) {
 	c.log().take()
 	killed := time.Now()
 	for _, v := range victims {
@@ -110,8 +133,10 @@ func (b *bench) killAtOnce(head string, c crowd, n int, victims []int) {
 			wrong[x.about] = true
 		}
 	}
-	fmt.Printf("%s  %d at once: the last is known after %s; %d reports to the centre; %d of the living accused\n",
-		head, len(victims), seconds(last), reports, len(wrong))
+	b.tell(head, map[string]float64{"deaths": float64(len(victims)), "last_known_seconds": last.Seconds(),
+		"reports": float64(reports), "living_accused": float64(len(wrong))},
+		"%d at once: the last is known after %s; %d reports to the centre; %d of the living accused",
+		len(victims), seconds(last), reports, len(wrong))
 }
 
 // await waits until every victim was declared by one, and by enough, of the
@@ -143,7 +168,7 @@ func await(c crowd, killed time.Time, victims []int, enough int) (first, all tim
 }
 
 // lossy measures what lost datagrams do to the living.
-func (b *bench) lossy(head string, c crowd, n int) {
+func (b *bench) lossy(head result, c crowd, n int) {
 	calm := 0.0
 	for _, percent := range []int64{0, 5, 20, 40} {
 		w := c.wires()
@@ -159,7 +184,8 @@ func (b *bench) lossy(head string, c crowd, n int) {
 		time.Sleep(8 * time.Second) // so that who is accused can be heard again
 		all, _ := c.log().take()
 		deaths, accused := falseDeaths(all)
-		fmt.Printf("%s  %2d %% lost for %v: packets ×%.2f, %d accused, %d false deaths\n", head, percent, b.lossFor, rate/calm, accused, deaths)
+		b.tell(head, map[string]float64{"percent_lost": float64(percent), "packets_ratio": rate / calm, "accused": float64(accused), "false_deaths": float64(deaths)},
+			"%2d %% lost for %v: packets ×%.2f, %d accused, %d false deaths", percent, b.lossFor, rate/calm, accused, deaths)
 	}
 }
 

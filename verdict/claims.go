@@ -183,6 +183,9 @@ func (j *Judge) Alive(now time.Time, id wire.ID, restarted bool, out *Out) {
 		j.returned(now, s, g, restarted, out)
 		return
 	}
+	if !s.doubt.IsZero() && s.status == Up && len(s.by)+len(s.refusal)+len(s.goodbye) == 0 {
+		return // It was cleared before, and its accuser is watched.
+	}
 	if s.status == Up || s.status == Unresponsive {
 		j.refute(now, s)
 	}
@@ -319,20 +322,25 @@ func (j *Judge) patience(s *suspect) time.Duration {
 
 // refute notes who accused a system that answers. Its author has a moment to
 // take the accusation back before the news says that it is wrong.
+// Saying it again and again gains none.
 func (j *Judge) refute(now time.Time, s *suspect) {
+	was := s.doubt
 	s.doubt = wire.ID{}
 	if len(s.by) == 1 && !s.old && !j.mistrusted(now, s.by[0]) && j.suspects[s.by[0]] == nil && s.ping != notAsked {
-		s.doubt, s.doubtAt = s.by[0], now
+		s.doubt = s.by[0]
+	}
+	if s.doubt != was {
+		s.doubtAt = now
 	}
 }
 
 // reviveButDoubt clears the system and keeps an eye on its accuser.
 func (j *Judge) reviveButDoubt(now time.Time, s *suspect, out *Out) {
-	doubt := s.doubt
+	doubt, at := s.doubt, s.doubtAt
 	j.revive(now, s, "it answers the CMA", out)
 	kept := j.suspect(now, s.id)
-	kept.doubt, kept.doubtAt = doubt, now
-	j.agenda.add(now.Add(persist), s.id)
+	kept.doubt, kept.doubtAt = doubt, at
+	j.agenda.add(latest(now, at.Add(persist)), s.id)
 }
 
 // settleDoubt flags a reporter that stands by a refuted accusation. If it is

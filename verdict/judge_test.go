@@ -42,6 +42,23 @@ var stories = []struct{ name, town, script, news string }{
 	9 until`, `
 	4.5 report refuted a
 	5.9 path broken between a and b by a of a b`},
+	{"repeating a refuted accusation does not put the flag off", twoRacks, `
+	0 answering b
+	2.0 a loses b
+	2.9 a loses b
+	3.8 a loses b
+	4.7 a loses b
+	6 until`, `
+	4.5 report refuted a
+	5.9 path broken between a and b by a of a b`},
+	{"two signs of life in a row refute as one does", twoRacks, `
+	0 answering b
+	2.0 a loses b
+	2.6 b speaks
+	2.7 b speaks
+	6 until`, `
+	4.5 report refuted a
+	5.9 path broken between a and b by a of a b`},
 	{"an accuser who takes it back is not flagged", twoRacks, `
 	0 answering b
 	2.0 a loses b

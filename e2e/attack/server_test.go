@@ -33,15 +33,15 @@ type server struct {
 	dir  string
 	at   netip.AddrPort
 	proc *exec.Cmd
+	with []string // more flags
 }
 
-// build builds the cma once for all tests; TestMain removes it.
+// build builds the programs once for all tests; TestMain removes them.
 var build = sync.OnceValues(func() (string, error) {
-	bin := filepath.Join(built, "cma")
-	if out, err := exec.Command("go", "build", "-o", bin, "assim/cmd/cma").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building cma: %w\n%s", err, out)
+	if out, err := exec.Command("go", "build", "-o", built, "assim/cmd/cma", "assim/cmd/nanoprobe").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building: %w\n%s", err, out)
 	}
-	return bin, nil
+	return filepath.Join(built, "cma"), nil
 })
 
 var built string
@@ -58,7 +58,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func startCMA(t *testing.T) *server {
+func startCMA(t *testing.T, with ...string) *server {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("attacks on a real CMA are not shown: its members join by the root-only socket")
@@ -67,7 +67,7 @@ func startCMA(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, dir: t.TempDir(), bin: bin}
+	s := &server{t: t, dir: t.TempDir(), bin: bin, with: with}
 	s.start("127.0.0.1:0")
 	t.Cleanup(s.kill)
 	return s
@@ -83,7 +83,7 @@ func (s *server) start(listen string) {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	s.proc = exec.Command(s.bin, "-data", s.dir, "-run", s.dir, "-listen", listen)
+	s.proc = exec.Command(s.bin, append([]string{"-data", s.dir, "-run", s.dir, "-listen", listen}, s.with...)...)
 	s.proc.Stderr = log
 	if err := s.proc.Start(); err != nil {
 		s.t.Fatal(err)

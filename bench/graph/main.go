@@ -23,7 +23,7 @@ import (
 
 func main() {
 	sizes := flag.String("systems", "1000,5000", "how many systems, one run after the other")
-	asJSON := flag.Bool("json", false, "print one JSON object per line")
+	asJSON := flag.Bool("json", false, "print one JSON object")
 	dir := flag.String("dir", "", "where to put the files; default a temporary directory")
 	only := flag.String("only", "", "measure only this engine (the parent process uses it)")
 	flag.Parse()
@@ -58,6 +58,7 @@ func run(ctx context.Context, sizes, dir, only string, asJSON bool) error {
 	if !asJSON {
 		printHeader()
 	}
+	var all []json.RawMessage
 	for _, size := range strings.Split(sizes, ",") {
 		for _, engine := range []string{"embedded", "baseline"} {
 			sub := filepath.Join(dir, engine+size)
@@ -70,7 +71,9 @@ func run(ctx context.Context, sizes, dir, only string, asJSON bool) error {
 			if err != nil {
 				return fmt.Errorf("%s with %s systems: %w", engine, size, err)
 			}
-			if err := show(out, asJSON); err != nil {
+			if asJSON {
+				all = append(all, out)
+			} else if err := show(out); err != nil {
 				return err
 			}
 			if err := os.RemoveAll(sub); err != nil {
@@ -78,14 +81,13 @@ func run(ctx context.Context, sizes, dir, only string, asJSON bool) error {
 			}
 		}
 	}
+	if asJSON {
+		return json.NewEncoder(os.Stdout).Encode(map[string]any{"runs": all})
+	}
 	return nil
 }
 
-func show(out []byte, asJSON bool) error {
-	if asJSON {
-		_, err := os.Stdout.Write(out)
-		return err
-	}
+func show(out []byte) error {
 	var f figures
 	if err := json.Unmarshal(out, &f); err != nil {
 		return err

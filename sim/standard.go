@@ -205,6 +205,9 @@ func Script(name string, n int, length time.Duration, opt Options, newsTo io.Wri
 	if n < 1 || n > maxSystems {
 		return nil, fmt.Errorf("sim: an estate has 1 to %d systems, not %d", maxSystems, n)
 	}
+	if d, ok := days[name]; ok {
+		return d.run(n, length, opt, newsTo)
+	}
 	switch name {
 	case "standard":
 		return Standard(n, length, opt, newsTo), nil

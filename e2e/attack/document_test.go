@@ -1,0 +1,92 @@
+package attack
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"assim/discovery/all"
+	"assim/wire"
+	"assim/wire/pack"
+)
+
+// wrongShapes are texts that no discovery type says. Those without meaning as
+// JSON, too.
+func wrongShapes() [][]byte {
+	deep := strings.Repeat(`{"a":[`, 5000)
+	return [][]byte{
+		nil, []byte("{"), []byte("\x00\xff\xfe"), []byte("nonsense"), []byte(deep),
+		[]byte(deep + strings.Repeat("]}", 5000)),
+		[]byte("null"), []byte("[]"), []byte("{}"), []byte("[[],{},null]"), []byte(`"text"`), []byte("1e400"),
+		[]byte(`{"name":{"name":1},"hostname":[1],"interfaces":"none","processes":{"1":null},"packages":[[[]]]}`),
+		[]byte(`[{"name":null,"mac":"ff","address":"999.1.1.1/99","pid":-1,"port":70000}]`),
+	}
+}
+
+// Of a member's bad documents each is acknowledged, so that it does not come
+// for ever, and kept aside or refused with its reason; its good ones and
+// everybody else's go on being taken in.
+func TestBadDocumentsOfAMemberAreRefusedAndHinderNobody(t *testing.T) {
+	s := startCMA(t)
+	bad, good := s.join("bad"), s.join("good")
+	bad.quiet()
+	good.quiet()
+	put := func(a *actor, d wire.Document) {
+		t.Helper()
+		a.session.Put(d, false)
+		a.quiet()
+	}
+	packed := func(typ string, text []byte) wire.Document {
+		t.Helper()
+		d, err := pack.Pack(typ, "", text, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	for _, typ := range all.Types {
+		for _, text := range wrongShapes() {
+			put(bad, packed(typ.Name, text))
+		}
+	}
+	put(bad, packed("nobody_knows", []byte(`{"a":1}`)))
+
+	// Right texts that are damaged on the way, and a few bytes that would fill
+	// the memory when they are unpacked.
+	rng := rand.New(rand.NewPCG(3, 4))
+	right := packed("os", []byte(`{"hostname":"bad","kernel":"`+strings.Repeat("6.1 ", 100)+`"}`))
+	for range 50 {
+		d := right
+		d.Data = slices.Clone(right.Data)
+		d.Data[rng.IntN(len(d.Data))] ^= 1 << rng.IntN(8)
+		put(bad, d)
+		d.Data = right.Data[:rng.IntN(len(right.Data))]
+		put(bad, d)
+	}
+	put(bad, packed("os", bytes.Repeat([]byte(" "), pack.MaxDocument)))
+
+	const text = `{"hostname":"good"}`
+	put(good, packed("os", []byte(text)))
+	put(bad, packed("os", []byte(text)))
+	status, err := s.client().Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status.Counters["malformed documents"] == 0 || len(status.SetAside) == 0 {
+		t.Errorf("malformed: %d, set aside: %d", status.Counters["malformed documents"], len(status.SetAside))
+	}
+	for _, d := range status.SetAside {
+		if d.Reason == "" {
+			t.Errorf("%s of %s is set aside without a reason", d.Type, d.System)
+		}
+		if strings.Contains(d.Reason, "panic") {
+			t.Errorf("%s: %s", d.Type, d.Reason)
+		}
+	}
+	if strings.Contains(status.LastError, "panic") {
+		t.Error(status.LastError)
+	}
+	t.Logf("malformed: %d, set aside: %d of %d types, memory %d MB", status.Counters["malformed documents"], len(status.SetAside), len(all.Types), status.RSS>>20)
+}

@@ -35,6 +35,7 @@ type storm struct {
 	CMARSSBefore  float64 `json:"cma_rss_before_mb"`
 	CrowdCPUS     float64 `json:"crowd_cpu_s"`
 	Deaths        int     `json:"reported_silent"`
+	StopS         float64 `json:"cma_stop_s,omitempty"`
 }
 
 func (s *storm) print() {
@@ -47,6 +48,9 @@ func (s *storm) print() {
 	fmt.Printf("  neighbors reported silent %6d     none is\n", s.Deaths)
 	fmt.Printf("  cma cpu                 %8.1f s   crowd cpu %.1f s\n", s.CMACPUS, s.CrowdCPUS)
 	fmt.Printf("  cma resident            %8.1f MB  before %.1f MB\n", s.CMARSSMB, s.CMARSSBefore)
+	if s.StopS > 0 {
+		fmt.Printf("  cma stopped after       %8.1f s\n", s.StopS)
+	}
 }
 
 func measureStorm(n int, profile string, patience time.Duration) ([]storm, error) {
@@ -63,7 +67,12 @@ func measureStorm(n int, profile string, patience time.Duration) ([]storm, error
 	if err != nil {
 		return nil, err
 	}
-	defer stop(server)
+	stopped := false
+	defer func() {
+		if !stopped {
+			stop(server)
+		}
+	}()
 	pid := server.Process.Pid
 	before := resident(pid)
 	c, err := newCrowd(keys, ids, address)
@@ -81,7 +90,14 @@ func measureStorm(n int, profile string, patience time.Duration) ([]storm, error
 		c.run(patience, pid, &s)
 		s.CMARSSMB, s.CMACPUS = resident(pid), cpuSeconds(pid)-used
 		both = append(both, s)
+		if s.Beating < n {
+			break // Out of patience: what is of interest now is how it stops.
+		}
 	}
+	began := time.Now()
+	stop(server)
+	stopped = true
+	both[len(both)-1].StopS = time.Since(began).Seconds()
 	return both, nil
 }
 

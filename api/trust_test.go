@@ -17,7 +17,7 @@ type gatekeeper struct{ asked []string }
 func (g *gatekeeper) note(s string) { g.asked = append(g.asked, s) }
 
 func (g *gatekeeper) Pending(context.Context) ([]Pending, error) {
-	return []Pending{{Name: "web7", Fingerprint: "3f2a-91c0-77de-0b14"}}, nil
+	return []Pending{{Name: "web7", Fingerprint: "k3f2-m7qa-77de-obx4"}}, nil
 }
 func (g *gatekeeper) Accept(_ context.Context, what string) (int, error) {
 	g.note("accept " + what)
@@ -47,7 +47,7 @@ func TestWhoIsInIsDecidedByCalls(t *testing.T) {
 	server := httptest.NewServer((&Server{Gate: g, Tokens: &permits{}, Operators: &permits{}}).Handler())
 	defer server.Close()
 	c := &Client{http: server.Client(), base: server.URL}
-	if list, err := c.Pending(t.Context()); err != nil || len(list) != 1 || list[0].Fingerprint != "3f2a-91c0-77de-0b14" {
+	if list, err := c.Pending(t.Context()); err != nil || len(list) != 1 || list[0].Fingerprint != "k3f2-m7qa-77de-obx4" {
 		t.Errorf("pending: %v, %v", list, err)
 	}
 	if n, err := c.Accept(t.Context(), "10.0.7.0/24"); err != nil || n != 2 {

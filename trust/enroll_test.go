@@ -266,6 +266,51 @@ func TestWaitingListIsBounded(t *testing.T) {
 	}
 }
 
+// Names are chosen by whoever asks: one who calls himself by the fingerprint of
+// another, or by a network, is not let in with it.
+func TestNobodyIsAcceptedByANameThatLooksLikeSomethingElse(t *testing.T) {
+	o := newOffice(t)
+	o.e.Policy.ZeroConfiguration = true
+	honest := o.applicant("honest", trust.Join{})
+	print := trust.Fingerprint(honest.Enroll.Pub)
+	asFingerprint, asNetwork := o.applicant(print, trust.Join{}), o.applicant("198.51.100.0/24", trust.Join{})
+	for _, a := range []*trust.Applicant{honest, asFingerprint, asNetwork} {
+		o.refused("asks", a, wire.CodePending)
+	}
+	if n, err := o.reg.Accept(now, "198.51.100.0/24"); n != 0 || err != nil {
+		t.Errorf("accepted a network without anybody in it: %d, %v", n, err)
+	}
+	if n, err := o.reg.Accept(now, print); n != 1 || err != nil {
+		t.Errorf("accepted a fingerprint: %d, %v", n, err)
+	}
+	if _, err := o.reg.Accept(now, "aaaa-aaaa-aaaa-aaaa"); err == nil {
+		t.Error("a fingerprint that nobody has is accepted")
+	}
+	o.welcomed("honest", honest)
+	o.refused("named like a fingerprint", asFingerprint, wire.CodePending)
+	o.refused("named like a network", asNetwork, wire.CodePending)
+}
+
+func TestWhoIsRefusedIsForgottenAndMayAskAgain(t *testing.T) {
+	o := newOffice(t)
+	o.e.Policy.ZeroConfiguration = true
+	a := o.applicant("lab1", trust.Join{})
+	o.refused("asks", a, wire.CodePending)
+	if n, err := o.reg.Accept(now, "lab2"); n != 0 || err != nil {
+		t.Fatal(n, err)
+	}
+	for what, want := range map[string]int{"lab1": 1, "lab2": 1, "lab3": 0} {
+		if n, err := o.reg.Refuse(what); n != want || err != nil {
+			t.Errorf("refuse %s: %d, %v", what, n, err)
+		}
+	}
+	if n := len(o.reg.Pending()); n != 0 {
+		t.Errorf("%d wait", n)
+	}
+	o.refused("asks again", a, wire.CodePending)
+	o.refused("accepted, and that taken back", o.applicant("lab2", trust.Join{}), wire.CodePending)
+}
+
 func TestStrictCMAWantsANarrowTokenAndAPerson(t *testing.T) {
 	o := newOffice(t)
 	o.e.Policy.Strict = true

@@ -27,11 +27,10 @@ type Pending struct {
 	Port     string // where its switch says it is plugged in, when that is known
 }
 
-// acceptedName remembers an acceptance by name or network for strangers who
-// have not asked yet, until it runs out.
-type acceptedName struct {
-	match string
-	from  netip.Prefix
+// acceptance remembers whom a person accepted, for strangers who have not asked
+// yet, until it runs out.
+type acceptance struct {
+	whom
 	until time.Time
 }
 
@@ -52,17 +51,16 @@ func (r *Registry) Pending() []Pending {
 	return out
 }
 
-// Accept lets in, when they ask next, everybody waiting whose name,
-// fingerprint or address matches what: a system's name, a fingerprint, or a
-// CIDR. It returns how many that were. A name or CIDR holds for those who ask
-// within the next hour, too.
+// Accept lets in, when they ask next, everybody waiting whom what means: a
+// fingerprint, a CIDR, or a system's name. It returns how many that were. A name
+// or CIDR holds for those who ask within the next hour, too.
 func (r *Registry) Accept(now time.Time, what string) (int, error) {
-	prefix, cidrErr := netip.ParsePrefix(what)
+	w := whomOf(what)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 0
 	for pub, p := range r.pending {
-		if !matches(p, what, prefix, cidrErr == nil) || p.Accepted {
+		if p.Accepted || !w.means(pub, p.Name, p.From) {
 			continue
 		}
 		p.Accepted = true
@@ -72,28 +70,32 @@ func (r *Registry) Accept(now time.Time, what string) (int, error) {
 		r.pending[pub] = p
 		n++
 	}
-	if cidrErr == nil || n == 0 {
-		r.names = slices.DeleteFunc(r.names, func(a acceptedName) bool { return now.After(a.until) })
-		if len(r.names) >= maxPending {
-			return n, fmt.Errorf("trust: too many acceptances wait for somebody to ask; try again later")
-		}
-		r.names = append(r.names, acceptedName{match: what, from: prefix, until: now.Add(acceptWindow)})
+	switch {
+	case w.fingerprint && n == 0:
+		return 0, fmt.Errorf("trust: nobody with fingerprint %s waits; list them with: assim pending", what)
+	case w.fingerprint:
+		return n, nil // That is one system, and it is known.
 	}
+	r.names = slices.DeleteFunc(r.names, func(a acceptance) bool { return now.After(a.until) })
+	if len(r.names) >= maxPending {
+		return n, fmt.Errorf("trust: too many acceptances wait for somebody to ask; try again later")
+	}
+	r.names = append(r.names, acceptance{w, now.Add(acceptWindow)})
 	return n, nil
 }
 
-// Refuse forgets everybody waiting whose name, fingerprint or address matches,
-// and takes an acceptance by that name or CIDR back. It returns how many that
-// were. Who is forgotten may ask again.
+// Refuse forgets everybody waiting whom what means, and takes an acceptance by
+// that name or CIDR back. It returns how many that were. Who is forgotten may
+// ask again.
 func (r *Registry) Refuse(what string) (int, error) {
-	prefix, cidrErr := netip.ParsePrefix(what)
+	w := whomOf(what)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := len(r.names)
-	r.names = slices.DeleteFunc(r.names, func(a acceptedName) bool { return a.match == what })
+	r.names = slices.DeleteFunc(r.names, func(a acceptance) bool { return a.whom == w })
 	n := before - len(r.names)
 	for pub, p := range r.pending {
-		if !matches(p, what, prefix, cidrErr == nil) {
+		if !w.means(pub, p.Name, p.From) {
 			continue
 		}
 		if err := r.kv.Put(graph.Record{Bucket: pendingBucket, Name: pubName(pub)}); err != nil {
@@ -105,8 +107,30 @@ func (r *Registry) Refuse(what string) (int, error) {
 	return n, nil
 }
 
-func matches(p Pending, what string, prefix netip.Prefix, isPrefix bool) bool {
-	return p.Name == what || Fingerprint(p.Pub) == what || isPrefix && prefix.Contains(p.From.Unmap())
+// whom is what a person may say of strangers: one thing at a time. Whoever calls
+// himself by another's fingerprint, or by a network, is not meant by it.
+type whom struct {
+	text        string
+	fingerprint bool
+	from        netip.Prefix // if it is a CIDR
+}
+
+func whomOf(what string) whom {
+	w := whom{text: what, fingerprint: isFingerprint(what)}
+	if p, err := netip.ParsePrefix(what); err == nil {
+		w.from = p.Masked()
+	}
+	return w
+}
+
+func (w *whom) means(pub wire.PubKey, name string, from netip.Addr) bool {
+	switch {
+	case w.fingerprint:
+		return Fingerprint(pub) == w.text
+	case w.from.IsValid():
+		return w.from.Contains(from.Unmap())
+	}
+	return name == w.text
 }
 
 // accepted reports whether a person has let this one in; mu is held.
@@ -114,8 +138,8 @@ func (r *Registry) accepted(now time.Time, pub wire.PubKey, name string, from ne
 	if r.pending[pub].Accepted {
 		return true
 	}
-	return slices.ContainsFunc(r.names, func(a acceptedName) bool {
-		return now.Before(a.until) && (a.match == name || a.from.IsValid() && a.from.Contains(from.Unmap()))
+	return slices.ContainsFunc(r.names, func(a acceptance) bool {
+		return now.Before(a.until) && a.means(pub, name, from)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,7 +66,7 @@ type Registry struct {
 	byKey   map[wire.PubKey]wire.ID
 	tokens  map[wire.TokenID]Token
 	pending map[wire.PubKey]Pending
-	names   []acceptedName
+	names   []acceptance
 }
 
 // NewRegistry loads what kv holds.
@@ -324,6 +325,20 @@ func decode(rec graph.Record, err error, v any) error {
 func Fingerprint(pub wire.PubKey) string {
 	p := PinOf(pub).String()
 	return p[:4] + "-" + p[4:8] + "-" + p[8:12] + "-" + p[12:16]
+}
+
+// isFingerprint reports whether s has the form that Fingerprint prints.
+func isFingerprint(s string) bool {
+	parts := strings.Split(s, "-")
+	if len(parts) != 4 {
+		return false
+	}
+	for _, p := range parts {
+		if _, err := base.DecodeString(p + p); err != nil || len(p) != 4 { // Eight characters are five bytes.
+			return false
+		}
+	}
+	return true
 }
 
 func pubName(pub wire.PubKey) string { return hex.EncodeToString(pub[:]) }

@@ -40,7 +40,7 @@ func acceptCommand() command {
 		name: "accept", short: "let systems in that wait in assim pending",
 		long: "A fingerprint lets in that one system. A name or a network lets in whoever waits under\n" +
 			"it, and whoever asks under it within the next hour: names can be chosen by anybody,\nso prefer fingerprints.",
-		examples: "  assim accept 3f2a-91c0-77de-0b14\n  assim accept 10.0.7.0/24",
+		examples: "  assim accept k3f2-m7qa-77de-obx4\n  assim accept 10.0.7.0/24",
 	}, "accepted", (*api.Client).Accept)
 }
 
@@ -48,7 +48,7 @@ func refuseCommand() command {
 	return choiceCommand(command{
 		name: "refuse", short: "take systems off the list of assim pending",
 		long:     "It also takes an acceptance by name or network back. Whoever is refused may ask again.",
-		examples: "  assim refuse 3f2a-91c0-77de-0b14\n  assim refuse 10.0.7.0/24",
+		examples: "  assim refuse k3f2-m7qa-77de-obx4\n  assim refuse 10.0.7.0/24",
 	}, "refused", (*api.Client).Refuse)
 }
 

@@ -104,23 +104,20 @@ func (j *Judge) asked(s netip.Prefix, dir int, silent map[netip.Prefix]bool) int
 }
 
 // doubtMyself asks a few systems from all over the place when nobody but the
-// CMA's own nanoprobe has spoken since the silence began.
+// CMA's own nanoprobe has spoken since the silence began. Whoever is silent
+// already is no help: those who are not are asked.
 func (j *Judge) doubtMyself(now time.Time, whole []view, out *Out) bool {
-	since := now
-	for _, v := range whole {
-		if v.since.Before(since) {
-			since = v.since
-		}
-	}
-	if j.outside.After(since) {
+	if j.othersSpoke(now, whole) {
 		j.control = time.Time{}
 		return false
 	}
 	if j.control.IsZero() {
 		j.control = now
-		for _, id := range j.m.Sample(nil, maxControl) {
-			if id != j.opt.Local {
+		asked := 0
+		for _, id := range j.m.Sample(nil, 16*maxControl) {
+			if asked < maxControl && id != j.opt.Local && !j.within(whole, id) {
 				j.probe(now, id, 2, out)
+				asked++
 			}
 		}
 		return true
@@ -131,6 +128,27 @@ func (j *Judge) doubtMyself(now time.Time, whole []view, out *Out) bool {
 	j.control = time.Time{}
 	j.isolate(now, "nobody answers it, wherever asked", out)
 	return false
+}
+
+// othersSpoke reports whether somebody else than the CMA's own nanoprobe reached
+// the CMA since the silence began: all who accuse did.
+func (j *Judge) othersSpoke(now time.Time, whole []view) bool {
+	since := now
+	for _, v := range whole {
+		if v.since.Before(since) {
+			since = v.since
+		}
+		if slices.ContainsFunc(v.by, func(id wire.ID) bool { return id != j.opt.Local }) {
+			return true
+		}
+	}
+	return j.outside.After(since)
+}
+
+// within reports whether a system is at home at one of the places.
+func (j *Judge) within(places []view, id wire.ID) bool {
+	at := j.placeOf(id)
+	return slices.ContainsFunc(places, func(v view) bool { return v.key() == at.key() })
 }
 
 // lookAround finds out whether anybody is heard beyond the one place that all
@@ -147,8 +165,7 @@ func (j *Judge) lookAround(now time.Time, whole []view, out *Out) (pending bool)
 	j.around = j.around[:0]
 	for _, id := range j.m.Sample(nil, 4*maxControl) {
 		at := j.placeOf(id)
-		inWhole := slices.ContainsFunc(whole, func(v view) bool { return v.key() == at.key() })
-		if at.key() != here.key() && !inWhole && len(j.around) < maxControl {
+		if at.key() != here.key() && !j.within(whole, id) && len(j.around) < maxControl {
 			j.around = append(j.around, id)
 			j.probe(now, id, sampleTries, out)
 		}

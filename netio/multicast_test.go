@@ -15,7 +15,10 @@ func TestGroupReachesItsMembers(t *testing.T) {
 	if os.Getenv(insideEnv) == "" {
 		script := "set -e; ip link set lo up; ip link add m0 type veth peer name m1; " +
 			"ip addr add 10.198.4.1/24 dev m0; ip -6 addr add fd00:1984::1/64 dev m0 nodad; " +
-			"ip link set m0 up; ip link set m1 up; exec " + os.Args[0] + " -test.run=^TestGroupReachesItsMembers$ -test.v"
+			"ip link set m0 up; ip link set m1 up; " +
+			// A new cable has no carrier for a moment, and no route until then.
+			"for i in $(seq 200); do ip -o link show dev m0 | grep -q 'state UP' && ip -6 route get ff05::1984 oif m0 >/dev/null 2>&1 && break; sleep 0.05; done; exec " +
+			os.Args[0] + " -test.run=^TestGroupReachesItsMembers$ -test.v"
 		cmd := exec.Command("unshare", "-n", "sh", "-c", script)
 		cmd.Env = append(os.Environ(), insideEnv+"=1")
 		out, err := cmd.CombinedOutput()

@@ -105,6 +105,7 @@ type node struct {
 	sample  int32  // position in Authority.all
 	queued  bool   // an order is to be made
 	held    bool   // an order is to be made when the rings have filled
+	missed  bool   // an order is to be made when it returns
 	status  verdict.Status
 	since   time.Time
 }
@@ -193,6 +194,7 @@ func (a *Authority) Restore(now time.Time, records []Record, versions map[uint64
 		r := &records[i]
 		n := a.nodes[r.ID]
 		n.status, n.since = r.Status, r.Since
+		n.missed = lost(r.Status) // It may have been: that is not stored.
 		a.plan.SetLost(r.ID, lost(r.Status))
 		a.judge.Restore(now, r.ID, r.Status, r.Since, &a.said)
 	}

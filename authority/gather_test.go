@@ -3,9 +3,11 @@ package authority
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
+	"assim/verdict"
 	"assim/wire"
 )
 
@@ -126,5 +128,25 @@ func TestRepetitionsComeInHelpingsAndAfterNews(t *testing.T) {
 	}
 	if len(out.Orders) != 10 {
 		t.Errorf("%d orders, want 10 and no repetition", len(out.Orders))
+	}
+}
+
+func TestWhoMissedAnOrderWhileItWasLostIsToldWhenItReturns(t *testing.T) {
+	a, out := estate(24)
+	accuse(a, after(time.Minute), 5, out, 4, 6)
+	run(a, after(2*time.Minute), out)
+	if !a.Plan().Lost(idOf(5)) {
+		t.Fatal("the dead is not known to be dead")
+	}
+	at := after(3 * time.Minute)
+	a.Announce(at, idOf(99), 1, "new", addrOf(99), nil, out)
+	a.Attach(at, idOf(99), []verdict.Link{{Name: "eth0", Addr: addrOf(99).Addr(), Switch: "sw1", Port: "5a",
+		Subnet: netip.MustParsePrefix("10.0.0.0/16")}}, out)
+	echo(a, at.Add(time.Second), out)
+	out.Reset()
+	a.Alive(at.Add(time.Minute), idOf(5), out) // In the session that it had.
+	a.Tick(at.Add(time.Minute), out)
+	if told(out)[idOf(5)] != 1 {
+		t.Errorf("orders to %v, want one to the system that has a new neighbor since it was lost", told(out))
 	}
 }

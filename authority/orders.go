@@ -63,7 +63,7 @@ func (a *Authority) change(c *verdict.Change, out *Out) {
 	if is := lost(c.Status); is != was {
 		a.plan.SetLost(c.ID, is)
 	}
-	if c.Status == verdict.Up && n.echoed != n.gen {
+	if c.Status == verdict.Up && (n.echoed != n.gen || n.missed) {
 		a.enqueue(n)
 	}
 	out.Records = append(out.Records, c.ID)
@@ -77,7 +77,11 @@ func lost(s verdict.Status) bool {
 
 // enqueue puts a system in line for a new order.
 func (a *Authority) enqueue(n *node) {
-	if n.queued || lost(n.status) {
+	if lost(n.status) {
+		n.missed = true
+		return
+	}
+	if n.queued {
 		return
 	}
 	n.queued, n.held = true, false
@@ -92,7 +96,10 @@ func (a *Authority) makeOrders(now time.Time, out *Out) {
 	n := min(len(a.queue), a.cfg.MaxPerTick)
 	for _, nd := range a.queue[:n] {
 		nd.queued = false
-		if a.nodes[nd.id] != nd || lost(nd.status) {
+		if a.nodes[nd.id] != nd {
+			continue
+		}
+		if nd.missed = lost(nd.status); nd.missed {
 			continue
 		}
 		nd.gen++

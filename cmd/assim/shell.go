@@ -74,7 +74,8 @@ func (a *app) shell(ctx context.Context, set querySettings) error {
 	if err != nil {
 		return fmt.Errorf("the terminal: %w", err)
 	}
-	defer rl.Close()
+	// Close would wait for a key that nobody presses; the terminal is as before by this.
+	defer func() { _ = rl.Terminal.ExitRawMode() }()
 	sh.lines = rl
 	fmt.Fprintf(a.out, "%d canned questions; Cypher ends with a semicolon, Tab completes, :help tells more.\n", len(n.canned))
 	// Ctrl-C ends a question, not the shell.
@@ -107,7 +108,7 @@ func (a *app) usedNames(ctx context.Context) (names, error) {
 	}
 	n.sort()
 	n.values = func(typ, prefix string) []string {
-		ctx, cancel := context.WithTimeout(ctx, completionTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), completionTime) // Ctrl-C may have ended a question before
 		defer cancel()
 		list, err := a.client.Complete(ctx, typ, prefix)
 		if err != nil {

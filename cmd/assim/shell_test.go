@@ -182,6 +182,9 @@ func TestAnswersComeAsCSVAndAsLines(t *testing.T) {
 	}
 }
 
+// slow is a question that nobody waits for.
+const slow = "UNWIND range(1, 30000) AS x UNWIND range(1, 30000) AS y WITH x, y WHERE x + y = 0 RETURN count(*);"
+
 // terminalOf opens a pseudo-terminal; see pts(4).
 func terminalOf(t *testing.T) (person, program *os.File) {
 	t.Helper()
@@ -199,7 +202,7 @@ func terminalOf(t *testing.T) (person, program *os.File) {
 	if program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.IoctlSetWinsize(int(person.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 150}); err != nil {
+	if err := unix.IoctlSetWinsize(int(person.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 200}); err != nil {
 		t.Fatal(err)
 	}
 	return person, program
@@ -220,25 +223,34 @@ func TestOnARealTerminalTabCompletesAndHistoryStays(t *testing.T) {
 	}
 	program.Close()
 	screen := newScreen(person)
-	screen.waitFor(t, promptFirst)
+	screen.waitFor(t, promptFirst, func() {})
 	for _, step := range []struct{ keys, shows string }{
 		{"MATCH (s:Sys\t", "MATCH (s:System"},
 		{") WHERE s.status = 'dead'\r", promptFurther},
-		{"RETURN s.name AS dead;\r", "d,b"},
-		{"\x03", promptFirst}, // Ctrl-C
+		{"RETURN s.name AS dead;\r", "d,b…" + promptFirst},
+		{"\x03", "^C…" + promptFirst}, // Ctrl-C
 		{"\x1b[A", "RETURN s.name AS dead;"},
-		{"\x03", promptFirst},
+		{"\x03", "^C…" + promptFirst},
+		{slow + "\r", "count(*);\r\n"},
+		{"\x03", "ended…" + promptFirst}, // the question, not the shell; pressed until it has begun
+		{"hostipports host=w\t", "host=web"},
+		{"\x03", "^C…" + promptFirst},
 	} {
 		screen.forget()
-		if _, err := person.WriteString(step.keys); err != nil {
-			t.Fatal(err)
+		press := func() {
+			if _, err := person.WriteString(step.keys); err != nil {
+				t.Fatal(err)
+			}
 		}
-		screen.waitFor(t, step.shows)
+		press()
+		if !strings.HasPrefix(step.shows, "ended") {
+			press = func() {}
+		}
+		screen.waitFor(t, step.shows, press)
 	}
-	if _, err := person.WriteString("\x04"); err != nil { // Ctrl-D
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	if err := leave(t, person, ended); err != nil {
 		t.Errorf("it ended with %v", err)
 	}
 	kept, err := os.ReadFile(filepath.Join(home, "assim", "history"))
@@ -247,6 +259,24 @@ func TestOnARealTerminalTabCompletesAndHistoryStays(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(home, "assim", "history")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("others read the history: %v, %v", info.Mode(), err)
+	}
+}
+
+// leave presses Ctrl-D until the program has ended: the terminal swallows it in
+// the moment between two prompts.
+func leave(t *testing.T, person *os.File, ended <-chan error) error {
+	t.Helper()
+	impatient := time.NewTicker(time.Second)
+	defer impatient.Stop()
+	for {
+		if _, err := person.WriteString("\x04"); err != nil {
+			return <-ended // so soon that nobody takes the key
+		}
+		select {
+		case err := <-ended:
+			return err
+		case <-impatient.C:
+		}
 	}
 }
 
@@ -286,14 +316,23 @@ func (s *screen) forget() {
 	s.text.Reset()
 }
 
-func (s *screen) waitFor(t *testing.T, want string) {
+// waitFor waits until something is shown, one part after the other, and does again what may bring it.
+func (s *screen) waitFor(t *testing.T, want string, again func()) {
 	t.Helper()
+	impatient := time.NewTicker(time.Second)
+	defer impatient.Stop()
 	deadline := time.After(20 * time.Second)
 	for {
 		s.mu.Lock()
 		text, end := s.text.String(), s.end
 		s.mu.Unlock()
-		if strings.Contains(text, want) {
+		rest, shown := text, true
+		for part := range strings.SplitSeq(want, "…") {
+			if _, rest, shown = strings.Cut(rest, part); !shown {
+				break
+			}
+		}
+		if shown {
 			return
 		}
 		if end != nil && !errors.Is(end, os.ErrDeadlineExceeded) {
@@ -301,6 +340,8 @@ func (s *screen) waitFor(t *testing.T, want string) {
 		}
 		select {
 		case <-s.more:
+		case <-impatient.C:
+			again()
 		case <-deadline:
 			t.Fatalf("the terminal never showed %q, only\n%q", want, text)
 		}

@@ -34,7 +34,7 @@ func openEmpty(t testing.TB, uri string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.rows(context.Background(), "MATCH (n) DETACH DELETE n", nil); err != nil {
+	if _, err := s.rows(context.Background(), "MATCH (n) CALL { WITH n DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.start(context.Background()); err != nil {

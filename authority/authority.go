@@ -108,6 +108,7 @@ type node struct {
 	missed  bool   // an order is to be made when it returns
 	status  verdict.Status
 	since   time.Time
+	started time.Time // when its session was announced; zero = before this run
 }
 
 // cable is one NIC of one system.
@@ -226,7 +227,7 @@ func (a *Authority) Announce(now time.Time, id wire.ID, s wire.Session, name str
 	a.plan.Join(n.seat())
 	a.followSeats(now)
 	if restarted {
-		n.echoed = 0
+		n.echoed, n.started = 0, now
 		a.holdOrEnqueue(now, n)
 		a.welcome(now, n, isNew, out)
 	}
@@ -347,8 +348,9 @@ func (a *Authority) observe(now time.Time, from wire.ID, o *wire.Observation) {
 func (a *Authority) each(now time.Time, c verdict.Claim, ids []wire.ID) {
 	first := c.About
 	for _, id := range ids {
-		if a.nodes[id] == nil {
-			continue
+		n := a.nodes[id]
+		if n == nil || id != first && c.At.Sub(n.started) < a.timing(n).Unresponsive {
+			continue // It has just started: who is beyond a silent one cannot know yet.
 		}
 		c.About, c.Company = id, id != first
 		a.judge.Heard(now, c, &a.said)

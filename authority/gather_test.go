@@ -150,3 +150,32 @@ func TestWhoMissedAnOrderWhileItWasLostIsToldWhenItReturns(t *testing.T) {
 		t.Errorf("orders to %v, want one to the system that has a new neighbor since it was lost", told(out))
 	}
 }
+
+func TestWhoHasJustStartedIsNotAccusedTogetherWithItsSilentNeighbor(t *testing.T) {
+	a, out := estate(24)
+	at := after(time.Minute)
+	a.Announce(at, idOf(6), 2, "h06", addrOf(6), nil, out)
+	echo(a, at, out)
+	out.Reset()
+	r, _ := a.Record(idOf(4))
+	info, _ := a.Plan().Ring(r.Home)
+	a.Report(at.Add(20*time.Millisecond), idOf(4), []wire.Observation{{Kind: wire.ObsUnresponsive, About: idOf(5), Run: 2,
+		Ring: r.Home, Version: info.Version, Silent: 2 * time.Second}}, out)
+	for i := range 200 {
+		a.Tick(at.Add(time.Duration(i)*100*time.Millisecond), out)
+		for _, p := range out.Pings {
+			if p.To == idOf(6) {
+				t.Fatal("who has just announced itself is asked whether it lives")
+			}
+		}
+		out.Pings = out.Pings[:0]
+	}
+	for _, e := range out.Events {
+		if e.System == idOf(6).String() {
+			t.Errorf("news of h06: %s", e.Text)
+		}
+	}
+	if a.Status(idOf(5)) != verdict.Dead {
+		t.Errorf("h05 is %v, want dead", a.Status(idOf(5)))
+	}
+}

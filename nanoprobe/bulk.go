@@ -155,3 +155,10 @@ func (n *Nanoprobe) rescue(ctx context.Context, now time.Time) {
 		n.running.Go(func() { n.bulk(ctx) })
 	}
 }
+
+// answered puts the rescue off: the CMA knows our key, and is merely busy.
+func (n *Nanoprobe) answered(now time.Time) {
+	if !n.rescueAt.IsZero() {
+		n.rescueAt = now.Add(rescueEvery)
+	}
+}

@@ -344,6 +344,7 @@ func (n *Nanoprobe) signal(now time.Time, p netio.Packet) {
 		return // a recording, or an answer to what is settled: it proves nothing
 	}
 	n.member.Voice(now)
+	n.answered(now)
 	if n.cma != p.Peer {
 		n.log.Info("the CMA answers", "at", p.Peer)
 	}

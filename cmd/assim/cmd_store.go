@@ -17,7 +17,7 @@ func backupCommand() command {
 		name: "backup", args: "[FILE]", short: "copy the CMA's store into a file on its host, while it works",
 		long: `FILE is a name in the directory that cma -backups sets (default: backups in its -data);
 without one it is named for the time. The file is itself a store: assim restore puts it
-in place, assim check -store and assim diff's questions work on it. It holds the graph,
+in place, and assim check -store checks it. It holds the graph,
 the documents and who may join; cma-keys.json, beside the store, is not in it.`,
 		examples: "  assim backup\n  assim backup before-upgrade.db\n  assim backup nightly.db -json",
 		run: func(ctx context.Context, a *app, args []string) error {

@@ -94,6 +94,12 @@ func (s *server) start(listen string) {
 			continue
 		}
 		if s.at, err = netip.ParseAddrPort(strings.TrimSpace(string(b))); err == nil {
+			// It receives already; operators are served a moment later.
+			ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+			defer cancel()
+			if err := s.client().WaitReady(ctx); err != nil {
+				s.t.Fatal(err)
+			}
 			return
 		}
 	}

@@ -10,6 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// gcPercent makes the collector of garbage run at 0.4 times more than what
+// lives, instead of twice: one megabyte lives here, and the collections that
+// this adds cost a millisecond each.
+const gcPercent = 40
+
+// saveMemory is for the whole process, and so said where it begins.
+func saveMemory() { debug.SetGCPercent(gcPercent) }
+
 // tidy gives memory back to the system: garbage, and the pages of the program
 // itself that only the start or a rare look needed. Those come back from the
 // page cache, one small fault at a time, when they are used again.

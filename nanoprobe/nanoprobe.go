@@ -103,6 +103,7 @@ func New(cfg Config, log *slog.Logger) *Nanoprobe {
 // Run lives until ctx ends, says goodbye, and returns when everything it
 // started has ended.
 func (n *Nanoprobe) Run(ctx context.Context) error {
+	saveMemory()
 	if err := os.MkdirAll(n.cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("nanoprobe: its directory: %w; choose another with -data", err)
 	}

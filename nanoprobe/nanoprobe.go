@@ -50,7 +50,7 @@ type Config struct {
 const (
 	maxPackets  = 1024                   // datagrams read and not handled yet
 	patience    = 3                      // tries before the CMA is looked for elsewhere
-	tidyDelay   = 10 * time.Second       // after a look, before memory is given back
+	tidyDelay   = 2 * time.Second        // after a look, before memory is given back
 	stopTime    = 300 * time.Millisecond // for the last words
 	retryAfter  = 2 * time.Second        // at first, when nobody lets us join
 	retryAtMost = time.Minute

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"assim/event"
@@ -61,6 +62,9 @@ func (j *Judge) linkDown(now time.Time, c Claim, out *Out) {
 	if id.IsZero() {
 		id = c.By
 	}
+	if c.About.IsZero() && j.onlyWay(id, c.Link) {
+		return // Who tells of its only cable tells of the past: by that cable it was told.
+	}
 	k, link := j.resolve(id, c.Link)
 	l := j.links[k]
 	if l == nil && len(j.links) >= maxDown {
@@ -82,15 +86,35 @@ func (j *Judge) linkUp(now time.Time, c Claim, out *Out) {
 	if id.IsZero() {
 		id = c.By
 	}
-	k, _ := j.resolve(id, c.Link)
-	l := j.links[k]
-	if l == nil {
-		return
+	for _, k := range j.lostBy(id, c.Link) {
+		l := j.links[k]
+		delete(j.links, k)
+		if l.in != nil && l.in.Kind == event.LinkDown {
+			j.close(now, l.in, "link "+l.in.Name+" is back", out)
+		}
 	}
-	delete(j.links, k)
-	if l.in != nil && l.in.Kind == event.LinkDown {
-		j.close(now, l.in, "link "+l.in.Name+" is back", out)
+}
+
+// onlyWay reports whether all attachments of a system are by one interface.
+func (j *Judge) onlyWay(id wire.ID, name string) bool {
+	var buf [8]Link
+	links := j.m.Links(buf[:0], id)
+	return len(links) > 0 && !slices.ContainsFunc(links, func(l Link) bool { return l.Name != name })
+}
+
+// lostBy returns the lost links of a system that a reporter may mean by an
+// interface or an address. The addresses of an interface come and go with its
+// carrier, so the one it was lost by may not be the one it is called by now.
+func (j *Judge) lostBy(id wire.ID, name string) []linkKey {
+	now, _ := j.resolve(id, name)
+	var keys []linkKey
+	for k, l := range j.links {
+		if k.id == id && (k == now || k.name == name || l.link.Name != "" && l.link.Name == name) {
+			keys = append(keys, k)
+		}
 	}
+	slices.SortFunc(keys, func(a, b linkKey) int { return strings.Compare(a.name, b.name) })
+	return keys
 }
 
 // resolve finds the attachment that a reporter calls by interface or address.

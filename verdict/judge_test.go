@@ -109,6 +109,9 @@ var stories = []struct{ name, town, script, news string }{
 	30 until`, `
 	1.7 link down b eth0 by b a
 	20.0 resolved b eth0`},
+	{"a system that tells of its only cable tells of the past", twoRacks, `
+	2.0 b link eth0
+	30 until`, ``},
 	{"one pair", twoRacks, `
 	2.0 a path b
 	20 a takesback b

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,8 +81,9 @@ func (a *app) ringsText(rings []ringTable) {
 	if len(rings) == 0 {
 		fmt.Fprintln(a.out, "No rings yet: a ring needs a nanoprobe; assim status tells who has joined.")
 	}
-	for _, r := range rings {
-		if len(r.members) == 1 && len(rings) > 1 {
+	company := slices.ContainsFunc(rings, func(r ringTable) bool { return len(r.members) > 1 })
+	for i, r := range rings {
+		if len(r.members) == 1 && (company || i > 0) {
 			continue // a deputy that waits for others: nobody heartbeats there
 		}
 		a.heading("%s ring %s, %d members, roster version %s", r.level, r.name, len(r.members), r.version)
@@ -98,6 +100,9 @@ func (a *app) ringsText(rings []ringTable) {
 		lines = append(lines, line)
 		fmt.Fprintln(a.out, strings.Join(lines, "\n")+"╮")
 		fmt.Fprintln(a.out, "  ╰"+strings.Repeat("─", 8)+" back to the first")
+		if !company {
+			fmt.Fprintln(a.out, "  It has no neighbor yet: a second nanoprobe gives it one.")
+		}
 	}
 }
 

@@ -101,3 +101,15 @@ func TestRingsAreDrawnWithTheirDeadAndTheirDeputies(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 }
+
+func TestALoneSystemIsShownItsRingAndThatItIsAlone(t *testing.T) {
+	var out bytes.Buffer
+	a := &app{out: &out}
+	a.ringsText(groupRings([][]any{
+		{"subnet", "10.0.0.0/24", 0, "h01", "up", true, 1},
+		{"top", "top", 0, "h01", "up", false, 1},
+	}))
+	if got := out.String(); strings.Count(got, "h01") != 1 || !strings.Contains(got, "no neighbor yet") {
+		t.Errorf("got\n%s", got)
+	}
+}

@@ -333,9 +333,9 @@ func (n *Nanoprobe) signal(now time.Time, p netio.Packet) {
 	if err != nil || e.ID != n.identity.ID {
 		return
 	}
-	sealer := n.sealer
-	if e.Epoch != n.identity.Epoch {
-		sealer = n.former
+	sealer, ok := n.opens(e.Epoch)
+	if !ok {
+		return
 	}
 	m, err := wire.OpenSignal(p.Data, sealer, true)
 	if err != nil {
@@ -548,12 +548,6 @@ func (n *Nanoprobe) watch(ctx context.Context, types []discovery.Type) {
 			n.log.Error("changes of this host are not seen until their next regular look", "error", err)
 		}
 	})
-}
-
-// rekeyed takes the keys of the identity into use.
-func (n *Nanoprobe) rekeyed() {
-	n.sealer = wire.NewSealer(n.identity.NodeKey)
-	n.former = wire.NewSealer(n.identity.Old)
 }
 
 // farewell says goodbye to the neighbors and to the CMA: an orderly stop is

@@ -93,9 +93,10 @@ type neighbor struct {
 	ring  *member.Member
 	out   member.Out
 	want  wire.Desired
-	mute  bool     // it says nothing any more
-	about wire.ID  // whom it is of interest to
-	ticks [][]byte // it sent there, newest last
+	mute  bool      // it says nothing any more
+	about wire.ID   // whom it is of interest to
+	ticks [][]byte  // it sent there, newest last
+	last  wire.Tick // that was heard from there
 	next  time.Time
 }
 
@@ -167,6 +168,9 @@ func (n *neighbor) packet(now time.Time, p netio.Packet) {
 		if peer, ok := n.ring.Peer(edge); ok && peer.Key != nil {
 			if tick, err := wire.OpenTick(p.Data, *peer.Key, peer.Dir); err == nil {
 				n.ring.Heard(now, p.Peer, &tick, &n.out)
+				if edge == wire.EdgeOf(n.id.ID, n.about) {
+					n.last = tick
+				}
 			}
 		}
 		return

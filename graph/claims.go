@@ -91,7 +91,7 @@ func say(c Change) (Said, error) {
 	if n := len(c.Nodes) + len(c.Rels); n > MaxElements {
 		return Said{}, fmt.Errorf("%d nodes and relationships, the limit is %d", n, MaxElements)
 	}
-	nodes := make([]Node, 0, len(c.Nodes)+2*len(c.Rels))
+	nodes := make([]Node, 0, len(c.Nodes)+8) // 8: ends that are not among them are few
 	for _, n := range c.Nodes {
 		props, err := canonical(n.Props)
 		if err != nil {
@@ -114,15 +114,34 @@ func say(c Change) (Said, error) {
 		}
 		r.Props = props
 		rels = append(rels, r)
-		nodes = append(nodes, Node{Key: r.From}, Node{Key: r.To})
 	}
+	nodes = withEnds(foldNodes(nodes), rels)
 	for _, n := range nodes {
 		if n.Key.ID == "" || len(n.Key.ID) > MaxID || len(n.Key.Label) > MaxName || strings.Contains(n.Key.Label, ":") {
 			return Said{}, fmt.Errorf("node %s: a key has an ID of 1 to %d bytes and a label without a colon", n.Key, MaxID)
 		}
 	}
-	return Said{Nodes: foldNodes(nodes), Rels: foldRels(rels)}, nil
+	return Said{Nodes: nodes, Rels: foldRels(rels)}, nil
 }
+
+// withEnds adds to nodes, which are in order, the ends of relationships that
+// are not among them.
+func withEnds(nodes []Node, rels []Rel) []Node {
+	said := len(nodes)
+	for i := range rels {
+		for _, end := range [...]Key{rels[i].From, rels[i].To} {
+			if _, found := slices.BinarySearchFunc(nodes[:said], end, compareToKey); !found {
+				nodes = append(nodes, Node{Key: end})
+			}
+		}
+	}
+	if len(nodes) == said {
+		return nodes
+	}
+	return foldNodes(nodes)
+}
+
+func compareToKey(n Node, k Key) int { return n.Key.Compare(k) }
 
 func foldNodes(nodes []Node) []Node {
 	slices.SortStableFunc(nodes, func(a, b Node) int { return a.Key.Compare(b.Key) })

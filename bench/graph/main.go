@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 )
@@ -26,7 +27,21 @@ func main() {
 	asJSON := flag.Bool("json", false, "print one JSON object")
 	dir := flag.String("dir", "", "where to put the files; default a temporary directory")
 	only := flag.String("only", "", "measure only this engine (the parent process uses it)")
+	profile := flag.String("cpuprofile", "", "with -only, write where the processor's time goes to this file")
 	flag.Parse()
+	if *profile != "" {
+		out, err := os.Create(*profile)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench/graph:", err)
+			os.Exit(1)
+		}
+		defer out.Close()
+		if err := pprof.StartCPUProfile(out); err != nil {
+			fmt.Fprintln(os.Stderr, "bench/graph:", err)
+			os.Exit(1)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	if err := run(context.Background(), *sizes, *dir, *only, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/graph:", err)
 		os.Exit(1)

@@ -76,8 +76,12 @@ func (w *writer) applySaid(p *prepared, newest bool, res *graph.Result) (bool, e
 		}
 		src.id = w.nextSource
 		w.nextSource++
-		if err := w.c.exec("INSERT INTO source(id, name) VALUES(?1,?2)", src.id, p.Source); err != nil {
-			return false, err
+		// Who speaks of the past may have to be compared with others by name;
+		// all others are written down once, when it is known what they say.
+		if known = !newest; known {
+			if err := w.c.exec("INSERT INTO source(id, name) VALUES(?1,?2)", src.id, p.Source); err != nil {
+				return false, err
+			}
 		}
 	}
 	if src.elems, err = decodeElems(packed); err != nil {
@@ -94,16 +98,19 @@ func (w *writer) applySaid(p *prepared, newest bool, res *graph.Result) (bool, e
 	if p.Keep && !d.changed {
 		return false, nil
 	}
-	return d.changed, w.writeSource(src, p, now)
+	return d.changed, w.writeSource(src, known, p, now)
 }
 
-func (w *writer) writeSource(src source, p *prepared, now []elem) error {
+func (w *writer) writeSource(src source, known bool, p *prepared, now []elem) error {
 	if len(now) == 0 {
 		return w.c.exec("DELETE FROM source WHERE id=?1", src.id)
 	}
 	hash := p.hash
 	if p.Keep {
 		hash = nil // what it says in all is not what it said just now
+	}
+	if !known {
+		return w.c.exec("INSERT INTO source(id, name, hash, elems) VALUES(?1,?2,?3,?4)", src.id, p.Source, hash, encodeElems(now))
 	}
 	return w.c.exec("UPDATE source SET hash=?2, elems=?3 WHERE id=?1", src.id, hash, encodeElems(now))
 }

@@ -43,7 +43,7 @@ func (r *reader) exportDocuments() iter.Seq2[graph.Change, error] {
 	return walk(r, func(q *rows) (graph.Change, error) {
 		var d graph.Document
 		var err error
-		if q.vals[5] != nil {
+		if !q.null(5) {
 			d, err = scanDocument(q)
 		} else {
 			d = graph.Document{System: graph.Key{Label: q.text(0), ID: q.text(1)}, Type: q.text(2), Instance: q.text(3), At: time.Unix(0, q.int(4)).UTC()}
@@ -68,7 +68,7 @@ func (r *reader) exportRecords() iter.Seq2[graph.Change, error] {
 func (r *reader) exportSources() iter.Seq2[graph.Change, error] {
 	return func(yield func(graph.Change, error) bool) {
 		err := r.c.each(func(q *rows) error {
-			elems, err := decodeElems(q.blob(2))
+			elems, err := decodeElems(q.view(2))
 			if err != nil {
 				return err
 			}

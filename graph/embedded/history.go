@@ -86,7 +86,7 @@ func (c *comparison) run(ctx context.Context) error {
 	}
 	touched := map[elem]bool{}
 	err := c.now.c.each(func(q *rows) error {
-		elems, err := decodeElems(q.blob(0))
+		elems, err := decodeElems(q.view(0))
 		for _, e := range elems {
 			touched[e] = true
 		}

@@ -77,7 +77,7 @@ func (w *writer) defineIndex(old map[usageKey]int64, next int64, label, p string
 
 func (w *writer) buildIndex(ix, label, name int64) error {
 	return w.c.each(func(r *rows) error {
-		b, err := decodeBody(r.blob(1))
+		b, err := decodeBody(r.view(1))
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -95,7 +94,7 @@ func checkSources(r *reader) ([]string, error) {
 	}
 	var wrong []string
 	err = r.c.each(func(q *rows) error {
-		elems, err := decodeElems(q.blob(2))
+		elems, err := decodeElems(q.view(2))
 		if err != nil || claims[q.int(0)] != int64(len(elems)) {
 			wrong = append(wrong, fmt.Sprintf("source %q speaks of %d elements, %d have its claim", q.text(1), len(elems), claims[q.int(0)]))
 		}
@@ -131,12 +130,12 @@ func (s *Store) backup(ctx context.Context, path string) error {
 	if err := removeIfThere(partial); err != nil {
 		return err
 	}
-	_, err = c.c.(driver.ExecerContext).ExecContext(ctx, "VACUUM INTO ?1", c.bind([]any{partial}))
+	err = c.until(ctx, func() error { return c.exec("VACUUM INTO ?1", partial) })
 	if err == nil {
 		err = settle(partial, path)
 	}
 	if err != nil {
-		return errors.Join(explain(err), removeIfThere(partial))
+		return errors.Join(err, removeIfThere(partial))
 	}
 	return nil
 }

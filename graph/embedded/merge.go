@@ -40,7 +40,7 @@ func (d *diff) count(e elem) {
 func (w *writer) claims(e elem) ([]graph.Claim, error) {
 	var out []graph.Claim
 	err := w.c.each(func(r *rows) error {
-		b, err := decodeBody(r.blob(2))
+		b, err := decodeBody(r.view(2))
 		if err != nil {
 			return err
 		}

@@ -111,7 +111,7 @@ func (r *reader) vertex(q *rows) (graph.Vertex, error) {
 	if err != nil {
 		return graph.Vertex{}, err
 	}
-	b, err := decodeBody(q.blob(5))
+	b, err := decodeBody(q.view(5))
 	if err != nil {
 		return graph.Vertex{}, fmt.Errorf("graph: node %s:%s: %w", label, q.text(2), err)
 	}
@@ -133,7 +133,7 @@ func (r *reader) edge(q *rows) (graph.Edge, error) {
 	if err != nil {
 		return graph.Edge{}, err
 	}
-	b, err := decodeBody(q.blob(6))
+	b, err := decodeBody(q.view(6))
 	if err != nil {
 		return graph.Edge{}, fmt.Errorf("graph: relationship %d of type %s: %w", q.int(0), typ, err)
 	}
@@ -393,10 +393,10 @@ func (r *reader) Documents(system graph.Key, typ string) iter.Seq2[graph.Documen
 }
 
 func scanDocument(q *rows) (graph.Document, error) {
-	raw, err := unpackDoc(q.blob(6))
+	raw, err := unpackDoc(q.view(6))
 	return graph.Document{
 		System: graph.Key{Label: q.text(0), ID: q.text(1)}, Type: q.text(2), Instance: q.text(3),
-		At: time.Unix(0, q.int(4)).UTC(), Hash: hex.EncodeToString(q.blob(5)), JSON: raw,
+		At: time.Unix(0, q.int(4)).UTC(), Hash: hex.EncodeToString(q.view(5)), JSON: raw,
 	}, err
 }
 

@@ -16,6 +16,7 @@ var ErrFormat = errors.New("not a graph store that this version can read")
 // an entry that was released; add one.
 var migrations = []string{
 	format1,
+	format2,
 }
 
 const format1 = `
@@ -65,6 +66,16 @@ CREATE INDEX docref_till ON docref(till) WHERE till < 9223372036854775807;
 CREATE INDEX docref_doc ON docref(doc);
 CREATE TABLE record(bucket TEXT, name TEXT, value BLOB, PRIMARY KEY(bucket, name)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(text, content='', contentless_delete=1, detail=none, tokenize='unicode61 remove_diacritics 0');
+`
+
+// format2 keeps what one system's discovery says of it together: keys begin
+// with the system's id, so a first discovery touches one page of this index
+// where it touched one for each label. Walking a label has an index of its own,
+// which only grows at its end.
+const format2 = `
+DROP INDEX node_key;
+CREATE UNIQUE INDEX node_key ON node(key, label);
+CREATE INDEX node_label ON node(label);
 `
 
 // migrate brings the file behind c to the newest format, one transaction per

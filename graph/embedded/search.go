@@ -84,7 +84,7 @@ func (r *reader) candidates(words []string) (map[int64]bool, error) {
 		return nil, err
 	}
 	err = r.c.each(func(q *rows) error {
-		elems, err := decodeElems(q.blob(0))
+		elems, err := decodeElems(q.view(0))
 		for _, e := range elems {
 			if !e.isRel() {
 				out[e.id()] = true

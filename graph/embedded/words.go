@@ -13,7 +13,7 @@ import (
 // not indexed yet by itself, so it always answers exactly.
 const (
 	wordsDelay     = 100 * time.Millisecond // how long nobody wants anything
-	wordsPerSlice  = 250                    // log entries indexed in one go, with somebody perhaps waiting
+	wordsPerSlice  = 500                    // log entries indexed in one go, with somebody perhaps waiting
 	maxWordsBehind = 2000                   // log entries; with more, changes have to wait for the index
 )
 
@@ -67,7 +67,7 @@ func (w *writer) touchedBetween(from, to int64) ([]elem, error) {
 	seen := map[elem]bool{}
 	var out []elem
 	err := w.c.each(func(r *rows) error {
-		elems, err := decodeElems(r.blob(0))
+		elems, err := decodeElems(r.view(0))
 		if err != nil {
 			return err
 		}

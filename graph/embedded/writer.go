@@ -165,7 +165,7 @@ type writer struct {
 
 func newWriter(s *Store) (*writer, error) {
 	c, err := dial(s.path, s.opt.CacheMB<<10, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
-		"PRAGMA wal_autocheckpoint = 4000", "PRAGMA journal_size_limit = 67108864", "PRAGMA temp_store = MEMORY")
+		"PRAGMA wal_autocheckpoint = 16000", "PRAGMA journal_size_limit = 67108864", "PRAGMA temp_store = MEMORY")
 	if err != nil {
 		return nil, err
 	}

@@ -147,11 +147,11 @@ func AppendRefs(dst []byte, refs []DocRef) (out []byte, rest []DocRef) {
 	return dst, refs[n:]
 }
 
-// ParseRefs is the inverse of AppendRefs.
+// ParseRefs is the inverse of AppendRefs: what no AppendRefs makes is malformed.
 func ParseRefs(b []byte) ([]DocRef, error) {
 	c := cursor{b: b}
 	n := int(c.u8())
-	if n > MaxRefs {
+	if n > MaxRefs || len(b) > MaxBody {
 		c.fail(ErrForm)
 		n = 0
 	}

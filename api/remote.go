@@ -21,6 +21,7 @@ const recheckEvery = 10 * time.Second
 func Guard(h http.Handler, allowed func(ctx context.Context, secret string) bool) http.Handler {
 	refuse := refusal(http.StatusUnauthorized, "this operator string is not, or no longer, good here; make another on the CMA with assim operator create")
 	here := refusal(http.StatusForbidden, "who may ask from elsewhere is decided on the CMA's own host: run assim operator there")
+	atHome := refusal(http.StatusForbidden, "the recovery key is used on the CMA's own host only")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		switch {
@@ -30,6 +31,9 @@ func Guard(h http.Handler, allowed func(ctx context.Context, secret string) bool
 			return
 		case strings.HasPrefix(path.Clean("/"+r.URL.Path), "/v1/"+string(ToOperate)):
 			here(w, r)
+			return
+		case strings.HasPrefix(path.Clean("/"+r.URL.Path), recoverPath):
+			atHome(w, r)
 			return
 		}
 		ctx, cancel := context.WithCancel(r.Context())

@@ -29,6 +29,17 @@ type Gate interface {
 	// Rotate changes keys; Rotation tells how far that has come.
 	Rotate(ctx context.Context, r RotateRequest) (Rotation, error)
 	Rotation(ctx context.Context) (Rotation, error)
+	// Recover replaces all keys of the CMA; recovery is the recovery key in a line.
+	Recover(ctx context.Context, recovery string) (Rotation, error)
+}
+
+// recoverPath is for the CMA's own host only: the recovery key does not travel,
+// least of all to whoever has the CMA's key now.
+const recoverPath = "/v1/recover"
+
+// Recovery carries the recovery key.
+type Recovery struct {
+	Key string `json:"key"`
 }
 
 // Choice names whom a person means.
@@ -55,6 +66,13 @@ func gate(mux *http.ServeMux, g Gate) {
 			return nil, err
 		}
 		return g.Rotate(r.Context(), req)
+	}))
+	mux.HandleFunc("POST "+recoverPath, answer(func(r *http.Request) (any, error) {
+		var req Recovery
+		if err := decode(r, &req); err != nil {
+			return nil, err
+		}
+		return g.Recover(r.Context(), req.Key)
 	}))
 }
 
@@ -134,4 +152,10 @@ func (c *Client) Rotate(ctx context.Context, r RotateRequest) (Rotation, error) 
 func (c *Client) Rotation(ctx context.Context) (Rotation, error) {
 	var out Rotation
 	return out, c.do(ctx, http.MethodGet, "/v1/keys", nil, &out)
+}
+
+// Recover replaces all keys of the CMA by way of the recovery key.
+func (c *Client) Recover(ctx context.Context, recovery string) (Rotation, error) {
+	var out Rotation
+	return out, c.do(ctx, http.MethodPost, recoverPath, Recovery{recovery}, &out)
 }

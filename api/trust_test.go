@@ -42,6 +42,11 @@ func (g *gatekeeper) Rotation(context.Context) (Rotation, error) {
 	return Rotation{Epoch: 2, Stage: "settled"}, nil
 }
 
+func (g *gatekeeper) Recover(_ context.Context, key string) (Rotation, error) {
+	g.note("recover " + key)
+	return Rotation{Epoch: 3, Stage: "gathering"}, nil
+}
+
 func TestWhoIsInIsDecidedByCalls(t *testing.T) {
 	g := &gatekeeper{}
 	server := httptest.NewServer((&Server{Gate: g, Tokens: &permits{}, Operators: &permits{}}).Handler())
@@ -71,7 +76,10 @@ func TestWhoIsInIsDecidedByCalls(t *testing.T) {
 	if r, err := c.Rotation(t.Context()); err != nil || r.Stage != "settled" {
 		t.Errorf("rotation: %+v, %v", r, err)
 	}
-	want := []string{"accept 10.0.7.0/24", "revoke web7", "pardon web7", "rotate node web7"}
+	if r, err := c.Recover(t.Context(), "assim-recovery1:x"); err != nil || r.Stage != "gathering" {
+		t.Errorf("recovery: %+v, %v", r, err)
+	}
+	want := []string{"accept 10.0.7.0/24", "revoke web7", "pardon web7", "rotate node web7", "recover assim-recovery1:x"}
 	if !slices.Equal(g.asked, want) {
 		t.Errorf("asked was %v, want %v", g.asked, want)
 	}
@@ -84,6 +92,7 @@ func TestALeakedOperatorStringMakesItselfNoSuccessor(t *testing.T) {
 	for path, code := range map[string]int{
 		"/v1/operators": http.StatusForbidden, "/v1/operators/3f2a": http.StatusForbidden,
 		"/v1//operators": http.StatusForbidden, "/v1/%6fperators": http.StatusForbidden, "/v1/x/../operators": http.StatusForbidden,
+		"/v1/recover": http.StatusForbidden, "/v1//recover": http.StatusForbidden, // The recovery key does not travel.
 		"/v1/tokens": http.StatusOK,
 	} {
 		reached = false

@@ -431,6 +431,9 @@ func seenRecord(id wire.ID, s wire.Session, seq uint32) []graph.Record {
 
 // order sends a desired state in as many signals as it needs.
 func (b *brain) order(o authority.Order) {
+	if b.gathering() {
+		return // It is made anew when everybody can be told.
+	}
 	for i := range o.Desired.Rings {
 		o.Desired.Rings[i].SweepKey = b.sweepKey(o.Desired.Rings[i].Ring)
 	}

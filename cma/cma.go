@@ -41,10 +41,12 @@ import (
 
 // Config is what an operator may set; see cmd/cma for the settings.
 type Config struct {
-	Data   string // directory of keys
-	Run    string // directory of the local sockets
-	Listen string // ADDRESS:PORT for UDP and TCP; an empty address is all of them
-	Timing wire.Timing
+	Data string // directory of keys
+	// Recovery is the file of the recovery key, for when the keys in Data are lost.
+	Recovery string
+	Run      string // directory of the local sockets
+	Listen   string // ADDRESS:PORT for UDP and TCP; an empty address is all of them
+	Timing   wire.Timing
 	// Schedule is what every nanoprobe is told about its discovery types.
 	Schedule []wire.Schedule
 	Policy   trust.Policy
@@ -107,7 +109,7 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 	}
 	var err error
 	var made bool
-	if c.keys, made, err = trust.LoadCMAKeys(cfg.Data); err != nil {
+	if c.keys, made, err = loadKeys(cfg, log); err != nil {
 		return nil, err
 	}
 	if made {
@@ -121,6 +123,10 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 	if c.registry, err = trust.NewRegistry(&records{store: store}); err != nil {
 		return nil, err
 	}
+	if n := c.registry.Count(); made && n > 0 && c.keys.Stage() != trust.Gathering {
+		log.Error("the keys of this CMA are gone: its systems take it for another one. Stop it, and put "+trust.CMAKeysFile+
+			" back from a backup, or remove it and start with -recovery and the recovery key", "systems", n)
+	}
 	c.ingest = &ingest{store: store, commits: c.commits, types: map[string]discovery.Type{}, health: c.health, now: c.now, stored: c.stored}
 	for name, g := range cfg.Mappings {
 		c.ingest.types[name] = discovery.Type{Name: name, Graph: g}
@@ -133,6 +139,23 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 	}
 	c.brain, err = c.newBrain(ctx)
 	return c, err
+}
+
+// loadKeys reads the CMA's keys, or makes them. Lost ones are replaced by way of
+// the recovery key, if there is one.
+func loadKeys(cfg Config, log *slog.Logger) (keys *trust.CMAKeys, made bool, err error) {
+	_, err = os.Stat(filepath.Join(cfg.Data, trust.CMAKeysFile))
+	if cfg.Recovery == "" || err == nil {
+		return trust.LoadCMAKeys(cfg.Data)
+	}
+	key, err := trust.LoadRecoveryKey(cfg.Recovery)
+	if err != nil {
+		return nil, false, fmt.Errorf("cma: -recovery: %w", err)
+	}
+	if keys, err = trust.RecoverCMAKeys(cfg.Data, key); err == nil {
+		log.Warn("the CMA has new keys by way of the recovery key; its systems follow", "pin", trust.PinOf(keys.Pub()))
+	}
+	return keys, false, err
 }
 
 // newBrain makes the cores and fills them with what an earlier run stored.
@@ -156,7 +179,11 @@ func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 		return nil, err
 	}
 	b.turn.keys = c.keys
-	if c.keys.Stage() != trust.Settled { // An earlier run began it.
+	switch c.keys.Stage() { // An earlier run began it.
+	case trust.Settled:
+	case trust.Gathering:
+		b.startGathering(c.now())
+	default:
 		b.turnOn(c.now())
 	}
 	return b, nil

@@ -193,6 +193,9 @@ type route struct {
 // well have been lost on the way: what matters is sent again.
 func (c *CMA) transmit(r route, id wire.ID, m wire.Signal) {
 	present := c.keys.Epoch()
+	if _, ok := c.keys.NodeKey(id, r.epoch); !ok {
+		r.epoch = 0 // It ended since we heard from there.
+	}
 	if r.epoch == 0 { // Which key it has is not known: the one before, if that is good yet.
 		if _, ok := c.keys.NodeKey(id, present-1); ok {
 			c.transmit(route{r.to, r.from, present - 1}, id, m)

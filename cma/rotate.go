@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -18,6 +19,8 @@ const (
 	turnEvery   = 500 * time.Millisecond // between two looks at how far it has come
 	maxTurning  = 256                    // systems asked, or named to a person, at a time
 	renewalTime = 30 * time.Second       // for one nanoprobe to show its new key
+	gatherBatch = 2048                   // systems that are called at a look
+	gatherTime  = 5 * time.Minute        // in which another one has to come, before the rest are not waited for
 )
 
 // turn is the way from one master key to the next, in the brain. Everybody is
@@ -30,6 +33,11 @@ type turn struct {
 	due   time.Time          // of the next look; zero: the keys are settled
 	epoch map[wire.ID]uint16 // the newest that each has used since the turn began
 	ids   []wire.ID
+
+	// While the keys are being recovered:
+	calls []wire.ID // who is still to be called in this round
+	came  int       // how many have come
+	last  time.Time // when one did
 }
 
 // heard notes whose key an authentic message was sealed with. A recording
@@ -56,6 +64,10 @@ func (b *brain) goOnTurning(now time.Time) {
 		return
 	}
 	t.due = now.Add(turnEvery)
+	if t.keys.Stage() == trust.Gathering {
+		b.gather(now)
+		return
+	}
 	if len(b.auth.Behind(nil, 1)) > 0 {
 		return
 	}
@@ -63,7 +75,7 @@ func (b *brain) goOnTurning(now time.Time) {
 	case trust.Offering:
 		b.next(now, t.keys.TurnEdges())
 	case trust.Turned:
-		if t.ids = b.keyless(t.ids[:0]); len(t.ids) == 0 {
+		if t.ids = b.keyless(t.ids[:0], maxTurning); len(t.ids) == 0 {
 			b.next(now, t.keys.EndEpoch())
 			return
 		}
@@ -71,6 +83,43 @@ func (b *brain) goOnTurning(now time.Time) {
 			b.ping(id)
 		}
 	}
+}
+
+// gathering reports whether recovered keys are on their way to everybody: the
+// rings go on by the former ones meanwhile, which this CMA does not know or does
+// not trust, so that nobody is told of any.
+func (b *brain) gathering() bool { return b.turn.keys.Stage() == trust.Gathering }
+
+// startGathering begins, or after a restart goes on, to call everybody.
+func (b *brain) startGathering(now time.Time) {
+	b.turn.due, b.turn.last, b.turn.came = now, now, 0
+	b.turn.epoch = map[wire.ID]uint16{}
+}
+
+// gather calls those who have not been heard with the recovered keys. A call
+// that cannot be opened makes a nanoprobe look for its new key, and one that can
+// is answered with it. When all have come, or nobody comes any more, all are
+// told their edges' new keys together.
+func (b *brain) gather(now time.Time) {
+	t := &b.turn
+	if came := len(t.epoch); came > t.came {
+		t.came, t.last = came, now
+	}
+	if len(t.calls) == 0 {
+		t.calls = b.keyless(t.calls, math.MaxInt)
+	}
+	if len(t.calls) == 0 || now.Sub(t.last) > gatherTime {
+		t.calls = nil
+		b.next(now, t.keys.Gathered())
+		return
+	}
+	n := min(len(t.calls), gatherBatch)
+	for _, id := range t.calls[:n] {
+		if t.epoch[id] != t.keys.Epoch() {
+			b.ping(id)
+		}
+	}
+	t.calls = t.calls[n:]
 }
 
 // ping asks for a sign of life.
@@ -91,11 +140,12 @@ func (b *brain) next(now time.Time, err error) {
 	}
 }
 
-// keyless appends to dst who was not heard with a key of the new epoch yet.
-func (b *brain) keyless(dst []wire.ID) []wire.ID {
+// keyless appends to dst at most limit of those who were not heard with a key of
+// the new epoch yet.
+func (b *brain) keyless(dst []wire.ID, limit int) []wire.ID {
 	present := b.turn.keys.Epoch()
 	for id := range b.auth.Present() {
-		if len(dst) == maxTurning {
+		if len(dst) == limit {
 			break
 		}
 		if b.turn.epoch[id] != present {
@@ -122,6 +172,29 @@ func (g Gate) Rotate(ctx context.Context, r admin.RotateRequest) (admin.Rotation
 	return admin.Rotation{}, admin.Badf("%q is not node, cma or master", r.What)
 }
 
+// Recover replaces all keys of the CMA by way of the recovery key, for when they
+// were stolen.
+func (g Gate) Recover(ctx context.Context, line string) (admin.Rotation, error) {
+	key, err := trust.ParseRecovery(line)
+	if err != nil {
+		return admin.Rotation{}, admin.Bad(err)
+	}
+	if pin := trust.RecoveryPin(key); pin != trust.PinOf(g.c.keys.Recovery) {
+		return admin.Rotation{}, admin.Badf("this is the recovery key of another CMA: its pin is %s, this CMA's is %s", pin, trust.PinOf(g.c.keys.Recovery))
+	}
+	var failed error
+	err = g.c.brain.ask(ctx, func() {
+		if failed = g.c.keys.Recover(key); failed == nil {
+			g.c.brain.startGathering(g.c.now())
+		}
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return admin.Rotation{}, err
+	}
+	g.c.log.Warn("all keys of the CMA are replaced by way of the recovery key", "pin", trust.PinOf(g.c.keys.Pub()))
+	return g.Rotation(ctx)
+}
+
 func (g Gate) rotateMaster(ctx context.Context) (admin.Rotation, error) {
 	var failed error
 	err := g.c.brain.ask(ctx, func() {
@@ -141,7 +214,7 @@ func (g Gate) rotateMaster(ctx context.Context) (admin.Rotation, error) {
 	return g.Rotation(ctx)
 }
 
-var stageNames = map[trust.Stage]string{trust.Settled: "settled", trust.Offering: "offering", trust.Turned: "turned"}
+var stageNames = map[trust.Stage]string{trust.Settled: "settled", trust.Offering: "offering", trust.Turned: "turned", trust.Gathering: "gathering"}
 
 // Rotation tells how far a change of the master key has come.
 func (g Gate) Rotation(ctx context.Context) (admin.Rotation, error) {
@@ -154,8 +227,8 @@ func (g Gate) Rotation(ctx context.Context) (admin.Rotation, error) {
 			return
 		}
 		list := b.auth.Behind(nil, maxTurning)
-		if len(list) == 0 && stage == trust.Turned {
-			list = b.keyless(list)
+		if stage == trust.Gathering || len(list) == 0 && stage == trust.Turned {
+			list = b.keyless(list[:0], maxTurning)
 		}
 		for _, id := range list {
 			r.Waiting = append(r.Waiting, b.name(id))

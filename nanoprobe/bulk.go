@@ -158,6 +158,7 @@ func (n *Nanoprobe) rescue(ctx context.Context, now time.Time) {
 
 // answered puts the rescue off: the CMA knows our key, and is merely busy.
 func (n *Nanoprobe) answered(now time.Time) {
+	n.doubtAt = time.Time{}
 	if !n.rescueAt.IsZero() {
 		n.rescueAt = now.Add(rescueEvery)
 	}

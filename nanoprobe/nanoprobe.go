@@ -82,6 +82,8 @@ type Nanoprobe struct {
 	calls     chan func() // from goroutines of bulk contacts
 	carriers  map[string]bool
 	lacks     map[string]bool // sentences about what is not seen, that were said
+	doubtAt   time.Time       // when we come by bulk to see whether our key is good yet; zero: no doubt
+	doubtNext time.Time       // no doubt before
 	rescueAt  time.Time       // when we come by bulk unasked; zero: we need not
 	renewedAt time.Time       // when our own key was last replaced
 	tidyAt    time.Time       // when memory that looks needed is given back; zero: none is owed
@@ -248,6 +250,7 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 		n.session.Hashes(refs)
 	}
 	n.rescue(ctx, now)
+	n.settleDoubt(ctx, now)
 	n.settle(now)
 	if err := n.news(ctx, now); err != nil {
 		return err
@@ -265,7 +268,7 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 // wait is how long nothing is due.
 func (n *Nanoprobe) wait() time.Duration {
 	var first time.Time
-	for _, d := range []time.Time{n.member.Deadline(), n.schedule.Deadline(), n.session.Deadline(), n.docs.tellAt, n.tidyAt, n.rescueAt} {
+	for _, d := range []time.Time{n.member.Deadline(), n.schedule.Deadline(), n.session.Deadline(), n.docs.tellAt, n.tidyAt, n.rescueAt, n.doubtAt} {
 		if !d.IsZero() && (first.IsZero() || d.Before(first)) {
 			first = d
 		}
@@ -335,6 +338,7 @@ func (n *Nanoprobe) signal(now time.Time, p netio.Packet) {
 	}
 	sealer, ok := n.opens(e.Epoch)
 	if !ok {
+		n.doubt(now, &e)
 		return
 	}
 	m, err := wire.OpenSignal(p.Data, sealer, true)

@@ -1,6 +1,8 @@
 package trust
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,22 +56,11 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// loadSecret reads what saveSecret wrote. A file that others may read is
-// refused: its secrets may be known.
+// loadSecret reads what saveSecret wrote.
 func loadSecret(path string, v any) error {
-	info, err := os.Stat(path)
+	b, err := readSecret(path)
 	if err != nil {
 		return err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("trust: %s may be read by others (%v); if nobody did, chmod 600 it, otherwise remove it", path, info.Mode().Perm())
-	}
-	if info.Size() > maxSecretFile {
-		return fmt.Errorf("trust: %s is too big to be ours", path)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("trust: %w", err)
 	}
 	if err := json.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("trust: %s is damaged: %w", path, err)
@@ -77,4 +68,43 @@ func loadSecret(path string, v any) error {
 	return nil
 }
 
+// readSecret reads a file. One that others may read is refused: its secrets may
+// be known.
+func readSecret(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("trust: %s may be read by others (%v); if nobody did, chmod 600 it, otherwise remove it", path, info.Mode().Perm())
+	}
+	if info.Size() > maxSecretFile {
+		return nil, fmt.Errorf("trust: %s is too big to be ours", path)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("trust: %w", err)
+	}
+	return b, nil
+}
+
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// SaveRecoveryKey writes a recovery key to a file that must not be there yet, and
+// reads it back.
+func SaveRecoveryKey(path string, key ed25519.PrivateKey) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("trust: %w", err)
+	}
+	text := []byte(RecoveryString(key) + "\n")
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("trust: %s: %w", path, err)
+	}
+	back, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(back, text) {
+		return fmt.Errorf("trust: %s does not hold what was written to it: %w", path, err)
+	}
+	return syncDir(filepath.Dir(path))
+}

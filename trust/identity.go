@@ -139,23 +139,37 @@ func (id *Identity) SetSession(s wire.Session) (wire.Session, error) {
 }
 
 // Accept takes over what the CMA said: id, key of the epoch, pins. What is
-// known already costs no write.
+// known already costs no write. The first recovery key stays: whoever has stolen
+// the CMA's key must not be able to replace what it is recovered by.
 func (id *Identity) Accept(w *wire.Welcome, cma string) error {
+	recovery := id.Recovery
+	if recovery == (wire.PubKey{}) {
+		recovery = w.Recovery
+	}
 	known := id.ID == w.ID && id.Epoch == w.Epoch && id.NodeKey == w.Key && slices.Equal(id.Pins, w.Pins) &&
-		id.Recovery == w.Recovery && (cma == "" || len(id.CMA) > 0 && id.CMA[0] == cma)
+		id.Recovery == recovery && (cma == "" || len(id.CMA) > 0 && id.CMA[0] == cma)
 	if known {
 		return nil
 	}
-	if id.Epoch != 0 && w.Epoch != id.Epoch {
+	switch {
+	case recovered(id.Pins, w.Pins):
+		id.Old = wire.NodeKey{} // Whoever stole the keys has it.
+	case id.Epoch != 0 && w.Epoch != id.Epoch:
 		id.Old = id.NodeKey
 	}
 	id.ID, id.Epoch, id.NodeKey = w.ID, w.Epoch, w.Key
-	id.Pins, id.Recovery = slices.Clone(w.Pins), w.Recovery
+	id.Pins, id.Recovery = slices.Clone(w.Pins), recovery
 	if cma != "" {
 		id.CMA = append([]string{cma}, slices.DeleteFunc(slices.Clone(id.CMA), func(s string) bool { return s == cma })...)
 		id.CMA = id.CMA[:min(len(id.CMA), maxCMAs)]
 	}
 	return id.Save()
+}
+
+// recovered reports whether none of the CMA's keys is known any more: they were
+// replaced by way of the recovery key, and not one by the next.
+func recovered(old, now []wire.PubKey) bool {
+	return len(old) > 0 && !slices.ContainsFunc(now, func(k wire.PubKey) bool { return slices.Contains(old, k) })
 }
 
 // maxCMAs is how many addresses of the CMA are remembered.

@@ -45,6 +45,8 @@ type epochs struct {
 	edges  uint16 // the epoch whose keys ticks are sent with: epoch, or for a while epoch-1
 	master [32]byte
 	before [32]byte // of epoch-1; all zero when there is none
+
+	gathering bool
 }
 
 // Stage is how far a change of epoch has come. It has two, so that no tick is
@@ -54,9 +56,10 @@ type Stage uint8
 
 // The stages.
 const (
-	Settled  Stage = iota // there is one epoch
-	Offering              // ticks are sent with the former keys, the new ones are accepted
-	Turned                // ticks are sent with the new keys, the former ones are accepted
+	Settled   Stage = iota // there is one epoch
+	Offering               // ticks are sent with the former keys, the new ones are accepted
+	Turned                 // ticks are sent with the new keys, the former ones are accepted
+	Gathering              // the keys were recovered: everybody fetches its new one before anybody is told of edges
 )
 
 // Endorsement is the statement of an earlier key, or of the recovery key, that
@@ -107,6 +110,7 @@ type cmaKeysFile struct {
 	Edges    uint16            `json:"edge_epoch,omitempty"`
 	Master   hexBytes          `json:"master"`
 	Before   hexBytes          `json:"master_before,omitempty"`
+	Gather   bool              `json:"gathering,omitempty"`
 }
 
 type endorsementFile struct {
@@ -115,51 +119,53 @@ type endorsementFile struct {
 	Sign hexBytes `json:"signature"`
 }
 
-type recoveryFile struct {
-	Note string   `json:"note"`
-	Key  hexBytes `json:"recovery_key"`
-}
-
-const recoveryNote = "Carry this file to a safe place off this machine. It makes a stolen CMA harmless: see SECURITY.md."
-
 // LoadCMAKeys reads the keys kept in dir, or makes them. made reports the
-// latter: then the recovery key lies beside them and should be carried away.
+// latter: then the recovery key lies beside them and should be carried away. One
+// that lies there already is used, so that the nanoprobes follow.
 func LoadCMAKeys(dir string) (k *CMAKeys, made bool, err error) {
 	k = &CMAKeys{path: filepath.Join(dir, CMAKeysFile)}
 	err = k.load()
 	if !missing(err) {
 		return k, false, err
 	}
-	recovery, err := generate()
-	if err != nil {
+	beside := filepath.Join(dir, RecoveryFile)
+	recovery, err := LoadRecoveryKey(beside)
+	if err == nil {
+		k, err = RecoverCMAKeys(dir, recovery)
+		return k, err == nil, err
+	}
+	if !missing(err) {
 		return nil, false, err
 	}
-	if k.signing, err = generate(); err != nil {
+	if recovery, err = generate(); err != nil {
 		return nil, false, err
 	}
-	if k.next, err = generate(); err != nil {
+	if err := saveSecret(beside, recoveryFile{recoveryNote, recovery.Seed()}); err != nil {
 		return nil, false, err
 	}
-	k.Recovery = pubOf(recovery)
-	k.epoch, k.edges = 1, 1
-	_, _ = rand.Read(k.master[:])
-	if err := saveSecret(filepath.Join(dir, RecoveryFile), recoveryFile{recoveryNote, recovery.Seed()}); err != nil {
+	if err := k.generate(recovery, 1); err != nil {
 		return nil, false, err
 	}
 	return k, true, k.save()
 }
 
-// LoadRecoveryKey reads the file that LoadCMAKeys wrote beside new keys.
-func LoadRecoveryKey(path string) (ed25519.PrivateKey, error) {
-	var f recoveryFile
-	if err := loadSecret(path, &f); err != nil {
-		return nil, err
+// generate makes all keys that a new CMA has.
+func (k *CMAKeys) generate(recovery ed25519.PrivateKey, epoch uint16) (err error) {
+	if k.signing, err = generate(); err != nil {
+		return err
 	}
-	key, err := keyFrom(f.Key)
-	if err != nil {
-		return nil, fmt.Errorf("trust: %s: %w", path, err)
+	if k.next, err = generate(); err != nil {
+		return err
 	}
-	return key, nil
+	k.Recovery = pubOf(recovery)
+	k.begin(epoch)
+	return nil
+}
+
+// begin begins an epoch that has nothing to do with those before.
+func (e *epochs) begin(epoch uint16) {
+	*e = epochs{epoch: epoch, edges: epoch}
+	_, _ = rand.Read(e.master[:])
 }
 
 func generate() (ed25519.PrivateKey, error) {
@@ -289,6 +295,8 @@ func (k *CMAKeys) Stage() Stage {
 
 func (e *epochs) stage() Stage {
 	switch {
+	case e.gathering:
+		return Gathering
 	case e.before == [32]byte{}:
 		return Settled
 	case e.edges == e.epoch:
@@ -359,32 +367,6 @@ func (k *CMAKeys) RotateSigning() error {
 	return nil
 }
 
-// Recover puts a new key in use that the recovery key endorses, and distrusts
-// all before: for when the CMA's keys were stolen or lost. A master epoch
-// begins as well, and the one before ends.
-func (k *CMAKeys) Recover(recovery ed25519.PrivateKey) error {
-	if pubOf(recovery) != k.Recovery {
-		return fmt.Errorf("trust: this is not the recovery key of this CMA (pin %s)", PinOf(k.Recovery))
-	}
-	key, err := generate()
-	if err != nil {
-		return err
-	}
-	next, err := generate()
-	if err != nil {
-		return err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.endorsed = nil
-	k.adopt(key, next, endorse(recovery, pubOf(key)))
-	k.epoch += 2
-	k.edges = k.epoch
-	k.before = [32]byte{}
-	_, _ = rand.Read(k.master[:])
-	return k.save()
-}
-
 func (k *CMAKeys) adopt(key, next ed25519.PrivateKey, e Endorsement) {
 	k.signing, k.next = key, next
 	k.endorsed = append([]Endorsement{e}, k.endorsed...) // A new slice: Shown gave the old one away.
@@ -394,7 +376,7 @@ func (k *CMAKeys) adopt(key, next ed25519.PrivateKey, e Endorsement) {
 func (k *CMAKeys) save() error {
 	f := cmaKeysFile{
 		Signing: k.signing.Seed(), Next: k.next.Seed(), Recovery: k.Recovery[:],
-		Epoch: k.epoch, Edges: k.edges, Master: k.master[:], Before: unlessZero(k.before[:]),
+		Epoch: k.epoch, Edges: k.edges, Master: k.master[:], Before: unlessZero(k.before[:]), Gather: k.gathering,
 	}
 	for _, e := range k.endorsed {
 		f.Endorsed = append(f.Endorsed, endorsementFile{slices.Clone(e.Key[:]), slices.Clone(e.By[:]), slices.Clone(e.Sign[:])})
@@ -414,7 +396,7 @@ func (k *CMAKeys) load() error {
 	if k.next, err = keyFrom(f.Next); err != nil {
 		return k.damaged(err)
 	}
-	k.epoch, k.edges = f.Epoch, cmp.Or(f.Edges, f.Epoch)
+	k.epoch, k.edges, k.gathering = f.Epoch, cmp.Or(f.Edges, f.Epoch), f.Gather
 	for _, x := range []struct{ dst, src []byte }{{k.Recovery[:], f.Recovery}, {k.master[:], f.Master}} {
 		if err := exactly(x.dst, x.src); err != nil {
 			return k.damaged(err)
@@ -436,5 +418,5 @@ func (k *CMAKeys) load() error {
 }
 
 func (k *CMAKeys) damaged(err error) error {
-	return fmt.Errorf("trust: %s is damaged: %w; restore it from a backup, or use the recovery key", k.path, err)
+	return fmt.Errorf("trust: %s is damaged: %w; restore it from a backup, or move it away and start the CMA with -recovery and the recovery key", k.path, err)
 }

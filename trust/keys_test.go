@@ -181,6 +181,115 @@ func TestRecoveryKeyReplacesStolenKeys(t *testing.T) {
 	}
 }
 
+func TestRecoveringIsFinishedWhenEverybodyIsGathered(t *testing.T) {
+	dir := t.TempDir()
+	k := cmaKeys(t, dir)
+	recovery, err := LoadRecoveryKey(filepath.Join(dir, RecoveryFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Recover(recovery); err != nil {
+		t.Fatal(err)
+	}
+	if k = cmaKeys(t, dir); k.Stage() != Gathering {
+		t.Fatalf("a restart forgets that it gathers: %d", k.Stage())
+	}
+	if err := k.BeginEpoch(); !errors.Is(err, ErrRotating) {
+		t.Errorf("another change begins meanwhile: %v", err)
+	}
+	if err := k.Gathered(); err != nil {
+		t.Fatal(err)
+	}
+	if k = cmaKeys(t, dir); k.Stage() != Settled || k.BeginEpoch() != nil {
+		t.Errorf("after it the keys are not settled: %d", k.Stage())
+	}
+}
+
+// The keys are gone, and a nanoprobe knows nothing but the recovery key's pin.
+func TestLostKeysAreReplacedByTheRecoveryKey(t *testing.T) {
+	for name, beside := range map[string]bool{"beside them": true, "elsewhere": false} {
+		dir := t.TempDir()
+		k := cmaKeys(t, dir)
+		node := &Identity{Pins: k.Pins(), Recovery: k.Recovery, path: filepath.Join(t.TempDir(), IdentityFile)}
+		file := filepath.Join(dir, RecoveryFile)
+		if err := os.Remove(filepath.Join(dir, CMAKeysFile)); err != nil {
+			t.Fatal(err)
+		}
+		if !beside {
+			safe := filepath.Join(t.TempDir(), "safe")
+			if err := os.Rename(file, safe); err != nil {
+				t.Fatal(err)
+			}
+			recovery, err := LoadRecoveryKey(safe)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := RecoverCMAKeys(dir, recovery); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := RecoverCMAKeys(dir, recovery); err == nil {
+				t.Error("keys that are there are written over")
+			}
+		}
+		k = cmaKeys(t, dir)
+		key, chain := k.Shown()
+		if !node.Trusts(pubOf(key), chain) || k.Stage() != Gathering || k.Epoch() < lostEpochs {
+			t.Errorf("recovery key %s: trusted %v, stage %d, epoch %d", name, node.Trusts(pubOf(key), chain), k.Stage(), k.Epoch())
+		}
+	}
+}
+
+func TestARecoveryKeyIsKeptOnPaperToo(t *testing.T) {
+	dir := t.TempDir()
+	cmaKeys(t, dir)
+	key, err := LoadRecoveryKey(filepath.Join(dir, RecoveryFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	typed := filepath.Join(dir, "typed")
+	if err := os.WriteFile(typed, []byte("\n "+RecoveryString(key)+" \n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := LoadRecoveryKey(typed); err != nil || !again.Equal(key) {
+		t.Errorf("typed in again it is another: %v", err)
+	}
+	for _, wrong := range []string{"", "assim-recovery1:", RecoveryString(key)[1:], RecoveryString(key) + "a"} {
+		if _, err := ParseRecovery(wrong); err == nil {
+			t.Errorf("%q is a recovery key", wrong)
+		}
+	}
+}
+
+// Whoever stole the CMA's key can speak as the CMA until it is recovered. What
+// it is recovered by he cannot replace, and what was sealed before is worthless
+// after.
+func TestAThiefOfTheCMAsKeyCannotReplaceTheRecoveryKey(t *testing.T) {
+	k := cmaKeys(t, t.TempDir())
+	node, err := LoadIdentity(t.TempDir(), Machine{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	welcome := func(epoch uint16, pins []wire.PubKey, recovery wire.PubKey) {
+		t.Helper()
+		w := wire.Welcome{ID: wire.ID{1}, Epoch: epoch, Key: wire.NodeKey{byte(epoch)}, Pins: pins, Recovery: recovery}
+		if err := node.Accept(&w, "cma:1984"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	welcome(1, k.Pins(), k.Recovery)
+	welcome(2, k.Pins(), wire.PubKey{66})
+	if node.Recovery != k.Recovery {
+		t.Error("a thief's recovery key is pinned")
+	}
+	if node.Old != (wire.NodeKey{1}) {
+		t.Error("in a regular change the former key is forgotten")
+	}
+	welcome(4, []wire.PubKey{{7}, {8}}, k.Recovery)
+	if node.Old != (wire.NodeKey{}) {
+		t.Error("after a recovery the stolen node key is good yet")
+	}
+}
+
 func TestStrangersEndorsementsAreWorthNothing(t *testing.T) {
 	k := cmaKeys(t, t.TempDir())
 	node := &Identity{Pins: k.Pins(), Recovery: k.Recovery}

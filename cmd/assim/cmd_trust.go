@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"assim/api"
+	"assim/trust"
 )
 
 func pendingCommand() command {
@@ -109,7 +112,8 @@ func memberCommand(c command, done string, do func(*api.Client, context.Context,
 }
 
 type rotateSettings struct {
-	Wait time.Duration `name:"wait" default:"2m" usage:"master: how long to wait until everybody has followed"`
+	Wait     time.Duration `name:"wait" default:"2m" usage:"master, -recovery: how long to wait until everybody has followed"`
+	Recovery string        `name:"recovery" usage:"cma: file of the recovery key (- reads its line from the terminal); all keys that were stolen end at once"`
 }
 
 func rotateCommand() command {
@@ -118,8 +122,9 @@ func rotateCommand() command {
 		name: "rotate", args: "[node SYSTEM | cma | master]", short: "replace keys; alone it shows how far that has come",
 		long: "node replaces a nanoprobe's own key, cma the key by which nanoprobes recognize the CMA,\n" +
 			"master all keys of heartbeats and signals. No heartbeat is missed, and nobody has to join\n" +
-			"again. A change of the master key goes on by itself, also when the CMA is restarted; who is\ndead or stopped meanwhile follows when it returns.",
-		examples: "  assim rotate node web7\n  assim rotate cma\n  assim rotate master\n  assim rotate",
+			"again. A change of the master key goes on by itself, also when the CMA is restarted; who is\ndead or stopped meanwhile follows when it returns.\n\n" +
+			"When the CMA's keys were stolen, cma with -recovery replaces all of them: the old ones end\nat once, and the systems follow by the pin of the recovery key. See assim recovery-key.",
+		examples: "  assim rotate node web7\n  assim rotate cma\n  assim rotate master\n  assim rotate\n  assim rotate cma -recovery /media/stick/assim-recovery",
 		settings: set,
 		run: func(ctx context.Context, a *app, args []string) error {
 			if len(args) == 0 {
@@ -137,8 +142,11 @@ func rotateCommand() command {
 			default:
 				return usagef("say assim rotate node SYSTEM, assim rotate cma, or assim rotate master")
 			}
-			r, err := a.client.Rotate(ctx, req)
-			if err == nil && req.What == "master" {
+			if set.Recovery != "" && req.What != "cma" {
+				return usagef("-recovery is for the CMA's keys: assim rotate cma -recovery FILE")
+			}
+			r, err := a.rotate(ctx, req, set.Recovery)
+			if err == nil && (req.What == "master" || set.Recovery != "") {
 				r, err = a.followRotation(ctx, r, set.Wait)
 			}
 			if err != nil {
@@ -147,6 +155,25 @@ func rotateCommand() command {
 			return a.rotation(r)
 		},
 	}
+}
+
+// rotate asks for new keys, by way of the recovery key if there is one.
+func (a *app) rotate(ctx context.Context, req api.RotateRequest, recovery string) (api.Rotation, error) {
+	if recovery == "" {
+		return a.client.Rotate(ctx, req)
+	}
+	if recovery == "-" {
+		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+		if err != nil && line == "" {
+			return api.Rotation{}, fmt.Errorf("reading the recovery key: %w", err)
+		}
+		return a.client.Recover(ctx, strings.TrimSpace(line))
+	}
+	key, err := trust.LoadRecoveryKey(recovery)
+	if err != nil {
+		return api.Rotation{}, err
+	}
+	return a.client.Recover(ctx, trust.RecoveryString(key))
 }
 
 // rotationEvery is how often a change of the master key is looked at.
@@ -159,7 +186,7 @@ func (a *app) followRotation(ctx context.Context, r api.Rotation, wait time.Dura
 	for r.Stage != "settled" {
 		select {
 		case <-ctx.Done():
-			return r, fmt.Errorf("the master key is %s, and %d systems have not followed yet: %s; it goes on by itself, see assim rotate", r.Stage, len(r.Waiting), clip(strings.Join(r.Waiting, ", ")))
+			return r, fmt.Errorf("the keys are %s, and %d systems have not followed yet: %s; it goes on by itself, see assim rotate", r.Stage, len(r.Waiting), clip(strings.Join(r.Waiting, ", ")))
 		case <-time.After(rotationEvery):
 		}
 		now, err := a.client.Rotation(ctx)

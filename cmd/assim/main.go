@@ -40,7 +40,7 @@ func commands() []command {
 	return []command{
 		systemsCommand(), systemCommand(), eventsCommand(), ringsCommand(),
 		queryCommand(), docsCommand(), statusCommand(), joinTokenCommand(), operatorCommand(), upCommand(),
-		pendingCommand(), acceptCommand(), refuseCommand(), revokeCommand(), pardonCommand(), rotateCommand(),
+		pendingCommand(), acceptCommand(), refuseCommand(), revokeCommand(), pardonCommand(), rotateCommand(), recoveryCommand(),
 		decodeCommand(), graphCommand(), diffCommand(), schemaCommand(),
 		backupCommand(), restoreCommand(), checkCommand(), storeCommand(), reindexCommand(),
 	}
@@ -168,7 +168,7 @@ Usage: assim COMMAND [ARGUMENTS] [SETTINGS]
 Commands:
 `)
 	for _, c := range commands() {
-		fmt.Fprintf(out, "  %-11s %s\n", c.name, c.short)
+		fmt.Fprintf(out, "  %-12s %s\n", c.name, c.short)
 	}
 	fmt.Fprint(out, `
 assim COMMAND -h tells more of one. All take -json for programs and -cma for

@@ -45,6 +45,7 @@ type settings struct {
 	Strict    bool          `name:"strict" usage:"single-use, bound join strings and approval by hand; no multicast"`
 	Queries   string        `name:"queries" default:"/etc/assim/queries.d" usage:"directory of the site's own canned queries"`
 	Scripts   string        `name:"scripts" default:"/etc/assim/discover.d" usage:"directory of mappings (NAME.toml) for the documents of discovery scripts"`
+	Recovery  string        `name:"recovery" usage:"file of the recovery key, for a start after the keys in -data were lost"`
 	Debug     bool          `name:"debug" usage:"log more"`
 }
 
@@ -124,7 +125,7 @@ func run(ctx context.Context, s settings) error {
 	var remote http.Handler
 	server, err := cma.New(ctx, cma.Config{
 		Operators: func(ctx context.Context, conn *tls.Conn) { api.ServeConn(ctx, conn, remote) },
-		Data:      s.Data, Run: s.Run, Listen: s.Listen, Timing: timing, Schedule: schedule, Store: where, Mappings: mappings,
+		Data:      s.Data, Recovery: s.Recovery, Run: s.Run, Listen: s.Listen, Timing: timing, Schedule: schedule, Store: where, Mappings: mappings,
 		Policy: trust.Policy{ZeroConfiguration: s.Zero, Strict: s.Strict},
 	}, store, log)
 	if err != nil {

@@ -147,7 +147,7 @@ func (d *diff) say() error {
 			return fmt.Errorf("relationship %s: %w", d.p.said.Rels[i].Key(), err)
 		}
 	}
-	return nil
+	return d.w.fresh.write(d.w.c)
 }
 
 // findAtOnce is how many nodes are looked for with one statement. Most of the
@@ -242,7 +242,8 @@ func (d *diff) sayRel(r *graph.Rel) error {
 	v.src, v.at, v.body = d.src, d.at, b.encode()
 	d.changed = true
 	d.res.Rels++
-	return w.createRel(&v, b)
+	w.createRel(&v, b)
+	return nil
 }
 
 // sayAgain adds this source's claim to an element that exists.

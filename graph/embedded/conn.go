@@ -13,6 +13,7 @@ type conn struct {
 	db   uintptr
 	idle map[string][]*stmt // prepared and not in use
 	open map[*rows]bool
+	args []arg // scratch
 }
 
 // dial opens path with a page cache of so many KiB.
@@ -58,8 +59,7 @@ func (c *conn) prepare(sql string) (*stmt, error) {
 }
 
 // begin returns a statement with its arguments, ready for its first step.
-// Arguments are int64, string, []byte or nil.
-func (c *conn) begin(sql string, args []any) (*stmt, error) {
+func (c *conn) begin(sql string, args []arg) (*stmt, error) {
 	s, err := c.prepare(sql)
 	if err != nil {
 		return nil, err
@@ -77,8 +77,31 @@ func (c *conn) end(s *stmt) {
 	c.idle[s.sql] = append(c.idle[s.sql], s)
 }
 
+// arguments are those of a statement, each an int64, string, []byte or nil.
+// They hold until the next call.
+func (c *conn) arguments(values []any) []arg {
+	c.args = c.args[:0]
+	for _, v := range values {
+		switch v := v.(type) {
+		case int64:
+			c.args = append(c.args, number(v))
+		case string:
+			c.args = append(c.args, text(v))
+		case []byte:
+			c.args = append(c.args, blob(v))
+		default:
+			c.args = append(c.args, arg{})
+		}
+	}
+	return c.args
+}
+
 // exec runs one statement.
-func (c *conn) exec(sql string, args ...any) error {
+func (c *conn) exec(sql string, values ...any) error {
+	return c.run(sql, c.arguments(values))
+}
+
+func (c *conn) run(sql string, args []arg) error {
 	s, err := c.begin(sql, args)
 	if err != nil {
 		return err
@@ -97,7 +120,11 @@ type rows struct {
 	err error
 }
 
-func (c *conn) query(sql string, args ...any) (*rows, error) {
+func (c *conn) query(sql string, values ...any) (*rows, error) {
+	return c.ask(sql, c.arguments(values))
+}
+
+func (c *conn) ask(sql string, args []arg) (*rows, error) {
 	s, err := c.begin(sql, args)
 	if err != nil {
 		return nil, err

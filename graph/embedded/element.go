@@ -51,29 +51,23 @@ func (w *writer) load(e elem) (*version, error) {
 	return v, err
 }
 
+// createNode makes a node that is there when the batch is written.
 func (w *writer) createNode(v *version, b body) error {
 	v.born, v.since = w.clock, w.clock
-	if err := w.c.exec("INSERT INTO node(id, label, key, born, since, src, at, body) VALUES(?1,?2,?3,?4,?4,?5,?6,?7)",
-		v.e.id(), v.label, v.key, v.born, v.src, v.at, v.body); err != nil {
-		return err
-	}
+	w.fresh.nodes.add(number(v.e.id()), number(v.label), text(v.key), number(v.born), number(v.since), number(v.src), number(v.at), blob(v.body))
 	w.touched = append(w.touched, v.e)
 	w.use(usedLabel, v.label, 1)
 	return w.indexBody(v, b)
 }
 
-func (w *writer) createRel(v *version, b body) error {
+func (w *writer) createRel(v *version, b body) {
 	v.born, v.since = w.clock, w.clock
-	if err := w.c.exec("INSERT INTO rel(id, a, type, b, rid, born, since, src, at, body) VALUES(?1,?2,?3,?4,?5,?6,?6,?7,?8,?9)",
-		v.e.id(), v.a, v.label, v.b, v.key, v.born, v.src, v.at, v.body); err != nil {
-		return err
-	}
+	w.fresh.rels.add(number(v.e.id()), number(v.a), number(v.label), number(v.b), text(v.key), number(v.born), number(v.since), number(v.src), number(v.at), blob(v.body))
 	w.touched = append(w.touched, v.e)
 	w.use(usedType, v.label, 1)
 	for _, p := range b.props {
 		w.use(usedProp, p.name, 1)
 	}
-	return nil
 }
 
 // update gives an element another body from now on.

@@ -126,9 +126,7 @@ func (w *writer) indexBody(v *version, b body) error {
 		w.use(usedProp, p.name, 1)
 	}
 	for _, e := range w.entries(v.label, b) {
-		if err := w.addEntry(e, v.e.id()); err != nil {
-			return err
-		}
+		w.fresh.values.add(number(e.ix), blob(e.value), number(v.e.id()))
 	}
 	return nil
 }

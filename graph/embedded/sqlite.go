@@ -133,17 +133,33 @@ func (c *conn) finalize(s *stmt) {
 	}
 }
 
+// arg is one argument of a statement: a number, a text, a blob or nothing.
+type arg struct {
+	kind argKind
+	n    int64
+	text string
+	blob []byte
+}
+
+type argKind uint8
+
+const (
+	isNull argKind = iota
+	isNumber
+	isText
+	isBlob
+)
+
+func number(n int64) arg { return arg{kind: isNumber, n: n} }
+func text(s string) arg  { return arg{kind: isText, text: s} }
+func blob(b []byte) arg  { return arg{kind: isBlob, blob: b} }
+
 // bind gives a statement all of its arguments. Texts and blobs are copied side
 // by side into memory that stays until the statement is given others.
-func (c *conn) bind(s *stmt, args []any) error {
+func (c *conn) bind(s *stmt, args []arg) error {
 	size := 1 // so that the address of nothing is one
-	for _, a := range args {
-		switch a := a.(type) {
-		case string:
-			size += len(a)
-		case []byte:
-			size += len(a)
-		}
+	for i := range args {
+		size += len(args[i].text) + len(args[i].blob)
 	}
 	if size > s.room {
 		if s.mem != 0 {
@@ -154,26 +170,21 @@ func (c *conn) bind(s *stmt, args []any) error {
 	}
 	mem := libc.GoBytes(s.mem, s.room)
 	used := 0
-	for i, a := range args {
+	for i := range args {
+		a := &args[i]
 		n, at := int32(i+1), s.mem+uintptr(used)
 		var rc int32
-		switch a := a.(type) {
-		case int64:
-			rc = sqlite3.Xsqlite3_bind_int64(c.tls, s.p, n, a)
-		case string:
-			used += copy(mem[used:], a)
-			rc = sqlite3.Xsqlite3_bind_text(c.tls, s.p, n, at, int32(len(a)), sqlite3.SQLITE_STATIC)
-		case []byte:
-			if a == nil {
-				rc = sqlite3.Xsqlite3_bind_null(c.tls, s.p, n)
-				break
-			}
-			used += copy(mem[used:], a)
-			rc = sqlite3.Xsqlite3_bind_blob(c.tls, s.p, n, at, int32(len(a)), sqlite3.SQLITE_STATIC)
-		case nil:
-			rc = sqlite3.Xsqlite3_bind_null(c.tls, s.p, n)
+		switch {
+		case a.kind == isNumber:
+			rc = sqlite3.Xsqlite3_bind_int64(c.tls, s.p, n, a.n)
+		case a.kind == isText:
+			used += copy(mem[used:], a.text)
+			rc = sqlite3.Xsqlite3_bind_text(c.tls, s.p, n, at, int32(len(a.text)), sqlite3.SQLITE_STATIC)
+		case a.blob != nil:
+			used += copy(mem[used:], a.blob)
+			rc = sqlite3.Xsqlite3_bind_blob(c.tls, s.p, n, at, int32(len(a.blob)), sqlite3.SQLITE_STATIC)
 		default:
-			return fmt.Errorf("argument %d of %.60q is a %T", n, s.sql, a)
+			rc = sqlite3.Xsqlite3_bind_null(c.tls, s.p, n)
 		}
 		if rc != sqlite3.SQLITE_OK {
 			return c.explain(rc)

@@ -158,6 +158,7 @@ type writer struct {
 	nextDoc                                int64
 	usage                                  map[usageKey]int64 // not yet written
 	touched                                []elem             // by the change at hand
+	fresh                                  batches            // rows of the change at hand, not yet written
 	indexedTo                              int64              // log entries up to here are in the word index
 	lastWord                               int64              // the newest node in the word index
 	lame                                   error              // set when commits would no longer be durable
@@ -169,7 +170,7 @@ func newWriter(s *Store) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{s: s, c: c}
+	w := &writer{s: s, c: c, fresh: newBatches()}
 	if err := w.start(); err != nil {
 		c.close()
 		return nil, err
@@ -201,6 +202,7 @@ func (w *writer) start() error {
 func (w *writer) reload() error {
 	w.usage = map[usageKey]int64{}
 	w.touched = nil
+	w.fresh.forget()
 	if err := w.s.names.load(w.c); err != nil {
 		return err
 	}

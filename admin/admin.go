@@ -63,6 +63,8 @@ type Token struct {
 	Uses    int       `json:"uses"`
 	MaxUses int       `json:"max_uses,omitempty"` // 0 = no limit
 	Revoked bool      `json:"revoked,omitempty"`
+	Bind    string    `json:"bind,omitempty"`
+	Approve bool      `json:"approve,omitempty"`
 	Join    string    `json:"join,omitempty"` // the string to give to a nanoprobe; only in the answer to create
 }
 
@@ -72,6 +74,8 @@ type TokenRequest struct {
 	For     time.Duration `json:"for_ns,omitempty"`
 	MaxUses int           `json:"max_uses,omitempty"`
 	Address string        `json:"address,omitempty"` // where nanoprobes reach this CMA; guessed when empty
+	Bind    string        `json:"bind,omitempty"`    // for one system only: its name or machine hash, or a network
+	Approve bool          `json:"approve,omitempty"` // a person accepts each as well
 }
 
 // Reindexed says what working out the graph anew from the stored documents did.

@@ -104,7 +104,11 @@ func (c *CMA) CreateToken(_ context.Context, r admin.TokenRequest) (admin.Token,
 	if r.For < 0 || r.MaxUses < 0 {
 		return admin.Token{}, admin.Badf("a permission cannot be for a negative time or number")
 	}
-	t := trust.Token{Note: r.Note, Max: r.MaxUses}
+	t := trust.Token{Note: r.Note, Max: r.MaxUses, Approve: r.Approve}
+	t.Bind(r.Bind)
+	if c.cfg.Policy.Strict && !t.Strict() {
+		return admin.Token{}, admin.Badf("this CMA is strict: it wants a string for one use, bound to one system: add -uses 1 -bind NAME, MACHINE or CIDR")
+	}
 	if r.For > 0 {
 		t.Expires = c.now().Add(r.For)
 	}
@@ -171,7 +175,8 @@ func (c *CMA) Tokens(context.Context) ([]admin.Token, error) {
 }
 
 func tokenShown(t trust.Token) admin.Token {
-	return admin.Token{ID: t.String(), Note: t.Note, Expires: t.Expires, Uses: t.Used, MaxUses: t.Max, Revoked: t.Revoked}
+	return admin.Token{ID: t.String(), Note: t.Note, Expires: t.Expires, Uses: t.Used, MaxUses: t.Max, Revoked: t.Revoked,
+		Bind: t.Bound(), Approve: t.Approve}
 }
 
 // RevokeToken ends a permission, and with systems the membership of those that

@@ -33,8 +33,8 @@ func (c *CMA) Operators() Operators { return Operators{c} }
 
 // CreateToken makes a permission and the string that carries it.
 func (o Operators) CreateToken(ctx context.Context, r admin.TokenRequest) (admin.Token, error) {
-	if r.For < 0 || r.MaxUses != 0 {
-		return admin.Token{}, admin.Badf("an operator string cannot be for a negative time, or a number of uses")
+	if r.For < 0 || r.MaxUses != 0 || r.Bind != "" || r.Approve {
+		return admin.Token{}, admin.Badf("an operator string cannot be for a negative time, a number of uses or a system")
 	}
 	host, port, err := o.c.reachedAt(r.Address)
 	if err != nil {

@@ -79,7 +79,7 @@ func (e *Enroller) byToken(now time.Time, a *Applicant, info NodeInfo) (wire.Wel
 	if err := t.usable(now, &a.Enroll.About, a.From); err != nil {
 		return wire.Welcome{}, err
 	}
-	if e.Policy.Strict && !t.strict() {
+	if e.Policy.Strict && !t.Strict() {
 		return wire.Welcome{}, wire.Refused{Code: wire.CodeBound, Text: "this CMA is strict: it wants a single-use join string bound to one system", RetryAfter: time.Hour}
 	}
 	if (t.Approve || e.Policy.Strict) && !r.accepted(now, info.Pub, info.Name, a.From) {
@@ -88,11 +88,6 @@ func (e *Enroller) byToken(now time.Time, a *Applicant, info NodeInfo) (wire.Wel
 	info.Token, info.How = t.ID, "token"
 	t.Used++
 	return e.admit(info, &t)
-}
-
-// strict reports whether a token is narrow enough for a strict CMA.
-func (t *Token) strict() bool {
-	return t.Max == 1 && (t.Name != "" || t.Machine != "" || t.From.IsValid())
 }
 
 func (e *Enroller) byHand(now time.Time, a *Applicant, info NodeInfo) (wire.Welcome, error) {

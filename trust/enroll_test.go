@@ -291,6 +291,55 @@ func TestNobodyIsAcceptedByANameThatLooksLikeSomethingElse(t *testing.T) {
 	o.refused("named like a network", asNetwork, wire.CodePending)
 }
 
+// A person may accept a name or a network before anybody asks under it: that
+// outlives a restart of the CMA, and ends after an hour.
+func TestAnAcceptanceAheadSurvivesARestartAndEnds(t *testing.T) {
+	for _, c := range []struct {
+		what  string
+		later time.Duration
+		in    bool
+	}{
+		{"lab1", 59 * time.Minute, true}, {"10.1.2.0/24", 59 * time.Minute, true},
+		{"lab2", time.Minute, false}, {"10.1.9.0/24", time.Minute, false}, {"lab1", 61 * time.Minute, false},
+	} {
+		o := newOffice(t)
+		o.e.Policy.ZeroConfiguration = true
+		if n, err := o.reg.Accept(now, c.what); n != 0 || err != nil {
+			t.Fatalf("%q: %d, %v", c.what, n, err)
+		}
+		o.restart()
+		if _, err := o.e.Decide(now.Add(c.later), o.applicant("lab1", trust.Join{})); (err == nil) != c.in {
+			t.Errorf("accepted %q, asked %v later: %v", c.what, c.later, err)
+		}
+		if n, err := o.reg.Refuse(c.what); err != nil || n == 0 {
+			t.Errorf("%q: taken back %d, %v", c.what, n, err)
+		}
+		o.restart()
+		if _, err := o.e.Decide(now.Add(time.Minute), o.applicant("lab1", trust.Join{})); err == nil {
+			t.Errorf("%q was taken back, and a restart brings it back", c.what)
+		}
+	}
+}
+
+func TestATokenIsBoundToWhatIsNamed(t *testing.T) {
+	for what, want := range map[string]trust.Token{
+		"web7":                             {Name: "web7"},
+		"10.0.7.9/24":                      {From: netip.MustParsePrefix("10.0.7.0/24")},
+		"00112233445566778899AABBCCDDEEFF": {Machine: "00112233445566778899aabbccddeeff"},
+		"00112233":                         {Name: "00112233"},
+		"":                                 {},
+	} {
+		var got trust.Token
+		got.Bind(what)
+		if got.Name != want.Name || got.From != want.From || got.Machine != want.Machine {
+			t.Errorf("%q binds to %+v", what, got)
+		}
+		if got.Max = 1; got.Strict() != (what != "") {
+			t.Errorf("%q: strict %v", what, got.Strict())
+		}
+	}
+}
+
 func TestWhoIsRefusedIsForgottenAndMayAskAgain(t *testing.T) {
 	o := newOffice(t)
 	o.e.Policy.ZeroConfiguration = true

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -76,12 +77,31 @@ func (r *Registry) Accept(now time.Time, what string) (int, error) {
 	case w.fingerprint:
 		return n, nil // That is one system, and it is known.
 	}
-	r.names = slices.DeleteFunc(r.names, func(a acceptance) bool { return now.After(a.until) })
-	if len(r.names) >= maxPending {
-		return n, fmt.Errorf("trust: too many acceptances wait for somebody to ask; try again later")
+	return n, r.acceptLater(acceptance{w, now.Add(acceptWindow)}, now)
+}
+
+// acceptLater keeps an acceptance for those who have not asked yet, and forgets
+// those that have run out; mu is held.
+func (r *Registry) acceptLater(a acceptance, now time.Time) error {
+	records := []graph.Record{encodeAcceptance(a)}
+	kept := make([]acceptance, 0, len(r.names)+1)
+	for _, old := range r.names {
+		switch {
+		case old.whom == a.whom: // It is prolonged.
+		case now.After(old.until):
+			records = append(records, acceptanceGone(old))
+		default:
+			kept = append(kept, old)
+		}
 	}
-	r.names = append(r.names, acceptance{w, now.Add(acceptWindow)})
-	return n, nil
+	if len(kept) >= maxPending {
+		return fmt.Errorf("trust: too many acceptances wait for somebody to ask; try again later")
+	}
+	if err := r.kv.Put(records...); err != nil {
+		return err
+	}
+	r.names = append(kept, a)
+	return nil
 }
 
 // Refuse forgets everybody waiting whom what means, and takes an acceptance by
@@ -91,9 +111,14 @@ func (r *Registry) Refuse(what string) (int, error) {
 	w := whomOf(what)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := len(r.names)
-	r.names = slices.DeleteFunc(r.names, func(a acceptance) bool { return a.whom == w })
-	n := before - len(r.names)
+	n := 0
+	if i := slices.IndexFunc(r.names, func(a acceptance) bool { return a.whom == w }); i >= 0 {
+		if err := r.kv.Put(acceptanceGone(r.names[i])); err != nil {
+			return n, err
+		}
+		r.names = slices.Delete(r.names, i, i+1)
+		n++
+	}
 	for pub, p := range r.pending {
 		if !w.means(pub, p.Name, p.From) {
 			continue
@@ -164,6 +189,31 @@ func pendingGone(r *Registry, pub wire.PubKey) []graph.Record {
 		return nil
 	}
 	return []graph.Record{{Bucket: pendingBucket, Name: pubName(pub)}}
+}
+
+type acceptanceRecord struct {
+	What  string    `json:"what"`
+	Until time.Time `json:"until"`
+}
+
+// The name of a record is the hash of what a person said: that may be anything.
+func acceptanceName(what string) string {
+	sum := sha256.Sum256([]byte(what))
+	return hex.EncodeToString(sum[:])
+}
+
+func encodeAcceptance(a acceptance) graph.Record {
+	return record(acceptBucket, acceptanceName(a.text), acceptanceRecord{What: a.text, Until: a.until.UTC()})
+}
+
+func acceptanceGone(a acceptance) graph.Record {
+	return graph.Record{Bucket: acceptBucket, Name: acceptanceName(a.text)}
+}
+
+func decodeAcceptance(rec graph.Record, err error) (acceptance, error) {
+	var f acceptanceRecord
+	err = decode(rec, err, &f)
+	return acceptance{whomOf(f.What), f.Until}, err
 }
 
 type pendingRecord struct {

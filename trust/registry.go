@@ -22,6 +22,7 @@ const (
 	nodeBucket    = "node"
 	tokenBucket   = "token"
 	pendingBucket = "pending"
+	acceptBucket  = "accepted" // names and networks that a person let in before they asked
 )
 
 // KV is where a Registry keeps its records: a store of the graph, through a
@@ -95,6 +96,13 @@ func NewRegistry(kv KV) (*Registry, error) {
 			return nil, err
 		}
 		r.pending[p.Pub] = p
+	}
+	for rec, err := range kv.Walk(acceptBucket) {
+		a, err := decodeAcceptance(rec, err)
+		if err != nil {
+			return nil, err
+		}
+		r.names = append(r.names, a)
 	}
 	return r, nil
 }

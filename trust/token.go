@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"assim/graph"
@@ -31,6 +32,38 @@ type Token struct {
 
 // String names the token for people.
 func (t Token) String() string { return hex.EncodeToString(t.ID[:]) }
+
+// Bind makes the token one for a single system: for a network if what is a CIDR,
+// for a machine if it is the hash of one, for a name otherwise.
+func (t *Token) Bind(what string) {
+	var machine [16]byte
+	if p, err := netip.ParsePrefix(what); err == nil {
+		t.From = p.Masked()
+	} else if n, err := hex.Decode(machine[:], []byte(what)); len(what) == 2*len(machine) && n == len(machine) && err == nil {
+		t.Machine = hex.EncodeToString(machine[:])
+	} else {
+		t.Name = what
+	}
+}
+
+// Bound is whom the token is for, for people.
+func (t *Token) Bound() string {
+	var all []string
+	if t.From.IsValid() {
+		all = append(all, t.From.String())
+	}
+	for _, s := range []string{t.Machine, t.Name} {
+		if s != "" {
+			all = append(all, s)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// Strict reports whether a token is narrow enough for a strict CMA.
+func (t *Token) Strict() bool {
+	return t.Max == 1 && (t.Name != "" || t.Machine != "" || t.From.IsValid())
+}
 
 // usable returns why a token does not let somebody in, or nil.
 func (t *Token) usable(now time.Time, about *wire.Announce, from netip.Addr) error {

@@ -13,6 +13,8 @@ type tokenSettings struct {
 	Uses    int           `name:"uses" usage:"create: by how many systems it may be used (0: any number)"`
 	Note    string        `name:"note" usage:"create: what it is for, shown in the list"`
 	Address string        `name:"address" usage:"create: where nanoprobes reach this CMA, if the guess is wrong; * finds it by multicast"`
+	Bind    string        `name:"bind" usage:"create: for one system only: its name, the hash of its machine, or a network (CIDR)"`
+	Approve bool          `name:"approve" usage:"create: a person accepts each as well: assim pending"`
 	Systems bool          `name:"systems" usage:"revoke: also throw out the systems that joined by it"`
 }
 
@@ -20,7 +22,7 @@ func joinTokenCommand() command {
 	return permissionCommand(command{
 		name: "join-token", args: "create | list | revoke ID", short: "permissions for nanoprobes to join",
 		long:     "create prints one string; start a nanoprobe with it on another system:\n  nanoprobe -join 'assim1:…'",
-		examples: "  assim join-token create\n  assim join-token create -for 1h -uses 20 -note 'rack 7'\n  assim join-token list\n  assim join-token revoke 3f2a91c0 -systems",
+		examples: "  assim join-token create\n  assim join-token create -for 1h -uses 20 -note 'rack 7'\n  assim join-token create -uses 1 -bind web7 -approve\n  assim join-token list\n  assim join-token revoke 3f2a91c0 -systems",
 	}, api.ToJoin)
 }
 
@@ -61,7 +63,7 @@ func permissionCommand(c command, kind api.Permission) command {
 }
 
 func (a *app) createToken(ctx context.Context, kind api.Permission, set tokenSettings) error {
-	t, err := a.client.CreateToken(ctx, kind, api.TokenRequest{Note: set.Note, For: set.For, MaxUses: set.Uses, Address: set.Address})
+	t, err := a.client.CreateToken(ctx, kind, api.TokenRequest{Note: set.Note, For: set.For, MaxUses: set.Uses, Address: set.Address, Bind: set.Bind, Approve: set.Approve})
 	if err != nil {
 		return err
 	}
@@ -70,6 +72,14 @@ func (a *app) createToken(ctx context.Context, kind api.Permission, set tokenSet
 	}
 	fmt.Fprintln(a.out, t.Join)
 	return nil
+}
+
+// until is when something ends, for people.
+func until(t time.Time) string {
+	if t.IsZero() {
+		return "for ever"
+	}
+	return t.Local().Format(time.DateTime)
 }
 
 func (a *app) listTokens(ctx context.Context, kind api.Permission) error {
@@ -91,8 +101,8 @@ func (a *app) listTokens(ctx context.Context, kind api.Permission) error {
 		if t.MaxUses > 0 {
 			limit = fmt.Sprint(t.MaxUses)
 		}
-		rows[i] = []any{t.ID, state, t.Uses, limit, t.Expires.Local().Format(time.DateTime), t.Note}
+		rows[i] = []any{t.ID, state, t.Uses, limit, until(t.Expires), t.Bind, t.Note}
 	}
-	a.table([]string{"id", "state", "used", "of", "until", "note"}, rows)
+	a.table([]string{"id", "state", "used", "of", "until", "for", "note"}, rows)
 	return nil
 }

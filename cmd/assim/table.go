@@ -86,7 +86,7 @@ func statusColor(cells []string) string {
 		switch c {
 		case "dead", "switch unreachable", "system dead", "partition", "nanoprobe stopped":
 			return "\x1b[31m"
-		case "unresponsive", "unknown", "link down", "path broken":
+		case "unresponsive", "unknown", "link down", "path broken", "system deaf":
 			return "\x1b[33m"
 		}
 	}

@@ -229,6 +229,8 @@ func (w world) Name(id wire.ID) string {
 	return id.String()
 }
 
+func (w world) Place(chassis string) string { return w.a.Place(chassis) }
+
 func (w world) Links(dst []verdict.Link, id wire.ID) []verdict.Link {
 	if n := w.a.nodes[id]; n != nil {
 		dst = append(dst, n.links...)

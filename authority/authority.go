@@ -87,6 +87,8 @@ const (
 	maxLinks = 16
 	// maxCables bounds how many unplugged cables are remembered.
 	maxCables = 1 << 16
+	// maxPlaces bounds how many switches are known by name.
+	maxPlaces = 1 << 16
 	// maxRunAtOnce is from how many systems a report of a run is judged as a
 	// whole before each of them is named.
 	maxRunAtOnce = 4
@@ -140,6 +142,7 @@ type Authority struct {
 	busy      bool
 	timers    timers
 	leisure   time.Time              // next helping of stale rosters; zero = none left
+	places    map[string]string      // what people call the switches, by chassis id
 	cables    map[cable]verdict.Link // where cables went that are heard nowhere now
 	said      verdict.Out
 	ids       []wire.ID
@@ -159,9 +162,25 @@ func New(cfg Config, r *rand.Rand) *Authority {
 		cfg.Verdict.Answer = 600 * time.Millisecond
 	}
 	a := &Authority{cfg: cfg, rnd: r, plan: ring.NewPlan(cfg.Limits), atlas: newAtlas(),
-		nodes: map[wire.ID]*node{}, byAddr: map[netip.AddrPort]*node{}, sent: map[*node]*sending{}, cables: map[cable]verdict.Link{}}
+		nodes: map[wire.ID]*node{}, byAddr: map[netip.AddrPort]*node{}, sent: map[*node]*sending{}, cables: map[cable]verdict.Link{}, places: map[string]string{}}
 	a.judge = verdict.New(world{a}, cfg.Verdict)
 	return a
+}
+
+// Call tells what people call the switch with this chassis id. The newest name
+// counts.
+func (a *Authority) Call(chassis, name string) {
+	if _, known := a.places[chassis]; known || len(a.places) < maxPlaces {
+		a.places[chassis] = name
+	}
+}
+
+// Place is what people call a switch: its chassis id if they do not.
+func (a *Authority) Place(chassis string) string {
+	if name := a.places[chassis]; name != "" {
+		return name
+	}
+	return chassis
 }
 
 // SetLocal tells which nanoprobe is on the CMA's own host.
@@ -298,7 +317,7 @@ func (a *Authority) tellMoves(now time.Time, n *node, links []verdict.Link, out 
 		}
 		out.Events = append(out.Events, event.Event{At: now, Kind: event.CableMoved, System: n.id.String(), Name: n.name,
 			Detail: map[string]string{"nic": l.Name, "from_switch": o.Switch, "from_port": o.Port, "switch": l.Switch, "port": l.Port},
-			Text:   "cable of " + n.name + " " + l.Name + " moved from " + o.Switch + " port " + o.Port + " to " + l.Switch + " port " + l.Port})
+			Text:   "cable of " + n.name + " " + l.Name + " moved from " + a.Place(o.Switch) + " port " + o.Port + " to " + a.Place(l.Switch) + " port " + l.Port})
 	}
 }
 
@@ -353,6 +372,9 @@ func (a *Authority) each(now time.Time, c verdict.Claim, ids []wire.ID) {
 			continue // It has just started: who is beyond a silent one cannot know yet.
 		}
 		c.About, c.Company = id, id != first
+		if c.Company && c.Kind == wire.ObsDeaf {
+			c.Kind = wire.ObsUnresponsive // Those beyond a deaf one were asked, and silent.
+		}
 		a.judge.Heard(now, c, &a.said)
 	}
 }

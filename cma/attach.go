@@ -2,7 +2,6 @@ package cma
 
 import (
 	"context"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -27,7 +26,7 @@ func (c *CMA) stored(from wire.ID, typ string) {
 		return
 	}
 	c.brain.post(func() {
-		maps.Copy(c.brain.switches, names)
+		names.tell(c.brain.auth)
 		c.brain.attach(from, links)
 	})
 }

@@ -65,12 +65,11 @@ type brain struct {
 	asks    chan func() // what others ask of the brain
 	ended   chan struct{}
 
-	routes   map[wire.ID]route // by which each was last heard
-	out      authority.Out
-	unsaved  pending // not handed to the committer yet
-	rings    ringWriter
-	switches switchNames
-	turn     turn // from one master key to the next
+	routes  map[wire.ID]route // by which each was last heard
+	out     authority.Out
+	unsaved pending // not handed to the committer yet
+	rings   ringWriter
+	turn    turn // from one master key to the next
 }
 
 // pending is what one pass of the brain wants durable, and what may be sent
@@ -383,17 +382,6 @@ func (b *brain) collect() {
 		b.unsaved.seats[id] = true
 	}
 	b.unsaved.gone = append(b.unsaved.gone, b.out.Gone...)
-	for i := range b.out.Events {
-		e := &b.out.Events[i]
-		e.Name, e.Text = b.switches.named(e.Name), b.switches.named(e.Text)
-	}
-	for i := range b.out.Incidents {
-		in := &b.out.Incidents[i]
-		in.Name, in.Cause = b.switches.named(in.Name), b.switches.named(in.Cause)
-		for k := range in.Evidence {
-			in.Evidence[k] = b.switches.named(in.Evidence[k])
-		}
-	}
 	b.unsaved.events = append(b.unsaved.events, b.out.Events...)
 	b.unsaved.orders = append(b.unsaved.orders, b.out.Orders...)
 	b.rings.incidents(b.out.Incidents)

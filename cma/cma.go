@@ -207,7 +207,7 @@ func (c *CMA) Run(ctx context.Context) (err error) {
 	front.Go(func() { c.follow(inner) })
 	server := &bulk.Server{
 		Enroller: &trust.Enroller{Registry: c.registry, Keys: c.keys, Policy: c.cfg.Policy},
-		Backend:  backend{c}, Enrolled: c.enrolled, Refused: c.refused,
+		Backend:  backend{c}, Enrolled: c.enrolled, Refused: c.refused, LocalUser: c.cfg.LocalUser,
 	}
 	if c.cfg.Operators != nil {
 		server.API, server.APIConfig = c.cfg.Operators, &tls.Config{}
@@ -247,7 +247,7 @@ func (c *CMA) open() (err error) {
 		c.udp.Close()
 		return fmt.Errorf("cma: TCP port %d: %w; choose another with -listen", c.udp.Port(), err)
 	}
-	if c.join, err = bulk.ListenLocal(filepath.Join(c.cfg.Run, joinSocket)); err != nil {
+	if c.join, err = bulk.ListenLocal(filepath.Join(c.cfg.Run, joinSocket), c.cfg.LocalUser != 0); err != nil {
 		c.udp.Close()
 		c.tcp.Close()
 		return err
@@ -343,10 +343,12 @@ func (b *brain) restore(ctx context.Context, store graph.Store, desired wire.Des
 	if id, err := store.Record(ctx, localRecord.Bucket, localRecord.Name); err == nil && len(id) == len(wire.ID{}) {
 		b.auth.SetLocal(wire.ID(id))
 	}
-	b.auth.Restore(now, seats, versions, &b.out)
-	if b.switches, err = readSwitches(ctx, store); err != nil {
+	names, err := readSwitches(ctx, store)
+	if err != nil {
 		return err
 	}
+	names.tell(b.auth)
+	b.auth.Restore(now, seats, versions, &b.out)
 	if err := b.refresh(ctx, store, desired); err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func subnetText(i ring.Info) string {
 func (b *brain) ringName(i ring.Info) string {
 	switch {
 	case i.Switch != "":
-		return fmt.Sprintf("%s #%x", b.switches.name(i.Switch), uint16(i.Ring))
+		return fmt.Sprintf("%s #%x", b.auth.Place(i.Switch), uint16(i.Ring))
 	case i.Subnet.IsValid():
 		return fmt.Sprintf("%s #%x", i.Subnet, uint16(i.Ring))
 	}

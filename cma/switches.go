@@ -5,30 +5,18 @@ import (
 	"strings"
 	"time"
 
+	"assim/authority"
 	"assim/graph"
 )
 
-// switchNames are what people call the switches, by chassis id: the cores know
-// chassis ids only, and nobody else does.
+// switchNames are what people call switches, by chassis id.
 type switchNames map[string]string
 
-// named puts the names of switches in place of their chassis ids in a text.
-func (s switchNames) named(text string) string {
-	if !strings.Contains(text, "switch") {
-		return text
-	}
+// tell tells the authority, whose news and incidents speak of switches.
+func (s switchNames) tell(a *authority.Authority) {
 	for chassis, name := range s {
-		text = strings.ReplaceAll(text, chassis, name)
+		a.Call(chassis, name)
 	}
-	return text
-}
-
-// name is what people call one switch.
-func (s switchNames) name(chassis string) string {
-	if name := s[chassis]; name != "" {
-		return name
-	}
-	return chassis
 }
 
 // readSwitches reads the names of all switches in the graph.

@@ -17,6 +17,7 @@ const (
 	ShutDown          Kind = "shut down"           // it said goodbye
 	LinkDown          Kind = "link down"           // one network lost, another path answers
 	PathBroken        Kind = "path broken"         // A cannot hear B, others hear both
+	SystemDeaf        Kind = "system deaf"         // it is heard, and hears nobody
 	SwitchUnreachable Kind = "switch unreachable"  // everything behind one switch is silent
 	Partition         Kind = "partition"           // everything behind one point is silent
 	CMAIsolated       Kind = "cma network problem" // everybody is silent to the CMA only

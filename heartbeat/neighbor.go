@@ -19,9 +19,10 @@ const (
 	PathBroken                // silent to me, heard by the other witness
 	Gone                      // said goodbye
 	Stopped                   // its host says that nobody listens
+	Deaf                      // it speaks, and answers nothing
 )
 
-var stateNames = [...]string{"new", "alive", "late", "unresponsive", "dead", "path broken", "shut down", "stopped"}
+var stateNames = [...]string{"new", "alive", "late", "unresponsive", "dead", "path broken", "shut down", "stopped", "deaf"}
 
 // String returns the state in people's words.
 func (s State) String() string { return stateNames[s] }
@@ -35,6 +36,7 @@ const (
 	SuspectPings = 3  // in vain until the replacement is sought and others are asked
 	AccusePings  = 5  // in vain until the neighbor may be accused
 	longBurst    = 25 // pings in vain after which I am deaf rather than my neighbor dead
+	deafTicks    = 3  // heard since its last proof of life that answer nothing: it speaks, and is deaf
 	stopHints    = 3  // "port unreachable" in a row, with a ping between them, until it is believed
 
 	shortestPing = 20 * time.Millisecond
@@ -67,12 +69,13 @@ type Neighbor struct {
 	state   State
 	pings   uint8 // unanswered, since the last proof of life
 	hints   uint8 // of "port unreachable" since then
+	vain    uint8 // its ticks since then that answered nothing
 }
 
 // Watch begins (again) to wait for signs of life, as if one had just come.
 func (n *Neighbor) Watch(now time.Duration) {
 	n.state, n.heard, n.next = Fresh, now, now
-	n.pings, n.hints = 0, 0
+	n.pings, n.hints, n.vain = 0, 0, 0
 }
 
 // Adopt takes over a neighbor that has just proven its life to the owner.
@@ -99,6 +102,10 @@ func (n *Neighbor) Heard(now time.Duration, me *Self, t *wire.Tick) News {
 	}
 	n.every = t.Every
 	if !me.Proves(t) || n.state.Lost() && int32(t.EchoSeq-n.bar) <= 0 {
+		n.vain = min(n.vain, 254) + 1
+		if n.state == Deaf {
+			n.heard = now // It speaks still.
+		}
 		return Unproven
 	}
 	if t.Kind == wire.Pong && t.EchoSeq == n.pingSeq {
@@ -106,7 +113,7 @@ func (n *Neighbor) Heard(now time.Duration, me *Self, t *wire.Tick) News {
 	}
 	known := n.state == Alive || n.state == Late
 	n.state, n.heard = Alive, now
-	n.pings, n.hints = 0, 0
+	n.pings, n.hints, n.vain = 0, 0, 0
 	if known {
 		return Proof
 	}
@@ -221,6 +228,15 @@ func (n *Neighbor) Ripe(now time.Duration, t *wire.Timing) bool {
 // is dead.
 func (n *Neighbor) Overdue(now time.Duration, t *wire.Timing) bool {
 	return n.state == Unresponsive && now-n.heard >= max(t.Dead, 2*n.interval(t))
+}
+
+// Speaks says whether a silent neighbor is silent only in that it answers
+// nothing: its ticks arrive, ours do not reach it.
+func (n *Neighbor) Speaks() bool { return n.vain >= deafTicks }
+
+// Mute says whether a deaf neighbor has fallen silent altogether.
+func (n *Neighbor) Mute(now time.Duration, t *wire.Timing) bool {
+	return n.state == Deaf && now-n.heard >= max(t.Unresponsive, 2*n.interval(t))
 }
 
 // Conclude sets what the owner concluded from silence and everything else it

@@ -65,6 +65,8 @@ func (m *Member) watch(now time.Duration, i int, out *Out) {
 		m.suspect(now, p)
 	case p.hb.Overdue(now, t):
 		p.hb.Conclude(now, heartbeat.Dead, &m.me, t) // no report: the CMA has the same clock
+	case p.hb.Mute(now, t):
+		m.muted(now, p, out)
 	}
 	if p.hb.Tick(now, t) {
 		m.ping(now, p, out)
@@ -102,10 +104,21 @@ func (m *Member) accuse(now time.Duration, i int, out *Out) {
 		}
 		state, kind = heartbeat.PathBroken, wire.ObsPathBroken
 	}
+	if p.hb.Speaks() {
+		state, kind = heartbeat.Deaf, wire.ObsDeaf
+	}
 	silent := p.hb.Silent(now)
 	p.hb.Conclude(now, state, &m.me, t)
 	p.accused, p.witness = true, unasked
 	m.replace(now, i, wire.Observation{Kind: kind, Silent: silent}, out)
+}
+
+// muted accuses a neighbor that was deaf and now says nothing, either.
+func (m *Member) muted(now time.Duration, p *peer, out *Out) {
+	v := &m.want.Rings[p.view]
+	o := wire.Observation{Kind: wire.ObsUnresponsive, About: m.entry(p).ID, Ring: v.Ring, Version: v.Version, Silent: p.hb.Silent(now)}
+	p.hb.Conclude(now, heartbeat.Unresponsive, &m.me, m.timing())
+	m.report(out, o)
 }
 
 // Unreachable tells that the host of id answered "port unreachable". It is a

@@ -137,8 +137,27 @@ func (n *Node) Announce(a wire.Announce) {
 // Report queues observations. What is waiting is merged, so a long absence of
 // the CMA costs bounded memory.
 func (n *Node) Report(now time.Time, obs []wire.Observation) {
+	for i := range obs {
+		if ob := &obs[i]; ob.About.IsZero() && (ob.Kind == wire.ObsLinkDown || ob.Kind == wire.ObsLinkUp) {
+			n.restate(now, ob)
+		}
+	}
 	if lost := n.out.report(now, obs); lost > 0 {
 		n.tell(Event{Kind: Overflow, Lost: lost})
+	}
+}
+
+// restate makes what waits, or is in flight and may be sent again, say the
+// present state of an own link: a report that could not leave because of a cut
+// cable must not tell of the cut once the cable is mended. What is in flight may
+// have been taken in already, so the new state is queued as well.
+func (n *Node) restate(now time.Time, ob *wire.Observation) {
+	for _, waiting := range [][]noticed{n.head.report, n.out.reports} {
+		for i := range waiting {
+			if w := &waiting[i].obs; w.About.IsZero() && w.Link == ob.Link && (w.Kind == wire.ObsLinkDown || w.Kind == wire.ObsLinkUp) {
+				w.Kind, waiting[i].at = ob.Kind, now
+			}
+		}
 	}
 }
 

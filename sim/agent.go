@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"assim/member"
@@ -117,7 +118,33 @@ func (sh *shard) write(q int64, sys int32, a *agent, l letter) {
 func (sh *shard) report(q int64, sys int32, a *agent, obs []wire.Observation) {
 	list := make([]wire.Observation, len(obs))
 	copy(list, obs)
+	if a.box != nil {
+		a.box.restate(list)
+	}
 	sh.write(q, sys, a, letter{kind: report, obs: list})
+}
+
+// restate makes the letters that will be sent again say the present state of own
+// links, as session.Node does.
+func (b *outbox) restate(news []wire.Observation) {
+	for i := range news {
+		n := &news[i]
+		if !ownLink(n) {
+			continue
+		}
+		for k := range b.letters {
+			l := &b.letters[k]
+			at := slices.IndexFunc(l.obs, func(o wire.Observation) bool { return ownLink(&o) && o.Link == n.Link })
+			if at >= 0 {
+				l.obs = slices.Clone(l.obs) // A copy is on its way.
+				l.obs[at].Kind = n.Kind
+			}
+		}
+	}
+}
+
+func ownLink(o *wire.Observation) bool {
+	return o.About.IsZero() && (o.Kind == wire.ObsLinkDown || o.Kind == wire.ObsLinkUp)
 }
 
 // resend repeats what is not acknowledged.

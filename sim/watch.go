@@ -71,7 +71,7 @@ func (s *Sim) expect(kind event.Kind, about string, systems []int32, words strin
 // opens says whether an event is the news of a fault.
 func opens(e *event.Event) bool {
 	switch e.Kind {
-	case event.SystemDead, event.NanoprobeStopped, event.ShutDown, event.LinkDown, event.PathBroken,
+	case event.SystemDead, event.NanoprobeStopped, event.ShutDown, event.LinkDown, event.PathBroken, event.SystemDeaf,
 		event.SwitchUnreachable, event.Partition, event.CMAIsolated:
 		return true
 	}

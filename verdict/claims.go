@@ -73,7 +73,7 @@ func (j *Judge) Heard(now time.Time, c Claim, out *Out) {
 	switch c.Kind {
 	case wire.ObsUnresponsive, wire.ObsDead, wire.ObsSwept, wire.ObsUnreachable, wire.ObsGoodbye:
 		j.accuse(now, c, out)
-	case wire.ObsPathBroken:
+	case wire.ObsPathBroken, wire.ObsDeaf:
 		j.pathBroken(now, c, out)
 	case wire.ObsLinkDown:
 		j.linkDown(now, c, out)
@@ -99,6 +99,7 @@ func (j *Judge) accuse(now time.Time, c Claim, out *Out) {
 	}
 	s.old = s.old || now.Sub(c.At) > stale
 	s.hearers = without(s.hearers, c.By)
+	j.unlink(c.About, c.By)
 	switch c.Kind {
 	case wire.ObsUnreachable:
 		s.refusal = with(s.refusal, c.By)

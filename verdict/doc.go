@@ -15,6 +15,7 @@
 //	goodbye                                             shut down
 //	one network lost, another path answers              link down
 //	A does not hear B, others hear both                 path broken
+//	A and C hear B, B answers neither                  system deaf
 //	every system behind a switch is silent              switch unreachable
 //	every switch of a subnet, or three at once          partition
 //	nobody answers the CMA                              cma network problem

@@ -47,6 +47,14 @@ func (p place) key() string {
 	return p.subnet.String()
 }
 
+// called is what people call a place.
+func (j *Judge) called(p place) string {
+	if p.chassis != "" {
+		return "switch " + j.m.Place(p.chassis)
+	}
+	return p.subnet.String()
+}
+
 func (p place) compare(q place) int {
 	return cmp.Or(p.subnet.Addr().Compare(q.subnet.Addr()), cmp.Compare(p.subnet.Bits(), q.subnet.Bits()), cmp.Compare(p.chassis, q.chassis))
 }
@@ -403,9 +411,9 @@ func (j *Judge) joinOpen(now time.Time, whole []view, out *Out) []view {
 // openPlace opens the incident of one silent switch.
 func (j *Judge) openPlace(now time.Time, v view, out *Out) {
 	in := j.blankIncident(now, event.SwitchUnreachable)
-	in.About, in.Name = v.key(), "switch "+v.chassis
+	in.About, in.Name = v.key(), "switch "+j.m.Place(v.chassis)
 	j.take(now, in, v, out)
-	text := fmt.Sprintf("switch %s unreachable: the state of the %s behind it is unknown", v.chassis, plural(len(in.Systems), "system"))
+	text := fmt.Sprintf("switch %s unreachable: the state of the %s behind it is unknown", j.m.Place(v.chassis), plural(len(in.Systems), "system"))
 	if len(v.dual) > 0 {
 		text += fmt.Sprintf("; %s lost a link and live by another", plural(len(v.dual), "system"))
 	}
@@ -420,7 +428,7 @@ func (j *Judge) openPartition(now time.Time, whole []view, fresh []*Incident, su
 		j.take(now, in, v, out)
 		places = append(places, v.place)
 	}
-	in.About, in.Name = partName(whole, subnets)
+	in.About, in.Name = j.partName(whole, subnets)
 	for _, old := range fresh {
 		places = append(places, j.groups[old.ID].places...)
 		for _, id := range old.Systems {
@@ -437,14 +445,14 @@ func (j *Judge) openPartition(now time.Time, whole []view, fresh []*Incident, su
 		in.Name, plural(len(in.Systems), "system"), plural(len(places), "place")), out)
 }
 
-func partName(whole []view, subnets []netip.Prefix) (about, name string) {
+func (j *Judge) partName(whole []view, subnets []netip.Prefix) (about, name string) {
 	switch {
 	case len(subnets) == 1 && len(subnetsOf(whole)) == 1:
 		return subnets[0].String(), "subnet " + subnets[0].String()
 	case len(subnets) > 0:
 		return subnets[0].String(), fmt.Sprintf("%s around %s", plural(len(subnetsOf(whole)), "subnet"), subnets[0])
 	default:
-		return whole[0].subnet.String(), fmt.Sprintf("%s around %s", plural(len(whole), "place"), whole[0].key())
+		return whole[0].subnet.String(), fmt.Sprintf("%s around %s", plural(len(whole), "place"), j.called(whole[0].place))
 	}
 }
 
@@ -458,7 +466,7 @@ func (j *Judge) take(now time.Time, in *Incident, v view, out *Out) {
 		in.Witnesses = with(in.Witnesses, by)
 	}
 	in.say(fmt.Sprintf("%s: %d of %d systems silent to others, %d of them to the CMA, nobody heard",
-		v.key(), len(v.silent), len(v.silent)+len(v.unknown), v.pinged))
+		j.called(v.place), len(v.silent), len(v.silent)+len(v.unknown), v.pinged))
 	in.Confidence = max(in.Confidence, confidence(len(v.by)+v.pinged, 0))
 	for _, id := range slices.Concat(v.silent, v.unknown) {
 		s := j.suspect(now, id)

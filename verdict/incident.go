@@ -66,7 +66,7 @@ func (j *Judge) restored(now time.Time, s *suspect) *Incident {
 		}
 	}
 	in := j.newIncident(now, kind, s)
-	in.About, in.Name = p.key(), "switch "+p.chassis
+	in.About, in.Name = p.key(), j.called(p)
 	j.groups[in.ID] = &group{places: []place{p}, left: 1, next: now.Add(probeFirst), backoff: probeFirst}
 	return in
 }
@@ -139,7 +139,11 @@ func (j *Judge) close(now time.Time, in *Incident, text string, out *Out) {
 // supersede ends an incident because another one explains it.
 func (j *Judge) supersede(now time.Time, in, by *Incident, out *Out) {
 	in.Superseded = by.ID
-	j.close(now, in, string(in.Kind)+" of "+in.Name+" was part of "+by.Name, out)
+	what := string(in.Kind) + " of " + in.Name
+	if in.Kind == event.PathBroken {
+		what = string(in.Kind) + " " + in.Name // "between" or "around" somebody
+	}
+	j.close(now, in, what+" was part of "+by.Name, out)
 }
 
 func (j *Judge) whoHearsNothing(s *suspect) string {

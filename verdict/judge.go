@@ -24,6 +24,8 @@ type Link struct {
 type Map interface {
 	// Name is what people call the system.
 	Name(id wire.ID) string
+	// Place is what people call the switch with this chassis id.
+	Place(chassis string) string
 	// Links appends the attachments of a system, the one its rings use first.
 	Links(dst []Link, id wire.ID) []Link
 	// Witnesses appends those who heartbeat with id by plan.

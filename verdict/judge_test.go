@@ -109,9 +109,66 @@ var stories = []struct{ name, town, script, news string }{
 	30 until`, `
 	1.7 link down b eth0 by b a
 	20.0 resolved b eth0`},
-	{"a system that tells of its only cable tells of the past", twoRacks, `
+	{"a system whose cable is mended before it is news", twoRacks, `
 	2.0 b link eth0
+	2.5 b linkup eth0
 	30 until`, ``},
+	{"a neighbor and the CMA have no other path, another neighbor has", "net1 sw1 a b+sw2 c\nnet1 sw2 d e f", `
+	0 answering a c
+	2.0 a loses b
+	4.0 c link b 10.0.1.2
+	30 until`, `
+	3.1 unresponsive b by a
+	4.0 alive again b
+	4.7 link down b eth0 by c`},
+	{"a dual-homed system with a lost link dies", "net1 sw1 a b+sw2 c\nnet1 sw2 d e f", `
+	1.0 b link eth0
+	1.3 c link b 10.0.1.2
+	10 a loses b
+	10.3 c loses b
+	30 until`, `
+	1.7 link down b eth0 by b c
+	10.3 unresponsive b by a c
+	15.3 resolved b eth0
+	15.3 system dead b by a c`},
+	{"a path that is a lost link is no news of its own", "net1 sw1 a b+sw2 c\nnet1 sw2 d e f", `
+	0 answering a c
+	1.0 b link eth0
+	2.0 a path b
+	30 until`, `
+	2.3 link down b eth0 by b`},
+	{"a system that speaks and hears nobody", twoRacks, `
+	2.0 a deaf b
+	2.2 c deaf b
+	20 a takesback b
+	20.2 c takesback b
+	30 until`, `
+	3.4 system deaf b by a c of a b c
+	20.2 resolved b`},
+	{"its neighbors find out one after another", twoRacks, `
+	2.0 a deaf b
+	9.0 c deaf b
+	30 until`, `
+	10.4 system deaf b by a c of a b c`},
+	{"a deaf system that dies", twoRacks, `
+	2.0 a deaf b
+	2.2 c deaf b
+	20 a loses b
+	20.2 c loses b
+	30 until`, `
+	3.4 system deaf b by a c of a b c
+	20.2 unresponsive b by a c
+	25.2 resolved b
+	25.2 system dead b by a c`},
+	{"one neighbor that gets no answers has a broken path", twoRacks, `
+	2.0 a deaf b
+	30 until`, `
+	16.0 path broken between a and b by a of a b`},
+	{"a pair one of which hears the other without answers is a broken path", twoRacks, `
+	2.0 a deaf b
+	4.0 b path a
+	30 until`, `
+	5.4 path broken between a and b by a of a b`},
 	{"one pair", twoRacks, `
 	2.0 a path b
 	20 a takesback b

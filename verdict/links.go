@@ -22,48 +22,21 @@ type linkKey struct {
 type downLink struct {
 	link  Link
 	first time.Time
-	hold  time.Time // not news before: old evidence may be taken back at once
 	by    []wire.ID
+	sure  bool // somebody else hears nothing at all
 	in    *Incident
 }
 
-// maxDown and maxPaths bound how many lost links and broken paths are followed
-// at a time: nobody could read more, and anybody could make them up.
-const (
-	maxDown  = 1 << 12
-	maxPaths = 1 << 12
-)
+// maxDown bounds how many lost links are followed at a time: nobody could read
+// more, and anybody could make them up.
+const maxDown = 1 << 12
 
-// linkHold is how long an old report of a lost link waits for a report of its
-// return that was sent after it and may have been lost on the way.
-const linkHold = 10 * time.Second
-
-// pair is two systems, the smaller id first.
-type pair [2]wire.ID
-
-func pairOf(a, b wire.ID) pair {
-	if bytes.Compare(a[:], b[:]) > 0 {
-		a, b = b, a
-	}
-	return pair{a, b}
-}
-
-// path is a pair one of which does not hear the other while somebody else does.
-type path struct {
-	a, b  wire.ID // a does not hear b
-	first time.Time
-	since time.Time
-	in    *Incident
-}
-
-// linkDown notes a lost network: c.About's, or c.By's own.
+// linkDown notes a lost network: c.About's, or c.By's own. A neighbor that tells
+// it of another one hears that one by another way.
 func (j *Judge) linkDown(now time.Time, c Claim, out *Out) {
 	id := c.About
 	if id.IsZero() {
 		id = c.By
-	}
-	if c.About.IsZero() && j.onlyWay(id, c.Link) {
-		return // Who tells of its only cable tells of the past: by that cable it was told.
 	}
 	k, link := j.resolve(id, c.Link)
 	l := j.links[k]
@@ -71,14 +44,64 @@ func (j *Judge) linkDown(now time.Time, c Claim, out *Out) {
 		return
 	}
 	if l == nil {
-		l = &downLink{link: link, first: now}
-		if now.Sub(c.At) > stale {
-			l.hold = now.Add(linkHold)
-		}
+		l = &downLink{link: link, first: now, sure: j.pathTo(id)}
 		j.links[k] = l
 	}
 	l.by = with(l.by, c.By)
 	j.lookForCompany(now)
+	if s := j.suspects[id]; s != nil && c.By != id {
+		s.by, s.hearers = without(s.by, c.By), with(s.hearers, c.By)
+		l.sure = len(s.by) > 0
+		if s.in == nil && s.status <= Unresponsive {
+			j.revive(now, s, j.m.Name(c.By)+" hears it by another path", out)
+		}
+	}
+}
+
+// livesElsewhere reports whether a neighbor of a system hears it by another path
+// than the one it lost. That others and the CMA have no such path proves
+// nothing.
+func (j *Judge) livesElsewhere(s *suspect) bool {
+	for _, l := range j.linksOf(s.id) {
+		for _, by := range l.by {
+			if by != s.id && !slices.Contains(s.by, by) && !j.unheard(by) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// linksOf returns the lost links of a system, those that the map knows.
+func (j *Judge) linksOf(id wire.ID) (list []*downLink) {
+	if len(j.links) == 0 {
+		return nil
+	}
+	var buf [8]Link
+	for _, l := range j.m.Links(buf[:0], id) {
+		if d := j.links[linkKey{id, l.Addr.String()}]; d != nil {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// unlink notes that a neighbor which heard a system by another path no longer
+// does.
+func (j *Judge) unlink(id, by wire.ID) {
+	for _, l := range j.linksOf(id) {
+		l.by = without(l.by, by)
+	}
+}
+
+// buryLinks makes the lost links of a dead system part of its death.
+func (j *Judge) buryLinks(now time.Time, id wire.ID, in *Incident, out *Out) {
+	for _, l := range j.linksOf(id) {
+		if l.in != nil && l.in.Kind == event.LinkDown {
+			j.supersede(now, l.in, in, out)
+		}
+		l.in = in
+	}
 }
 
 func (j *Judge) linkUp(now time.Time, c Claim, out *Out) {
@@ -93,13 +116,6 @@ func (j *Judge) linkUp(now time.Time, c Claim, out *Out) {
 			j.close(now, l.in, "link "+l.in.Name+" is back", out)
 		}
 	}
-}
-
-// onlyWay reports whether all attachments of a system are by one interface.
-func (j *Judge) onlyWay(id wire.ID, name string) bool {
-	var buf [8]Link
-	links := j.m.Links(buf[:0], id)
-	return len(links) > 0 && !slices.ContainsFunc(links, func(l Link) bool { return l.Name != name })
 }
 
 // lostBy returns the lost links of a system that a reporter may mean by an
@@ -172,15 +188,11 @@ func (j *Judge) settleLinks(now time.Time, out *Out) {
 			l.in = in // late news of what is known
 			continue
 		}
-		if now.Before(l.hold) {
-			j.groupDue = sooner(j.groupDue, l.hold)
-			continue
-		}
 		if s := j.suspects[k.id]; s != nil && s.agreed {
 			delete(j.links, k) // the whole system is silent: this says nothing more
 			continue
 		}
-		if len(l.by) < 2 && !slices.Contains(l.by, k.id) {
+		if len(l.by) < 2 && !slices.Contains(l.by, k.id) && !l.sure {
 			continue // one neighbor may have lost a few answers; its own kernel or another neighbor would know
 		}
 		in := j.blankIncident(now, event.LinkDown)
@@ -189,7 +201,7 @@ func (j *Judge) settleLinks(now time.Time, out *Out) {
 		in.Confidence = confidence(len(l.by)+one(slices.Contains(l.by, k.id)), 0)
 		in.say(j.list(l.by) + " lost it; another path answers")
 		l.in = in
-		j.publish(now, in, fmt.Sprintf("link down: %s%s; the system lives by another path", in.Name, l.where()), out)
+		j.publish(now, in, fmt.Sprintf("link down: %s%s; the system lives by another path", in.Name, j.port(l)), out)
 	}
 }
 
@@ -200,11 +212,12 @@ func (l *downLink) label(k linkKey) string {
 	return k.name
 }
 
-func (l *downLink) where() string {
+// port says where the other end of a lost link is.
+func (j *Judge) port(l *downLink) string {
 	if l.link.Switch == "" {
 		return ""
 	}
-	return " on port " + l.link.Port + " of switch " + l.link.Switch
+	return " on port " + l.link.Port + " of switch " + j.m.Place(l.link.Switch)
 }
 
 func (j *Judge) sortedLinks() []linkKey {
@@ -219,124 +232,4 @@ func (j *Judge) sortedLinks() []linkKey {
 		return bytes.Compare([]byte(a.name), []byte(b.name))
 	})
 	return keys
-}
-
-// pathBroken notes that c.By does not hear c.About while another witness does.
-func (j *Judge) pathBroken(now time.Time, c Claim, out *Out) {
-	if c.About.IsZero() || c.About == c.By {
-		return
-	}
-	if s := j.suspects[c.About]; s != nil && slices.Contains(s.by, c.By) {
-		s.by = without(s.by, c.By) // it thought worse of it before
-		j.calm(now, s, c.By, out)
-	}
-	k := pairOf(c.By, c.About)
-	if j.paths[k] != nil || len(j.paths) >= maxPaths {
-		return
-	}
-	j.paths[k] = &path{a: c.By, b: c.About, first: now, since: c.Since}
-	if j.pathDue.IsZero() {
-		j.pathDue = now.Add(2 * j.opt.Window)
-	}
-}
-
-// calm ends a suspicion that its last accuser took back.
-func (j *Judge) calm(now time.Time, s *suspect, by wire.ID, out *Out) {
-	if len(s.by) == 0 && s.in == nil && s.ping != silent && s.status <= Unresponsive {
-		j.revive(now, s, "only the path to "+j.m.Name(by)+" is broken", out)
-	}
-}
-
-// findBrokenPaths opens one incident for each set of broken paths with a
-// common cause: two switches, one system, or just the pair.
-func (j *Judge) findBrokenPaths(now time.Time, out *Out) {
-	var fresh []*path
-	for _, p := range j.sortedPaths() {
-		switch {
-		case p.in != nil:
-		case j.suspects[p.a] != nil && j.suspects[p.a].accused() || j.suspects[p.b] != nil && j.suspects[p.b].accused():
-			delete(j.paths, pairOf(p.a, p.b)) // more is wrong with it than a path
-		default:
-			fresh = append(fresh, p)
-		}
-	}
-	for len(fresh) > 0 {
-		set, about, name := j.commonPath(fresh)
-		in := j.blankIncident(now, event.PathBroken)
-		in.About, in.Name, in.Since = about, name, set[0].since
-		for _, p := range set {
-			p.in = in
-			in.Witnesses = with(in.Witnesses, p.a)
-			in.Systems = with(with(in.Systems, p.a), p.b)
-			in.say(j.m.Name(p.a) + " does not hear " + j.m.Name(p.b) + ", another witness does")
-		}
-		in.Confidence = confidence(1+len(set), 0)
-		fresh = slices.DeleteFunc(fresh, func(p *path) bool { return p.in != nil })
-		j.publish(now, in, "path broken "+name, out)
-	}
-}
-
-// commonPath picks the largest set of paths that one thing explains.
-func (j *Judge) commonPath(list []*path) (set []*path, about, name string) {
-	first := list[0]
-	set, about = list[:1], first.b.String()
-	name = "between " + j.m.Name(first.a) + " and " + j.m.Name(first.b)
-	sa, sb := j.chassis(first.a), j.chassis(first.b)
-	if between := filter(list, func(p *path) bool { return j.crosses(p, sa, sb) }); sa != sb && sa != "" && sb != "" && len(between) > len(set) {
-		set, about, name = between, SwitchKey(sa), "between switch "+sa+" and switch "+sb
-	}
-	for _, end := range []wire.ID{first.b, first.a} {
-		if at := filter(list, func(p *path) bool { return p.a == end || p.b == end }); len(at) > len(set) {
-			set, about, name = at, end.String(), "around "+j.m.Name(end)
-		}
-	}
-	return set, about, name
-}
-
-func (j *Judge) crosses(p *path, sa, sb string) bool {
-	a, b := j.chassis(p.a), j.chassis(p.b)
-	return a == sa && b == sb || a == sb && b == sa
-}
-
-func filter(list []*path, keep func(*path) bool) []*path {
-	var out []*path
-	for _, p := range list {
-		if keep(p) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// mendPath notes that a hears b again.
-func (j *Judge) mendPath(now time.Time, a, b wire.ID, out *Out) {
-	k := pairOf(a, b)
-	p := j.paths[k]
-	if p == nil {
-		return
-	}
-	delete(j.paths, k)
-	if p.in == nil {
-		return
-	}
-	for _, o := range j.paths {
-		if o.in == p.in {
-			return
-		}
-	}
-	j.close(now, p.in, "path "+p.in.Name+" is whole again", out)
-}
-
-func (j *Judge) sortedPaths() []*path {
-	list := make([]*path, 0, len(j.paths))
-	for _, p := range j.paths {
-		list = append(list, p)
-	}
-	slices.SortFunc(list, func(x, y *path) int {
-		if c := slices.Compare(x.a[:], y.a[:]); c != 0 {
-			return c
-		}
-		return slices.Compare(x.b[:], y.b[:])
-	})
-	return list
 }

@@ -132,6 +132,9 @@ func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 // trust and nobody objects, or one does and the CMA's own ping fails, too. The
 // CMA alone proves nothing: its pings may be lost.
 func (j *Judge) agree(now time.Time, s *suspect) bool {
+	if j.livesElsewhere(s) {
+		return false
+	}
 	if s.ping == silent {
 		return len(s.by) > 0 || s.missing
 	}
@@ -193,7 +196,7 @@ func (j *Judge) declareDead(now time.Time, s *suspect, out *Out) {
 	if len(run) < minRun {
 		run = []*suspect{s}
 	} else {
-		in.About, in.Name = SwitchKey(chassis), plural(len(run), "neighbor")+" on switch "+chassis
+		in.About, in.Name = SwitchKey(chassis), plural(len(run), "neighbor")+" on switch "+j.m.Place(chassis)
 	}
 	in.Systems = in.Systems[:0]
 	confirmed := 0
@@ -201,6 +204,8 @@ func (j *Judge) declareDead(now time.Time, s *suspect, out *Out) {
 		r.in = in
 		in.Systems = append(in.Systems, r.id)
 		j.accusations(in, r)
+		j.buryLinks(now, r.id, in, out)
+		j.buryPaths(now, r.id, in, out)
 		confirmed = max(confirmed, len(r.by)+one(r.ping == silent))
 		j.setStatus(now, r, Dead, out)
 		r.shown = true
@@ -210,7 +215,7 @@ func (j *Judge) declareDead(now time.Time, s *suspect, out *Out) {
 	text := "system " + in.Name + " dead: " + j.whoHearsNothing(s)
 	if len(run) >= minRun {
 		in.Cause = "they are next to each other and broke at one stroke: a chassis or a power strip"
-		text = plural(len(run), "system") + " in a row on switch " + chassis + " dead together: a chassis or a power strip"
+		text = plural(len(run), "system") + " in a row on switch " + j.m.Place(chassis) + " dead together: a chassis or a power strip"
 	}
 	j.publish(now, in, text, out)
 }

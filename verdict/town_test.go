@@ -78,6 +78,7 @@ func (w *town) settle(word, chassis string, subnet netip.Prefix, net byte) {
 }
 
 func (w *town) Name(id wire.ID) string                         { return nameOf(id) }
+func (w *town) Place(chassis string) string                    { return chassis }
 func (w *town) Links(dst []Link, id wire.ID) []Link            { return append(dst, w.links[id]...) }
 func (w *town) Behind(dst []wire.ID, c string) []wire.ID       { return append(dst, w.behind[c]...) }
 func (w *town) Dead(wire.ID) time.Duration                     { return 7 * time.Second }
@@ -122,7 +123,7 @@ func (w *town) Sample(dst []wire.ID, n int) []wire.ID {
 //
 //	2.1 b loses a            b reports a unresponsive (last heard at 0)
 //	2.1 b sweeps a c         ... and c in one sweep;  b hears d
-//	2.1 b refused a          port unreachable;  b goodbye a;  b path a
+//	2.1 b refused a          port unreachable;  b goodbye a;  b path a;  b deaf a
 //	2.1 b takesback a        b hears a again
 //	2.1 b link eth1          its own;  b link a 10.0.1.1   another's;  linkup
 //	2.1 cma refused a        to its ping;  cma link down|up
@@ -230,6 +231,8 @@ func (s *story) step(who string, f []string) {
 		claim(wire.ObsGoodbye, rest[0])
 	case "path":
 		claim(wire.ObsPathBroken, rest[0])
+	case "deaf":
+		claim(wire.ObsDeaf, rest[0])
 	case "takesback":
 		claim(wire.ObsAlive, rest[0])
 	case "link", "linkup":

@@ -58,4 +58,5 @@
 // Version history:
 //
 //	1  2026-11-25  first
+//	   2026-11-25  reports: observation of kind 11, deaf
 package wire

@@ -121,7 +121,7 @@ func (c *cursor) observation(o *Observation) {
 	o.Kind = ObservationKind(c.u8())
 	flags := c.u8()
 	o.Ring, o.Version, o.Ago = c.u64(), c.u32(), c.millis()
-	if flags>>obsFlags != 0 || o.Kind < ObsUnresponsive || o.Kind > ObsSwept {
+	if flags>>obsFlags != 0 || o.Kind < ObsUnresponsive || o.Kind > ObsDeaf {
 		c.fail(ErrForm)
 	}
 	present := func(flag byte, read func() bool) {

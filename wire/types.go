@@ -201,6 +201,7 @@ const (
 	ObsLinkUp                                  // and is back
 	ObsMartian                                 // ticks from somebody who should not send any; Link is its address if About is unknown
 	ObsSwept                                   // result of pinging a whole ring at once: see Bits
+	ObsDeaf                                    // it speaks, and what it says answers nothing of mine
 )
 
 // Observation is one piece of evidence in a report.

@@ -1,0 +1,40 @@
+package heartbeat
+
+import (
+	"testing"
+	"time"
+
+	"assim/wire"
+)
+
+// Who speaks and answers nothing is deaf; who then falls silent is mute.
+func TestANeighborThatSpeaksAndAnswersNothingIsDeafUntilItFallsSilent(t *testing.T) {
+	me, timing := Self{Session: 7}, wire.DefaultTiming
+	var n Neighbor
+	n.Watch(0)
+	me.Next()
+	if got := n.Heard(time.Second, &me, &wire.Tick{Kind: wire.Heartbeat, Session: 3, Seq: 1, EchoSession: 7, EchoSeq: 1}); got != Back {
+		t.Fatalf("its first proof of life is %v", got)
+	}
+	for i := range 3 {
+		if n.Speaks() {
+			t.Errorf("after %d ticks that answer nothing it is taken for deaf", i)
+		}
+		n.Heard(time.Duration(2+i)*time.Second, &me, &wire.Tick{Kind: wire.Ping, Session: 3, Seq: uint32(2 + i)})
+	}
+	if !n.Speaks() {
+		t.Fatal("after 3 ticks that answer nothing it is not taken for deaf")
+	}
+	n.Conclude(5*time.Second, Deaf, &me, &timing)
+	n.Heard(9*time.Second, &me, &wire.Tick{Kind: wire.Ping, Session: 3, Seq: 9})
+	if n.Mute(10*time.Second, &timing) {
+		t.Error("a second after it spoke it is mute")
+	}
+	if !n.Mute(11*time.Second, &timing) {
+		t.Error("two seconds after it spoke it is not mute")
+	}
+	me.Next()
+	if got := n.Heard(12*time.Second, &me, &wire.Tick{Kind: wire.Pong, Session: 3, Seq: 10, EchoSession: 7, EchoSeq: 2}); got != Back || n.Speaks() {
+		t.Errorf("an answer is %v, and deaf %v", got, n.Speaks())
+	}
+}

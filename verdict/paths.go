@@ -1,0 +1,220 @@
+package verdict
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"assim/event"
+	"assim/wire"
+)
+
+// maxPaths bounds how many broken paths are followed at a time.
+const maxPaths = 1 << 12
+
+// pair is two systems, the smaller id first.
+type pair [2]wire.ID
+
+func pairOf(a, b wire.ID) pair {
+	if bytes.Compare(a[:], b[:]) > 0 {
+		a, b = b, a
+	}
+	return pair{a, b}
+}
+
+// path is a pair one of which does not hear the other while somebody else does.
+type path struct {
+	a, b  wire.ID // a does not hear b
+	first time.Time
+	since time.Time
+	deaf  bool // a hears b, and gets no answers
+	in    *Incident
+}
+
+// pathBroken notes that c.By does not hear c.About while another witness does, or
+// that it hears it without answers.
+func (j *Judge) pathBroken(now time.Time, c Claim, out *Out) {
+	if c.About.IsZero() || c.About == c.By {
+		return
+	}
+	if s := j.suspects[c.About]; s != nil && slices.Contains(s.by, c.By) {
+		s.by = without(s.by, c.By) // it thought worse of it before
+		j.calm(now, s, c.By, out)
+	}
+	k := pairOf(c.By, c.About)
+	if p := j.paths[k]; p != nil || len(j.paths) >= maxPaths {
+		if p != nil && p.a == c.About {
+			p.deaf = false // Both complain: a deaf system would not.
+			j.pathDue = sooner(j.pathDue, now.Add(2*j.opt.Window))
+		}
+		return
+	}
+	j.paths[k] = &path{a: c.By, b: c.About, first: now, since: c.Since, deaf: c.Kind == wire.ObsDeaf}
+	j.pathDue = sooner(j.pathDue, now.Add(2*j.opt.Window))
+}
+
+// calm ends a suspicion that its last accuser took back.
+func (j *Judge) calm(now time.Time, s *suspect, by wire.ID, out *Out) {
+	if len(s.by) == 0 && s.in == nil && s.ping != silent && s.status <= Unresponsive {
+		j.revive(now, s, "only the path to "+j.m.Name(by)+" is broken", out)
+	}
+}
+
+// findBrokenPaths opens one incident for each set of broken paths with a
+// common cause: two switches, one system, or just the pair.
+func (j *Judge) findBrokenPaths(now time.Time, out *Out) {
+	var fresh []*path
+	for _, p := range j.sortedPaths() {
+		switch {
+		case p.in != nil:
+		case j.suspects[p.a] != nil && j.suspects[p.a].accused() || j.suspects[p.b] != nil && j.suspects[p.b].accused():
+			delete(j.paths, pairOf(p.a, p.b)) // more is wrong with it than a path
+		case len(j.linksOf(p.a))+len(j.linksOf(p.b)) > 0:
+			delete(j.paths, pairOf(p.a, p.b)) // the lost link is the path that is broken
+		case p.deaf && j.awaitOthers(now, p):
+		default:
+			fresh = append(fresh, p)
+		}
+	}
+	for len(fresh) > 0 {
+		set, about, name := j.commonPath(fresh)
+		kind, text := event.PathBroken, "path broken "+name
+		if b := set[0].b; len(set) > 1 && !slices.ContainsFunc(set, func(p *path) bool { return !p.deaf || p.b != b }) {
+			kind, about, name = event.SystemDeaf, b.String(), j.m.Name(b)
+			text = "system " + name + " deaf: it speaks, and hears none of its neighbors"
+		}
+		in := j.blankIncident(now, kind)
+		in.About, in.Name, in.Since = about, name, set[0].since
+		for _, p := range set {
+			p.in = in
+			in.Witnesses = with(in.Witnesses, p.a)
+			in.Systems = with(with(in.Systems, p.a), p.b)
+			in.say(j.m.Name(p.a) + p.finding() + j.m.Name(p.b))
+		}
+		in.Confidence = confidence(1+len(set), 0)
+		fresh = slices.DeleteFunc(fresh, func(p *path) bool { return p.in != nil })
+		j.publish(now, in, text, out)
+	}
+}
+
+// awaitOthers says whether it is too early to tell a deaf system from a broken
+// path: a neighbor takes old echoes for answers for a while, and so each of them
+// finds out at its own time. If it is the path, the other end complains soon.
+func (j *Judge) awaitOthers(now time.Time, p *path) bool {
+	until := p.first.Add(2 * j.m.Dead(p.b))
+	for _, o := range j.paths {
+		if o != p && o.deaf && o.b == p.b {
+			return false
+		}
+	}
+	if now.Before(until) {
+		j.pathDue = sooner(j.pathDue, until)
+		return true
+	}
+	return false
+}
+
+// pathTo reports whether somebody does not hear a system.
+func (j *Judge) pathTo(id wire.ID) bool {
+	for _, p := range j.paths {
+		if p.b == id {
+			return true
+		}
+	}
+	return false
+}
+
+// finding says what a found of b.
+func (p *path) finding() string {
+	if p.deaf {
+		return " hears, and gets no answer from, "
+	}
+	return " does not hear, as another witness does, "
+}
+
+// commonPath picks the largest set of paths that one thing explains.
+func (j *Judge) commonPath(list []*path) (set []*path, about, name string) {
+	first := list[0]
+	set, about = list[:1], first.b.String()
+	name = "between " + j.m.Name(first.a) + " and " + j.m.Name(first.b)
+	sa, sb := j.chassis(first.a), j.chassis(first.b)
+	if between := filter(list, func(p *path) bool { return j.crosses(p, sa, sb) }); sa != sb && sa != "" && sb != "" && len(between) > len(set) {
+		set, about, name = between, SwitchKey(sa), "between switch "+j.m.Place(sa)+" and switch "+j.m.Place(sb)
+	}
+	for _, end := range []wire.ID{first.b, first.a} {
+		if at := filter(list, func(p *path) bool { return p.a == end || p.b == end }); len(at) > len(set) {
+			set, about, name = at, end.String(), "around "+j.m.Name(end)
+		}
+	}
+	return set, about, name
+}
+
+func (j *Judge) crosses(p *path, sa, sb string) bool {
+	a, b := j.chassis(p.a), j.chassis(p.b)
+	return a == sa && b == sb || a == sb && b == sa
+}
+
+func filter(list []*path, keep func(*path) bool) []*path {
+	var out []*path
+	for _, p := range list {
+		if keep(p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// mendPath notes that a hears b again.
+func (j *Judge) mendPath(now time.Time, a, b wire.ID, out *Out) {
+	k := pairOf(a, b)
+	p := j.paths[k]
+	if p == nil {
+		return
+	}
+	delete(j.paths, k)
+	if p.in == nil || j.leadsOn(p.in) {
+		return
+	}
+	text := "path " + p.in.Name + " is whole again"
+	if p.in.Kind == event.SystemDeaf {
+		text = p.in.Name + " hears again"
+	}
+	j.close(now, p.in, text, out)
+}
+
+// buryPaths makes the broken paths to a dead system part of its death.
+func (j *Judge) buryPaths(now time.Time, id wire.ID, in *Incident, out *Out) {
+	for _, p := range j.sortedPaths() {
+		if p.a != id && p.b != id {
+			continue
+		}
+		delete(j.paths, pairOf(p.a, p.b))
+		if p.in != nil && !j.leadsOn(p.in) {
+			j.supersede(now, p.in, in, out)
+		}
+	}
+}
+
+// leadsOn says whether an incident has broken paths left.
+func (j *Judge) leadsOn(in *Incident) bool {
+	for _, p := range j.paths {
+		if p.in == in {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *Judge) sortedPaths() []*path {
+	list := make([]*path, 0, len(j.paths))
+	for _, p := range j.paths {
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(x, y *path) int {
+		if c := slices.Compare(x.a[:], y.a[:]); c != 0 {
+			return c
+		}
+		return slices.Compare(x.b[:], y.b[:])
+	})
+	return list
+}

@@ -207,7 +207,7 @@ func (c *CMA) Run(ctx context.Context) (err error) {
 	front.Go(func() { c.follow(inner) })
 	server := &bulk.Server{
 		Enroller: &trust.Enroller{Registry: c.registry, Keys: c.keys, Policy: c.cfg.Policy},
-		Backend:  backend{c}, Enrolled: c.enrolled, Refused: c.refused, LocalUser: c.cfg.LocalUser,
+		Backend:  backend{c}, Enrolled: c.enrolled, Refused: c.refused,
 	}
 	if c.cfg.Operators != nil {
 		server.API, server.APIConfig = c.cfg.Operators, &tls.Config{}
@@ -247,7 +247,7 @@ func (c *CMA) open() (err error) {
 		c.udp.Close()
 		return fmt.Errorf("cma: TCP port %d: %w; choose another with -listen", c.udp.Port(), err)
 	}
-	if c.join, err = bulk.ListenLocal(filepath.Join(c.cfg.Run, joinSocket), c.cfg.LocalUser != 0); err != nil {
+	if c.join, err = bulk.ListenLocal(filepath.Join(c.cfg.Run, joinSocket)); err != nil {
 		c.udp.Close()
 		c.tcp.Close()
 		return err

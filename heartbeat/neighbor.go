@@ -302,6 +302,12 @@ func (n *Neighbor) HeardWithin(now time.Duration, t *wire.Timing) bool {
 	return (n.state == Alive || n.state == Late) && now-n.heard <= n.interval(t)*6/5
 }
 
+// Asked says whether a ping left so short a time ago that its answer may be on
+// the way still.
+func (n *Neighbor) Asked(now time.Duration, t *wire.Timing) bool {
+	return n.pings > 0 && now-n.pinged < PingEvery(t)
+}
+
 // Pings is how many pings are unanswered since the last proof of life.
 func (n *Neighbor) Pings() int { return int(n.pings) }
 

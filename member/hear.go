@@ -66,7 +66,7 @@ func (m *Member) heardPeer(now time.Duration, p *peer, from netip.AddrPort, t *w
 
 // unproven asks one who is lost or new, but speaks, to prove itself.
 func (m *Member) unproven(now time.Duration, p *peer, s heartbeat.State, out *Out) {
-	if s == heartbeat.Alive || s == heartbeat.Late {
+	if s == heartbeat.Alive || s == heartbeat.Late || s == heartbeat.Fresh && p.hb.Asked(now, m.timing()) {
 		return
 	}
 	m.ping(now, p, out)

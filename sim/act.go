@@ -157,6 +157,7 @@ func (s *Sim) remove(sys int32) {
 // steal gives a system the address of another: datagrams for it go astray.
 func (s *Sim) steal(thief, victim int32) {
 	s.net.dirty()
+	s.e.stolen = true
 	s.e.point(s.e.nics[victim][0].addr, thief)
 	s.e.nics[thief][0].addr = s.e.nics[victim][0].addr
 	if a := &s.agents[thief]; a.state == running {

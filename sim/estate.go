@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 
+	"assim/member"
 	"assim/verdict"
 	"assim/wire"
 )
@@ -54,6 +55,7 @@ type estate struct {
 	subBy   map[string]int32
 	atAddr  []int32 // system by address
 	seed    uint64
+	stolen  bool // an address leads to another system than the one it is told of
 }
 
 func newEstate(seed uint64) *estate {
@@ -175,6 +177,18 @@ func (e *estate) point(addr uint32, sys int32) {
 		e.atAddr = append(e.atAddr, make([]int32, max(1024, len(e.atAddr)))...)
 	}
 	e.atAddr[at] = sys + 1
+}
+
+// meant is whose for a datagram: where no address was stolen, it gets to whom it
+// is meant for.
+func (e *estate) meant(s *member.Send) (sys int32, which int) {
+	if e.stolen || s.To.IsZero() {
+		return e.whose(s.Addr)
+	}
+	if b := s.Addr.Addr().As4(); binary.BigEndian.Uint32(b[:])&secondNet != 0 {
+		which = 1
+	}
+	return numberOf(s.To), which
 }
 
 // whose returns the system and NIC at an address; negative if nobody's.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"assim/member"
@@ -26,9 +27,10 @@ type packet struct {
 	tick wire.Tick
 	src  int32
 	dst  int32
-	sw   uint8 // NIC it left by
-	dw   uint8 // NIC it goes to
-	icmp bool  // no tick but "port unreachable" about one that was sent from dst
+	from uint32 // address it left by
+	sw   uint8  // NIC it left by
+	dw   uint8  // NIC it goes to
+	icmp bool   // no tick but "port unreachable" about one that was sent from dst
 }
 
 // crossing is a packet for a system of another shard.
@@ -52,6 +54,7 @@ type shard struct {
 	sent    uint64
 	events  uint64
 	pending []int32 // scratch
+	touched uint64  // so that what touches memory is not left out
 }
 
 // merge takes over what other shards sent in the quantum before.
@@ -75,6 +78,7 @@ func (sh *shard) step(q int64, now time.Time) {
 		mine[i] = mine[i][:0]
 	}
 	slot := &sh.flight[q&(flightSlots-1)]
+	sh.touchFlight(*slot)
 	for i := range *slot {
 		sh.deliver(q, now, &(*slot)[i])
 	}
@@ -88,11 +92,40 @@ func (sh *shard) step(q int64, now time.Time) {
 	sh.fire(q, now)
 }
 
+// touchFlight and touchPending have the memory of all who are about to run
+// fetched at once: waiting for it one by one is most of what a large estate
+// costs.
+func (sh *shard) touchFlight(slot []packet) {
+	var n uint64
+	for i := range slot {
+		n += uint64(sh.s.agents[slot[i].dst].state)
+	}
+	for i := range slot {
+		n += sh.s.agents[slot[i].dst].m.Touch()
+	}
+	sh.touched = n
+}
+
+func (sh *shard) touchPending() {
+	var n uint64
+	for _, sys := range sh.pending {
+		n += uint64(sh.s.agents[sys].state)
+	}
+	for _, sys := range sh.pending {
+		n += sh.s.agents[sys].m.Touch()
+	}
+	for _, sys := range sh.pending {
+		n += sh.s.agents[sys].m.TouchRosters()
+	}
+	sh.touched += n
+}
+
 // fire runs the alarms of quantum q.
 func (sh *shard) fire(q int64, now time.Time) {
 	slot := &sh.timers[q&(timerSlots-1)]
 	sh.pending = append(sh.pending[:0], *slot...)
 	*slot = (*slot)[:0]
+	sh.touchPending()
 	for _, sys := range sh.pending {
 		a := &sh.s.agents[sys]
 		if a.alarm != q {
@@ -156,7 +189,7 @@ func (sh *shard) deliver(q int64, now time.Time, p *packet) {
 		if p.icmp {
 			sh.refused(now, a, p)
 		} else {
-			a.m.Heard(now, sh.s.e.addr(p.src, int(p.sw)), &p.tick, &sh.out)
+			a.m.Heard(now, netip.AddrPortFrom(ipOf(p.from), port), &p.tick, &sh.out)
 		}
 		sh.follow(q, p.dst, a)
 		sh.rearm(q, p.dst, a)
@@ -200,7 +233,8 @@ func (sh *shard) follow(q int64, sys int32, a *agent) {
 
 // send puts a tick on the network.
 func (sh *shard) send(q int64, sys int32, s *member.Send) {
-	dst, dw := sh.s.e.whose(s.Addr)
+	e := sh.s.e
+	dst, dw := e.meant(s)
 	if dst < 0 {
 		return
 	}
@@ -209,7 +243,7 @@ func (sh *shard) send(q int64, sys int32, s *member.Send) {
 	if !ok {
 		return
 	}
-	p := packet{tick: s.Tick, src: sys, dst: dst, sw: uint8(sw), dw: uint8(dw)}
+	p := packet{tick: s.Tick, src: sys, dst: dst, from: e.nics[sys][sw].addr, sw: uint8(sw), dw: uint8(dw)}
 	sh.carry(q, &p)
 	if d := sh.s.net.dup; d > 0 && sh.rnd.Float64() < d {
 		sh.carry(q, &p)

@@ -97,8 +97,13 @@ func (s *Sim) quantumOf(t time.Time) int64 {
 // at is the virtual time since the beginning.
 func (s *Sim) at() time.Duration { return time.Duration(s.q) * quantum }
 
+// settled is when an estate has settled: what is counted is counted from there.
+const settled = 3 * time.Second
+
 // warm seats everybody and starts all nanoprobes as if they had been running
 // for long: the CMA knows them, they have their rings, nothing is under way.
+// They start one after another within an interval, as heartbeats are spread
+// later; all at once would need memory for a moment that does not come again.
 func (s *Sim) warm() {
 	now := s.instant(s.q)
 	before := now.Add(-time.Minute) // Orders about a filling ring are held back for seconds.
@@ -111,34 +116,50 @@ func (s *Sim) warm() {
 		c.a.Attach(before, id, s.e.links(sys), &c.out)
 		c.out.Reset()
 	}
+	first := make([]*wire.Desired, len(s.agents))
 	for d := c.a.Deadline(); !d.IsZero() && !d.After(now); d = c.a.Deadline() {
 		if d.After(before) {
 			before = d
 		}
 		c.a.Tick(before, &c.out)
-		s.hand(now)
+		s.note(now, first)
 	}
 	c.a.Plan().Stale(nil, len(s.agents)) // they were all told the truth
+	s.startUp(first)
+	s.run(settled)
 	s.base = s.count()
 }
 
-// hand gives orders directly to their nanoprobes.
-func (s *Sim) hand(now time.Time) {
+// note keeps the newest order of each system and tells the CMA that it runs.
+func (s *Sim) note(now time.Time, first []*wire.Desired) {
 	c := s.cma
 	for len(c.out.Orders) > 0 {
 		orders := append(c.out.Orders[:0:0], c.out.Orders...)
 		c.out.Reset()
 		for i := range orders {
 			o := &orders[i]
-			sys := numberOf(o.To)
-			sh := s.shardOf(sys)
-			s.agents[sys].m.SetDesired(now, &o.Desired, &sh.out)
-			sh.follow(s.q, sys, &s.agents[sys])
-			sh.rearm(s.q, sys, &s.agents[sys])
+			first[numberOf(o.To)] = &o.Desired
 			c.a.Echoed(now, o.To, o.Desired.Gen, &c.out)
 		}
 	}
 	c.out.Reset()
+}
+
+// startUp gives everybody its first order, in the course of an interval.
+func (s *Sim) startUp(first []*wire.Desired) {
+	slots := max(int(s.opt.Timing.Interval/quantum), 1)
+	done := 0
+	for i := 1; i <= slots; i++ {
+		now := s.instant(s.q)
+		for end := len(first) * i / slots; done < end; done++ {
+			sys := int32(done)
+			sh, a := s.shardOf(sys), &s.agents[sys]
+			a.m.SetDesired(now, first[sys], &sh.out)
+			sh.follow(s.q, sys, a)
+			sh.rearm(s.q, sys, a)
+		}
+		s.one(now)
+	}
 }
 
 // begin starts a nanoprobe that knows nobody.
@@ -162,16 +183,21 @@ func (s *Sim) run(until time.Duration) {
 		s.runOnTwo(end)
 		return
 	}
-	for ; s.q < end; s.q++ {
-		now := s.instant(s.q)
-		for _, sh := range s.shards {
-			sh.merge(s.q)
-		}
-		for _, sh := range s.shards {
-			sh.step(s.q, now)
-		}
-		s.cma.step(s.q, now)
+	for s.q < end {
+		s.one(s.instant(s.q))
 	}
+}
+
+// one advances by one quantum.
+func (s *Sim) one(now time.Time) {
+	for _, sh := range s.shards {
+		sh.merge(s.q)
+	}
+	for _, sh := range s.shards {
+		sh.step(s.q, now)
+	}
+	s.cma.step(s.q, now)
+	s.q++
 }
 
 // runOnTwo is run with the second shard on a thread of its own. The two meet

@@ -114,7 +114,7 @@ func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 		return // the company decides
 	}
 	if now.Before(deadline) {
-		j.agenda.add(deadline, s.id)
+		j.agenda.add(j.askAgain(now, s, deadline, out), s.id)
 		return
 	}
 	if !j.groupDue.IsZero() && now.Before(s.first.Add(j.opt.Window+2*j.opt.Answer)) {
@@ -126,6 +126,23 @@ func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 		return
 	}
 	j.declareDead(now, s, out)
+}
+
+// askAgain pings once more before a system is called dead that one witness
+// accuses and another does not: that the first pings were lost on a bad day must
+// not be enough. It returns when to look again.
+func (j *Judge) askAgain(now time.Time, s *suspect, deadline time.Time, out *Out) time.Time {
+	if s.ping != silent || !j.dissent(s) {
+		return deadline
+	}
+	at := deadline.Add(-j.opt.Answer)
+	if now.Before(at) {
+		return at
+	}
+	if s.askedAt.Add(2 * j.opt.Answer).Before(at) {
+		j.ask(now, s, 3, out)
+	}
+	return deadline
 }
 
 // agree says whether a system is believed to be silent: two say so whom we

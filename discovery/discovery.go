@@ -127,8 +127,14 @@ type Host interface {
 	Addrs(ctx context.Context) ([]Addr, error)
 	Routes(ctx context.Context) ([]Route, error)
 	Neighbors(ctx context.Context) ([]Neighbor, error)
-	// Sockets lists sockets of one protocol ("tcp" or "udp", both families).
-	Sockets(ctx context.Context, proto string) ([]Socket, error)
+	// Sockets lists those sockets of one protocol ("tcp" or "udp", both families)
+	// that keep wants; nil wants all. It is asked about sockets that wait for
+	// clients before those that are connected, perhaps twice about one, and before
+	// PIDs are known. What it is given is good for the moment only.
+	Sockets(ctx context.Context, proto string, keep func(*Socket) bool) ([]Socket, error)
+	// Translations lists the conversations of this and other systems whose
+	// destination this system changes (destination NAT).
+	Translations(ctx context.Context) ([]Translation, error)
 	// Frames returns the newest LLDP or CDP frame heard per interface and sender,
 	// and for how long frames have been listened to.
 	Frames(ctx context.Context) (frames []Frame, listening time.Duration, err error)
@@ -213,6 +219,18 @@ type Socket struct {
 	Inode         uint64
 	UID           uint32
 	PIDs          []int // processes holding it, lowest first; empty when not permitted to know
+	// Netns is the network namespace it is in, where that is not this one's:
+	// "net:[4026532000]". Only of connections that were made and closed.
+	Netns string
+}
+
+// Translation is a conversation, or several alike, whose client calls one
+// address and is answered by another.
+type Translation struct {
+	Proto  string         // "tcp" or "udp"
+	Client netip.Addr     // who called
+	Called netip.AddrPort // what it called
+	Server netip.AddrPort // who answers
 }
 
 // Frame is a captured LLDP or CDP frame.

@@ -22,7 +22,7 @@ type Host struct {
 	root  *rootFS
 	live  bool
 	heard heard // newest LLDP and CDP frames
-	owner owners
+	owners [2]owners // of TCP and UDP sockets
 	brief briefs // connections too short to be met
 
 	mu     sync.Mutex

@@ -160,7 +160,7 @@ func TestAListenerAndItsClientAreFoundWithTheirProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	sockets, err := New("/").Sockets(context.Background(), "tcp")
+	sockets, err := New("/").Sockets(context.Background(), "tcp", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,14 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
-	"os"
-	"slices"
-	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,11 +17,15 @@ import (
 // large site has some 100,000.
 const maxSockets = 250_000
 
-// Sockets lists the TCP or UDP sockets of this network namespace that somebody
-// holds: sockets in TIME_WAIT have no owner any more and are left out. While
-// Watch runs, connections that were made and closed a moment ago are among them,
-// with no local port and no inode, as long as their process lives.
-func (h *Host) Sockets(ctx context.Context, proto string) ([]discovery.Socket, error) {
+// Sockets lists those TCP or UDP sockets of this network namespace that keep
+// wants, nil for all that somebody holds: sockets in TIME_WAIT have no owner any
+// more and are left out. It is asked about sockets that wait for clients before
+// those that are connected, and may be asked twice about one. Only what it keeps
+// is remembered, and its owner looked for: a proxy has tens of thousands.
+//
+// While Watch runs, connections that were made and closed a moment ago are among
+// them, with no local port and no inode, as long as their process lives.
+func (h *Host) Sockets(ctx context.Context, proto string, keep func(*discovery.Socket) bool) ([]discovery.Socket, error) {
 	if !h.live {
 		return nil, discovery.ErrNotHere
 	}
@@ -36,39 +33,49 @@ func (h *Host) Sockets(ctx context.Context, proto string) ([]discovery.Socket, e
 	if !ok {
 		return nil, fmt.Errorf("sockets: %q is not a protocol; ask for tcp or udp", proto)
 	}
-	var all []discovery.Socket
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		list, err := socketsOf(ctx, proto, family, number)
-		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EAFNOSUPPORT) {
-			continue // a kernel without IPv6
+	d := socketDump{proto: proto, number: number, keep: keep}
+	for _, states := range []uint32{waitingStates, heldStates &^ waitingStates} {
+		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+			err := d.add(ctx, family, states)
+			if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EAFNOSUPPORT) {
+				continue // a kernel without IPv6
+			}
+			if err != nil {
+				return nil, fmt.Errorf("sockets: %s: %w", proto, err)
+			}
 		}
-		if err != nil {
-			return nil, fmt.Errorf("sockets: %s: %w", proto, err)
-		}
-		all = append(all, list...)
 	}
-	owners, err := h.owner.of(ctx)
+	owners := &h.owners[0]
+	if proto == "udp" {
+		owners = &h.owners[1]
+	}
+	shut, err := owners.find(ctx, d.list)
 	if err != nil {
 		return nil, err
 	}
-	if h.owner.shut.Load() {
+	if shut {
 		h.lacks("Sockets of some processes are listed without their process: seeing it needs CAP_SYS_PTRACE.")
 	}
-	for i := range all {
-		all[i].PIDs = owners[all[i].Inode]
-	}
 	if proto == "tcp" {
-		all = append(all, h.brief.sockets(time.Now())...)
+		for _, s := range h.brief.sockets(time.Now()) {
+			if keep == nil || keep(&s) {
+				d.list = append(d.list, s)
+			}
+		}
 	}
-	return all, nil
+	return d.list, nil
 }
 
 // The states of a TCP socket, by the number the kernel gives them.
 var states = [...]string{1: "established", 2: "syn_sent", 3: "syn_recv", 4: "fin_wait1", 5: "fin_wait2", 6: "time_wait",
 	7: "unconn", 8: "close_wait", 9: "last_ack", 10: "listen", 11: "closing", 12: "new_syn_recv"}
 
-// heldStates are the states in which a process may hold the socket.
-const heldStates = 1<<1 | 1<<2 | 1<<4 | 1<<5 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<11
+// heldStates are the states in which a process may hold the socket, and
+// waitingStates those in which it waits for clients or belongs to nobody else.
+const (
+	heldStates    = 1<<1 | 1<<2 | 1<<4 | 1<<5 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<11
+	waitingStates = 1<<7 | 1<<10
+)
 
 // Sizes of struct inet_diag_req_v2 and struct inet_diag_msg.
 const (
@@ -76,30 +83,41 @@ const (
 	diagAnswer  = 72
 )
 
-func socketsOf(ctx context.Context, proto string, family, protocol uint8) ([]discovery.Socket, error) {
+// socketDump gathers the sockets of one protocol.
+type socketDump struct {
+	proto  string
+	number uint8
+	keep   func(*discovery.Socket) bool
+	list   []discovery.Socket
+	one    discovery.Socket // the one that is asked about
+}
+
+// add asks the kernel for the sockets of a family that are in some states.
+func (d *socketDump) add(ctx context.Context, family uint8, states uint32) error {
 	const byFamily = 20 // SOCK_DIAG_BY_FAMILY
 	ask := make([]byte, diagRequest)
-	ask[0], ask[1] = family, protocol
-	native.PutUint32(ask[4:], heldStates)
-	var list []discovery.Socket
-	err := dump(ctx, unix.NETLINK_SOCK_DIAG, byFamily, ask, func() { list = nil }, func(data []byte) {
-		if s, ok := parseSocket(data); ok && len(list) < maxSockets {
-			s.Proto = proto
-			list = append(list, s)
+	ask[0], ask[1] = family, d.number
+	native.PutUint32(ask[4:], states)
+	begin := len(d.list)
+	return dump(ctx, unix.NETLINK_SOCK_DIAG, byFamily, ask, func() { d.list = d.list[:begin] }, func(data []byte) {
+		if !parseSocket(data, &d.one) || len(d.list) >= maxSockets {
+			return
+		}
+		if d.one.Proto = d.proto; d.keep == nil || d.keep(&d.one) {
+			d.list = append(d.list, d.one)
 		}
 	})
-	return list, err
 }
 
 // parseSocket reads struct inet_diag_msg:
 //
 //	family 1 | state 1 | timer 1 | retransmits 1 | ports 2+2 | addresses 16+16 |
 //	interface 4 | cookie 8 | expires, queues 12 | uid 4 | inode 4 | attributes
-func parseSocket(data []byte) (discovery.Socket, bool) {
+func parseSocket(data []byte, s *discovery.Socket) bool {
 	if len(data) < diagAnswer {
-		return discovery.Socket{}, false
+		return false
 	}
-	s := discovery.Socket{UID: native.Uint32(data[64:]), Inode: uint64(native.Uint32(data[68:]))}
+	*s = discovery.Socket{UID: native.Uint32(data[64:]), Inode: uint64(native.Uint32(data[68:]))}
 	if state := int(data[1]); state < len(states) {
 		s.State = states[state]
 	}
@@ -117,101 +135,5 @@ func parseSocket(data []byte) (discovery.Socket, bool) {
 			s.V6Only = value[0] != 0
 		}
 	}
-	return s, true
-}
-
-// ownersAge is how long the walk over all descriptors is good for: TCP and UDP
-// are asked one after the other.
-const ownersAge = 500 * time.Millisecond
-
-// owners knows which processes hold which socket.
-type owners struct {
-	mu   sync.Mutex
-	at   time.Time
-	pids map[uint64][]int // by inode
-	shut atomic.Bool      // we may not look into some process
-}
-
-// of walks /proc/*/fd, or returns what a walk just now found.
-func (o *owners) of(ctx context.Context) (map[uint64][]int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.pids != nil && time.Since(o.at) < ownersAge {
-		return o.pids, nil
-	}
-	pids, err := o.walk(ctx)
-	if err != nil {
-		return nil, err
-	}
-	o.pids, o.at = pids, time.Now()
-	// What is not asked for again soon need not stay in memory.
-	time.AfterFunc(2*ownersAge, func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if time.Since(o.at) >= ownersAge {
-			o.pids = nil
-		}
-	})
-	return pids, nil
-}
-
-func (o *owners) walk(ctx context.Context) (map[uint64][]int, error) {
-	proc, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, fmt.Errorf("sockets: who owns them: %w", err)
-	}
-	var pids []int
-	for _, entry := range proc {
-		if pid, err := strconv.Atoi(entry.Name()); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	slices.Sort(pids) // so that each socket's list is in order
-	owners := map[uint64][]int{}
-	for _, pid := range pids {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		// A process that ended meanwhile, or that we may not look into, owns
-		// nothing that we could tell.
-		switch err := walkDescriptors(pid, owners); {
-		case errors.Is(err, fs.ErrPermission):
-			o.shut.Store(true)
-		case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ESRCH):
-			return nil, fmt.Errorf("sockets: who owns them: %w", err)
-		}
-	}
-	return owners, nil
-}
-
-func walkDescriptors(pid int, owners map[uint64][]int) error {
-	dir, err := os.Open("/proc/" + strconv.Itoa(pid) + "/fd")
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return err
-	}
-	fd := int(dir.Fd())
-	var buf [64]byte
-	for _, name := range names {
-		n, err := unix.Readlinkat(fd, name, buf[:])
-		if errors.Is(err, fs.ErrPermission) {
-			return err // root without capabilities sees the names, and no more
-		}
-		if err != nil {
-			continue
-		}
-		target, ok := strings.CutPrefix(string(buf[:n]), "socket:[")
-		if !ok {
-			continue
-		}
-		inode, err := strconv.ParseUint(strings.TrimSuffix(target, "]"), 10, 64)
-		if err == nil && !slices.Contains(owners[inode], pid) {
-			owners[inode] = append(owners[inode], pid)
-		}
-	}
-	return nil
+	return true
 }

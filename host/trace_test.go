@@ -153,7 +153,8 @@ func FuzzNetlink(f *testing.F) {
 			parseAddr(m.data, names)
 			parseRoute(m.data, names)
 			parseNeighbor(m.data)
-			parseSocket(m.data)
+			parseSocket(m.data, &discovery.Socket{})
+			parseTranslation(m.data)
 			_ = netlinkError(m.data)
 		}
 		w := &fileWatch{dirs: map[int32]string{}}

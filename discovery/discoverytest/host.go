@@ -25,10 +25,12 @@ type Host struct {
 	Routes    []discovery.Route
 	Neighbors []discovery.Neighbor
 	Sockets   map[string][]discovery.Socket // by "tcp" and "udp"
-	Frames    []discovery.Frame
-	Listening time.Duration     // for how long frames have been listened to
-	Run       map[string]string // output by command line: "sshd -T"
-	ReadLinks map[string]string // targets of symbolic links that testdata cannot hold
+	// Translations are conversations whose destination the host changes.
+	Translations []discovery.Translation
+	Frames       []discovery.Frame
+	Listening    time.Duration     // for how long frames have been listened to
+	Run          map[string]string // output by command line: "sshd -T"
+	ReadLinks    map[string]string // targets of symbolic links that testdata cannot hold
 
 	root fs.FS
 	dir  string
@@ -109,8 +111,24 @@ func (f fake) Frames(context.Context) ([]discovery.Frame, time.Duration, error) 
 	frames, err := given(f, f.h.Frames)
 	return frames, f.h.Listening, err
 }
-func (f fake) Sockets(_ context.Context, proto string) ([]discovery.Socket, error) {
-	return given(f, f.h.Sockets[proto])
+func (f fake) Sockets(_ context.Context, proto string, keep func(*discovery.Socket) bool) ([]discovery.Socket, error) {
+	all, err := given(f, f.h.Sockets[proto])
+	if keep == nil || err != nil {
+		return all, err
+	}
+	var kept []discovery.Socket
+	for _, waiting := range []bool{true, false} {
+		for _, s := range all {
+			waits := strings.EqualFold(s.State, "listen") || strings.EqualFold(s.State, "unconn")
+			if unaware := s; waits == waiting && keep(&unaware) {
+				kept = append(kept, s)
+			}
+		}
+	}
+	return kept, nil
+}
+func (f fake) Translations(context.Context) ([]discovery.Translation, error) {
+	return given(f, f.h.Translations)
 }
 
 func given[T any](f fake, list []T) ([]T, error) {

@@ -45,8 +45,9 @@ type Listen struct {
 type Peer struct {
 	Process *Process
 	Endpoint
-	PID   int    // with Start it tells whether this is the process of the look before
-	Start uint64 // clock ticks after boot
+	Local netip.Addr // the client's own address
+	PID   int        // with Start it tells whether this is the process of the look before
+	Start uint64     // clock ticks after boot
 }
 
 // Snapshot is one look at a system.
@@ -58,6 +59,16 @@ type Snapshot struct {
 	Started   map[*Process]uint64 // start of the leader, clock ticks after boot
 	Service   map[*Process]bool   // after ReadAll: the top of a unit or container, or a daemon of its own
 	Uptime    uint64              // hundredths of a second since boot
+
+	places *places
+}
+
+// Scope says what an address means when this system says it.
+func (s *Snapshot) Scope(a netip.Addr) Scope {
+	if s.places == nil {
+		return scopeOf(a)
+	}
+	return s.places.scope(a)
 }
 
 // Reader looks at a system again and again, and remembers what it read of
@@ -171,17 +182,32 @@ func (l *look) readSockets(ctx context.Context) error {
 	low, high := parsePortRange(readSome(l.root, "proc/sys/net/ipv4/ip_local_port_range", 128))
 	l.ephemeral = func(p uint16) bool { return p >= low && p <= high }
 	for _, proto := range []string{"tcp", "udp"} {
-		list, err := l.host.Sockets(ctx, proto)
+		taken := listening{}
+		list, err := l.host.Sockets(ctx, proto, func(s *discovery.Socket) bool { return l.matters(l.socket(s), taken) })
 		if err != nil {
 			return err
 		}
-		l.addSockets(len(list), func(i int) socket {
-			s := &list[i]
-			return socket{proto: s.Proto, local: unmap(s.Local), remote: unmap(s.Remote), state: strings.ToLower(s.State),
-				inode: s.Inode, uid: s.UID, v6only: s.V6Only, pids: s.PIDs, netns: l.netns}
-		})
+		l.addSockets(len(list), func(i int) socket { return l.socket(&list[i]) })
 	}
 	return l.otherNamespaces(ctx)
+}
+
+// socket is one of the host's, as it matters here.
+func (l *look) socket(s *discovery.Socket) socket {
+	return socket{proto: s.Proto, local: unmap(s.Local), remote: unmap(s.Remote), state: strings.ToLower(s.State),
+		inode: s.Inode, uid: s.UID, v6only: s.V6Only, pids: s.PIDs, netns: cmp.Or(s.Netns, l.netns)}
+}
+
+// matters leaves out what no document mentions, whoever holds it: the server's
+// side of connections. taken are the listeners that it was asked about before.
+func (l *look) matters(s socket, taken listening) bool {
+	if s.listens() {
+		if !(s.proto == "udp" && l.ephemeral(s.local.Port())) {
+			taken.add(s)
+		}
+		return true
+	}
+	return s.connected() && !taken.accepted(s) && !servesByPort(s, l.ephemeral)
 }
 
 // addSockets keeps the listeners of one protocol and namespace, and of the
@@ -389,7 +415,7 @@ func (l *look) holder(pids []int) *entry {
 }
 
 func (l *look) snapshot() *Snapshot {
-	snap := &Snapshot{Addrs: l.places.own, Uptime: l.uptime, Started: map[*Process]uint64{}, Service: map[*Process]bool{}}
+	snap := &Snapshot{places: l.places, Addrs: l.places.own, Uptime: l.uptime, Started: map[*Process]uint64{}, Service: map[*Process]bool{}}
 	orphans := map[string]*Process{}
 	for _, s := range l.sockets {
 		holder := l.holder(s.pids)
@@ -412,7 +438,7 @@ func (l *look) snapshot() *Snapshot {
 				Port: s.local.Port(), Scope: l.places.scope(s.local.Addr()), Netns: l.names[s.netns], Inode: s.inode, V6Only: s.v6only, Unowned: holder == nil && s.inode != 0,
 				Ephemeral: s.proto == "udp" && auto && holder != nil})
 		case holder != nil:
-			snap.Peers = append(snap.Peers, Peer{Process: l.instance(holder).process, PID: holder.pid, Start: holder.start,
+			snap.Peers = append(snap.Peers, Peer{Process: l.instance(holder).process, PID: holder.pid, Start: holder.start, Local: s.local.Addr().WithZone(""),
 				Endpoint: Endpoint{Proto: s.proto, Addr: s.remote.Addr().WithZone(""), Port: s.remote.Port(),
 					Scope: l.places.scope(s.remote.Addr()), Netns: l.names[s.netns]}})
 		}

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build run test test-neo4j lab bench sim fuzz setup setup-test clean
+.PHONY: help build run test test-neo4j lab bench sim fuzz install setup setup-test clean
 
 # What -version says. A tree without git (a tarball) builds as well.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -43,6 +43,9 @@ sim: ## simulate an installation (ARGS="-systems 1000000")
 
 fuzz: ## fuzz every decoder for FUZZTIME each (10s)
 	@scripts/fuzz $(or $(FUZZTIME),10s)
+
+install: build ## install the programs and their units (DESTDIR=DIR for a package)
+	@scripts/install $(DESTDIR)
 
 setup: ## install what building and running need, where it is missing
 	@scripts/setup

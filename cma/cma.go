@@ -45,8 +45,10 @@ type Config struct {
 	// Recovery is the file of the recovery key, for when the keys in Data are lost.
 	Recovery string
 	Run      string // directory of the local sockets
-	Listen   string // ADDRESS:PORT for UDP and TCP; an empty address is all of them
-	Timing   wire.Timing
+	// LocalUser may join by the local socket besides root; 0: nobody.
+	LocalUser uint32
+	Listen    string // ADDRESS:PORT for UDP and TCP; an empty address is all of them
+	Timing    wire.Timing
 	// Schedule is what every nanoprobe is told about its discovery types.
 	Schedule []wire.Schedule
 	Policy   trust.Policy
@@ -119,7 +121,11 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 	if c.Journal, err = openJournal(ctx, store); err != nil {
 		return nil, err
 	}
-	c.commits = newCommitter(store, c.Journal, log, c.health)
+	said, err := openMarks(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	c.commits = newCommitter(store, c.Journal, said, log, c.health)
 	if c.registry, err = trust.NewRegistry(&records{store: store}); err != nil {
 		return nil, err
 	}
@@ -207,7 +213,7 @@ func (c *CMA) Run(ctx context.Context) (err error) {
 	front.Go(func() { c.follow(inner) })
 	server := &bulk.Server{
 		Enroller: &trust.Enroller{Registry: c.registry, Keys: c.keys, Policy: c.cfg.Policy},
-		Backend:  backend{c}, Enrolled: c.enrolled, Refused: c.refused,
+		Backend:  backend{c}, Enrolled: c.enrolled, Refused: c.refused, LocalUser: c.cfg.LocalUser,
 	}
 	if c.cfg.Operators != nil {
 		server.API, server.APIConfig = c.cfg.Operators, &tls.Config{}
@@ -247,7 +253,7 @@ func (c *CMA) open() (err error) {
 		c.udp.Close()
 		return fmt.Errorf("cma: TCP port %d: %w; choose another with -listen", c.udp.Port(), err)
 	}
-	if c.join, err = bulk.ListenLocal(filepath.Join(c.cfg.Run, joinSocket)); err != nil {
+	if c.join, err = bulk.ListenLocal(filepath.Join(c.cfg.Run, joinSocket), c.cfg.LocalUser != 0); err != nil {
 		c.udp.Close()
 		c.tcp.Close()
 		return err
@@ -348,21 +354,20 @@ func (b *brain) restore(ctx context.Context, store graph.Store, desired wire.Des
 		return err
 	}
 	names.tell(b.auth)
+	said, err := Marks(ctx, store)
+	if err != nil {
+		return err
+	}
+	for _, m := range said {
+		b.sess.Restore(m)
+	}
+	for i := range seats {
+		m := said[seats[i].ID]
+		seats[i].Session, seats[i].Gen = m.Session, m.Gen
+	}
 	b.auth.Restore(now, seats, versions, &b.out)
 	if err := b.refresh(ctx, store, desired); err != nil {
 		return err
-	}
-	for r, err := range store.Records(ctx, seenBucket) {
-		if err != nil {
-			return fmt.Errorf("cma: %w", err)
-		}
-		id, err := wire.ParseID(r.Name)
-		if err == nil {
-			err = b.sess.Restore(id, r.Value)
-		}
-		if err != nil {
-			return fmt.Errorf("cma: stored number of %s: %w", r.Name, err)
-		}
 	}
 	for _, s := range seats {
 		b.rings.know(s.ID, s.Membership)

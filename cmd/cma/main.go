@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -34,6 +36,7 @@ import (
 type settings struct {
 	Data      string        `name:"data" default:"/var/lib/assim/cma" usage:"directory for the keys and, unless -store says otherwise, the graph"`
 	Run       string        `name:"run" default:"/run/assim" usage:"directory for the local sockets"`
+	LocalUser string        `name:"local-user" default:"nanoprobe" usage:"user who may join by the local socket besides root, if there is one of that name: this host's nanoprobe"`
 	Listen    string        `name:"listen" default:":1984" usage:"[ADDRESS]:PORT for nanoprobes, UDP and TCP"`
 	Store     string        `name:"store" default:"embedded" usage:"where the graph is: embedded (in -data), the path of an embedded store, or bolt://USER@HOST:7687 or neo4j://... (+s for TLS) for Neo4j"`
 	Password  string        `name:"store-password-file" usage:"file whose first line is the password for Neo4j"`
@@ -125,7 +128,7 @@ func run(ctx context.Context, s settings) error {
 	var remote http.Handler
 	server, err := cma.New(ctx, cma.Config{
 		Operators: func(ctx context.Context, conn *tls.Conn) { api.ServeConn(ctx, conn, remote) },
-		Data:      s.Data, Recovery: s.Recovery, Run: s.Run, Listen: s.Listen, Timing: timing, Schedule: schedule, Store: where, Mappings: mappings,
+		Data:      s.Data, Recovery: s.Recovery, LocalUser: userNumber(s.LocalUser), Run: s.Run, Listen: s.Listen, Timing: timing, Schedule: schedule, Store: where, Mappings: mappings,
 		Policy: trust.Policy{ZeroConfiguration: s.Zero, Strict: s.Strict},
 	}, store, log)
 	if err != nil {
@@ -184,6 +187,19 @@ func openStore(ctx context.Context, s settings) (graph.Store, string, error) {
 	}
 	store, err := embedded.Open(path, embedded.Options{Retention: s.Retention})
 	return store, "embedded, " + path, err
+}
+
+// userNumber is the number of a user; 0 when there is none of that name.
+func userNumber(name string) uint32 {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
 }
 
 // backupDir is where backups are written.

@@ -101,6 +101,33 @@ func TestAStrictCMALetsInByANarrowStringAndAPerson(t *testing.T) {
 	}
 }
 
+// By the local socket join root, and the one user that the CMA was told of.
+func TestTheLocalSocketIsForTheNanoprobesUserOnly(t *testing.T) {
+	s := startCMA(t, "-local-user", "nobody")
+	for _, dir := range []string{built, filepath.Dir(s.dir), s.dir} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	as := func(uid int) *probe {
+		t.Helper()
+		p := &probe{t: t, dir: t.TempDir(), uid: uid}
+		for _, err := range []error{os.Chmod(filepath.Dir(p.dir), 0o755), os.Chown(p.dir, uid, uid)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.start("-run", s.dir)
+		return p
+	}
+	stranger := as(1)
+	stranger.says("only root")
+	as(65534).id()
+	if id := stranger.identity().ID; id != "" {
+		t.Errorf("a user like any other joined as %s", id)
+	}
+}
+
 // A person accepts a name before the system is unpacked; the CMA is killed in
 // between.
 func TestAnAcceptanceAheadOutlivesTheCMA(t *testing.T) {

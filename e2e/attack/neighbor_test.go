@@ -23,6 +23,7 @@ type probe struct {
 	dir string
 	log string
 	cmd *exec.Cmd
+	uid int // whom it runs as
 }
 
 // startProbe starts one; without flags it joins by the local socket.
@@ -43,6 +44,7 @@ func (p *probe) start(flags ...string) {
 	defer func() { _ = log.Close() }()
 	p.cmd = exec.Command(filepath.Join(built, "nanoprobe"), append([]string{"-data", p.dir, "-port", "0"}, flags...)...)
 	p.cmd.Stderr = log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(p.uid), Gid: uint32(p.uid)}}
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}

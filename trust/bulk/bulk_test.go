@@ -83,7 +83,7 @@ func (c *cma) serve(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.addr, c.socket = l.Addr().String(), filepath.Join(c.dir, "join.sock")
-	local, err := ListenLocal(c.socket)
+	local, err := ListenLocal(c.socket, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +356,7 @@ func TestRootJoinsByTheLocalSocketAndNobodyElse(t *testing.T) {
 
 func TestSecondCMADoesNotTakeTheSocketAway(t *testing.T) {
 	c := startCMA(t)
-	if _, err := ListenLocal(c.socket); err == nil {
+	if _, err := ListenLocal(c.socket, false); err == nil {
 		t.Fatal("taken")
 	}
 }
@@ -369,7 +369,7 @@ func TestSocketLeftBehindIsReplaced(t *testing.T) {
 	}
 	one.SetUnlinkOnClose(false)
 	_ = one.Close()
-	two, err := ListenLocal(path)
+	two, err := ListenLocal(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}

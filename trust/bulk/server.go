@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -47,6 +48,8 @@ type Server struct {
 	// configuration APIConfig; nil: none are served. It closes the connection.
 	API       func(context.Context, *tls.Conn)
 	APIConfig *tls.Config
+	// LocalUser may join by the local socket besides root; 0: nobody.
+	LocalUser uint32
 	// Enrolled and Refused hear about newcomers and the rejected; both may be
 	// nil. from is invalid for the local socket.
 	Enrolled func(who wire.ID, about *wire.Announce, from netip.AddrPort)
@@ -62,15 +65,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	})
 }
 
-// ServeLocal accepts nanoprobes of this host by a Unix socket: root only,
-// which the kernel tells.
+// ServeLocal accepts nanoprobes of this host by a Unix socket: those of root, and
+// of LocalUser. The kernel tells who it is.
 func (s *Server) ServeLocal(ctx context.Context, l *net.UnixListener) error {
 	return s.serve(ctx, l, s.local)
 }
 
-// ListenLocal makes the socket at path, for root only. A socket left behind by
-// a killed CMA is replaced.
-func ListenLocal(path string) (*net.UnixListener, error) {
+// ListenLocal makes the socket at path. Who may join by it is decided when
+// somebody connects; all may connect only if all means that it is not for root
+// alone. A socket left behind by a killed CMA is replaced.
+func ListenLocal(path string, all bool) (*net.UnixListener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("bulk: %w", err)
 	}
@@ -85,7 +89,11 @@ func ListenLocal(path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bulk: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	mode := fs.FileMode(0o600)
+	if all {
+		mode = 0o666
+	}
+	if err := os.Chmod(path, mode); err != nil {
 		_ = l.Close()
 		return nil, fmt.Errorf("bulk: %w", err)
 	}
@@ -161,8 +169,8 @@ func (s *Server) secure(ctx context.Context, conn *tls.Conn) {
 func (s *Server) local(ctx context.Context, conn net.Conn) {
 	uid, err := peerUID(conn)
 	p := &peer{server: s, conn: conn, local: true}
-	if err != nil || uid != 0 {
-		p.refuse(nil, wire.Refused{Code: wire.CodeBound, Text: "only root may join by this socket", RetryAfter: time.Hour})
+	if err != nil || uid != 0 && uid != s.LocalUser {
+		p.refuse(nil, wire.Refused{Code: wire.CodeBound, Text: "only root, and the user that -local-user of the CMA names, may join by this socket", RetryAfter: time.Hour})
 		return
 	}
 	p.converse(ctx)

@@ -168,7 +168,11 @@ func (p *Plan) giveUp(c *circle) {
 
 // touch marks the members next to a change as urgent and the others, as far as
 // they are told of it, as stale.
-func (p *Plan) touch(c *circle, at int) {
+func (p *Plan) touch(c *circle, at int) { p.tell(c, at, isStale) }
+
+// tell is touch with a say in when the others are told: at leisure, if they are
+// stale; when they have to do with the CMA anyway, if they are dated.
+func (p *Plan) tell(c *circle, at int, when uint8) {
 	n := len(c.members)
 	if n == 0 {
 		return
@@ -180,30 +184,42 @@ func (p *Plan) touch(c *circle, at int) {
 	first := at - near/2
 	for i := range near {
 		j := ((first+i)%n + n) % n
-		flag := uint8(isStale)
 		if gap := (j - at + n) % n; gap <= 1 || gap == n-1 {
-			flag = isUrgent
+			p.mark(c.members[j], isUrgent)
+		} else {
+			p.age(c.members[j], when, near)
 		}
-		p.mark(c.members[j], flag)
 	}
 	for _, dir := range []int{1, -1} {
 		if m := c.after(at, dir, alive); m != nil {
 			p.mark(m, isUrgent) // looks past lost ones at what changed
 		}
 	}
-	p.sweepersStale(c)
+	p.ageSweepers(c, when)
 }
 
-// sweepersStale marks the neighbors of c's deputy, who are told its roster.
-func (p *Plan) sweepersStale(c *circle) {
+// age notes that somebody was not told of a change. A roster that a quarter of
+// its ring is missing from cannot wait for a chance any more.
+func (p *Plan) age(s *seated, when uint8, told int) {
+	if when == isDated {
+		if s.dated++; int(s.dated) > max(fewDated, told/4) {
+			when = isStale
+		}
+	}
+	p.mark(s, when)
+}
+
+// ageSweepers notes that the neighbors of c's deputy, who are told its roster,
+// were not told of a change of it.
+func (p *Plan) ageSweepers(c *circle, when uint8) {
 	u := parent(c)
 	if u == nil || len(u.members) < 2 {
 		return
 	}
 	at := u.index(c.deputy)
 	n := len(u.members)
-	p.mark(u.members[(at+1)%n], isStale)
-	p.mark(u.members[(at+n-1)%n], isStale)
+	p.age(u.members[(at+1)%n], when, len(c.members))
+	p.age(u.members[(at+n-1)%n], when, len(c.members))
 }
 
 // split halves a ring that has grown too big. The top ring is never split.

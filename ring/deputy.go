@@ -83,7 +83,9 @@ func (p *Plan) succeed(c *circle, must bool) {
 	}
 }
 
-// handOver seats x where c's deputy sat.
+// handOver seats x where c's deputy sat. The one beside it and x itself are told
+// now; everybody else still finds the ring in its place, and hears of the
+// succession when there is something else to say.
 func (p *Plan) handOver(c *circle, x *seated) {
 	d := c.deputy
 	u := d.in[c.level+1]
@@ -95,7 +97,7 @@ func (p *Plan) handOver(c *circle, x *seated) {
 	c.deputy = x
 	p.mark(d, isMoved|isUrgent)
 	p.mark(x, isMoved|isUrgent)
-	p.touch(u, at)
+	p.tell(u, at, isDated)
 }
 
 // relieve takes the second duty from a switch ring's deputy that has two as soon
@@ -190,7 +192,7 @@ func (p *Plan) beside(c *circle, at int) {
 		if m == nil {
 			continue
 		}
-		if m.flags&isStale != 0 {
+		if m.flags&(isStale|isDated) != 0 {
 			p.mark(m, isUrgent)
 		} else if c.level > switchLevel {
 			p.mark(m, isStale)

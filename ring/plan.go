@@ -56,6 +56,7 @@ type seated struct {
 	since [levels]uint32  // version of that ring in which it came
 	home  uint8           // level of the ring it sits in for itself
 	flags uint8
+	dated uint8 // changes it was not told of that can wait until it is told something anyway
 }
 
 // What is to be done about a system, and what is known of it.
@@ -64,7 +65,13 @@ const (
 	isStale
 	isMoved
 	isLost
+	isDated
 )
+
+// fewDated is how many deputies may be succeeded on a ring, whatever its size,
+// until those who were not told are told at leisure. More costs fewer orders;
+// fewer leaves less to find out when many are lost at once.
+const fewDated = 4
 
 // The levels of rings.
 const (
@@ -202,6 +209,33 @@ func (p *Plan) Stale(dst []wire.ID, max int) []wire.ID {
 		p.stale = nil
 	}
 	return dst
+}
+
+// Dated says whether id was not told of a change that can wait until it has to
+// do with the CMA anyway.
+func (p *Plan) Dated(id wire.ID) bool {
+	s := p.seats[id]
+	return s != nil && s.flags&isDated != 0
+}
+
+// Outdated says whether id would be told something else now than when it was
+// told last, or has somebody lost beside it, which it cannot know if it has just
+// started.
+func (p *Plan) Outdated(id wire.ID) bool {
+	s := p.seats[id]
+	if s == nil || s.flags&(isUrgent|isStale|isDated) != 0 {
+		return true
+	}
+	for _, c := range s.in {
+		if c == nil {
+			continue
+		}
+		at := c.index(s)
+		if !alive(c.at(at+1)) || !alive(c.at(at-1)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Moved drains whose Membership changed: store them, and remove what was stored

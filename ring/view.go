@@ -21,7 +21,8 @@ func (p *Plan) Views(id wire.ID) []wire.RingView {
 	if s == nil {
 		return nil
 	}
-	s.flags &^= isUrgent | isStale
+	s.flags &^= isUrgent | isStale | isDated
+	s.dated = 0
 	return p.views(s)
 }
 

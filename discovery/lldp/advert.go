@@ -33,6 +33,7 @@ type Advert struct {
 	Dot1 *Dot1 `json:"dot1,omitempty"`
 	Dot3 *Dot3 `json:"dot3,omitempty"`
 	MED  *MED  `json:"med,omitempty"`
+	DCBX *DCBX `json:"dcbx,omitempty"`
 	CDP  *CDP  `json:"cdp,omitempty"`
 
 	Unknown  []Unknown `json:"unknown,omitempty"`  // TLVs that nobody here knows

@@ -17,22 +17,6 @@ type Autonegotiation struct {
 	MAU        int      `json:"mau"` // operational MAU type (RFC 4836)
 }
 
-// Power is power over Ethernet. What 802.3af and 802.3at say is decoded; the
-// fields of 802.3bt behind are kept in the raw frame.
-type Power struct {
-	Class     string `json:"class"` // of the port: pse or pd
-	Supported bool   `json:"supported"`
-	Enabled   bool   `json:"enabled"`
-	PairsCtl  bool   `json:"pair_control"`
-	Pairs     string `json:"pairs"` // signal or spare
-	PowerKind string `json:"power_class"`
-	Type      string `json:"type,omitempty"` // of 802.3at
-	Source    string `json:"source,omitempty"`
-	Priority  string `json:"priority,omitempty"`
-	Requested *int   `json:"requested_mw,omitempty"`
-	Allocated *int   `json:"allocated_mw,omitempty"`
-}
-
 // EEE is energy efficient Ethernet: microseconds to wake.
 type EEE struct {
 	Transmit     int `json:"transmit_us"`
@@ -77,31 +61,4 @@ func (a *Advert) dot3(subtype int, v []byte) bool {
 		d.EEE = &EEE{int(be16(v)), int(be16(v[2:])), int(be16(v[4:])), int(be16(v[6:])), int(be16(v[8:]))}
 	}
 	return true
-}
-
-// power reads power via MDI:
-//
-//	| support 1 | pairs 1 | class 1 | and of 802.3at: type, source, priority 1 | requested 2 | allocated 2 |
-func power(v []byte) *Power {
-	p := &Power{Class: named(int(v[0]&1), "pd", "pse"), Supported: v[0]&2 != 0, Enabled: v[0]&4 != 0, PairsCtl: v[0]&8 != 0,
-		Pairs: named(int(v[1]), "", "signal", "spare")}
-	p.PowerKind = named(int(v[2]), "", "class 0", "class 1", "class 2", "class 3", "class 4")
-	if len(v) < 8 {
-		return p
-	}
-	kind := int(v[3] >> 6)
-	p.Type = named(kind, "type 2 pse", "type 2 pd", "type 1 pse", "type 1 pd")
-	if kind&1 == 0 { // what feeds the giver, and where the taker may take from
-		p.Source = named(int(v[3]>>4&3), "unknown", "primary", "backup", "reserved")
-	} else {
-		p.Source = named(int(v[3]>>4&3), "unknown", "pse", "local", "pse and local")
-	}
-	p.Priority = named(int(v[3]&3), "unknown", "critical", "high", "low")
-	p.Requested, p.Allocated = tenthsOfWatt(be16(v[4:])), tenthsOfWatt(be16(v[6:]))
-	return p
-}
-
-func tenthsOfWatt(v uint16) *int {
-	mw := int(v) * 100
-	return &mw
 }

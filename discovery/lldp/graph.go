@@ -31,7 +31,7 @@ func Attachments(doc []byte) ([]Attachment, error) {
 		return nil, err
 	}
 	var list []Attachment
-	for _, n := range d.Neighbors {
+	for _, n := range d.cabled() {
 		if a, ok := d.attachment(n); ok {
 			list = append(list, a)
 		}
@@ -56,6 +56,19 @@ func parse(doc []byte) (*Document, error) {
 		return nil, fmt.Errorf("lldp: %w", errNull)
 	}
 	return d, nil
+}
+
+// cabled are the neighbors at the other end of a cable. No bridge passes LLDP on,
+// but a switch that does not know CDP floods it like any multicast: where a
+// switch is heard by LLDP, one that is heard by CDP alone stands further away.
+func (d *Document) cabled() []Neighbor {
+	near := map[string]bool{}
+	for _, n := range d.Neighbors {
+		if n.LLDP != nil && n.kind() != "unknown" {
+			near[n.Link] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(d.Neighbors), func(n Neighbor) bool { return n.LLDP == nil && near[n.Link] })
 }
 
 // identity is the advertisement that names switch and port: LLDP's where there
@@ -159,7 +172,7 @@ func toGraph(system graph.Key, doc []byte) (graph.Change, error) {
 		return graph.Change{}, err
 	}
 	b := &builder{system: system, seen: map[graph.Key]bool{}}
-	for _, n := range d.Neighbors {
+	for _, n := range d.cabled() {
 		if at, ok := d.attachment(n); ok {
 			b.neighbor(n, at)
 		}

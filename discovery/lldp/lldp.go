@@ -37,6 +37,7 @@ var Type = discovery.Type{
 			{Key: "...dot1", Meaning: "IEEE 802.1: port VLAN, VLAN names, protocols, link aggregation"},
 			{Key: "...dot3", Meaning: "IEEE 802.3: auto-negotiation, power over Ethernet in mW, largest frame in bytes"},
 			{Key: "...med", Meaning: "LLDP-MED: policies, location, power, inventory"},
+			{Key: "...dcbx", Meaning: "data center bridging, IEEE's or CEE's: traffic classes, bandwidth in percent, flow control, applications"},
 			{Key: "...cdp", Meaning: "CDP only: platform, VTP domain, duplex, voice VLAN, addresses, cluster"},
 			{Key: "...unknown[], problems[]", Meaning: "TLVs nobody here knows (hex); TLVs that are not as their standard says"},
 			{Key: "...raw", Meaning: "the whole Ethernet frame, base64"},

@@ -28,6 +28,9 @@ func FuzzDecode(f *testing.F) {
 			f.Add(frame)
 		}
 	}
+	for _, tlv := range rare {
+		f.Add(frame(tlv))
+	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		a, err := Decode(frame)
 		if err != nil {

@@ -192,7 +192,9 @@ func (a *Advert) organization(v []byte) {
 	known := false
 	switch oui {
 	case "\x00\x80\xc2":
-		known = a.dot1(subtype, rest)
+		known = a.dot1(subtype, rest) || a.dcbx(subtype, rest)
+	case "\x00\x1b\x21":
+		known = a.cee(subtype, rest)
 	case "\x00\x12\x0f":
 		known = a.dot3(subtype, rest)
 	case "\x00\x12\xbb":

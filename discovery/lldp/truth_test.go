@@ -62,6 +62,8 @@ var passedOver = []string{
 	"cdp.cluster.unknown", // and "UNKNOWN"
 	"cdp.data",            // of the voice VLAN, without known meaning
 	"lldp.ieee.802_3.mdi_power_support", "lldp.ieee.802_3.mac_phy_auto_neg_status", "lldp.ieee.802_1.port_and_vlan_id_flag",
+	"lldp.dcbx.proto", "lldp.dcbx.type", "lldp.dcbx.len", "lldp.dcbx.feature.pg.reserved", "lldp.dcbx.ieee.app.reserved", "lldp.ieee.802_3.bt_autoclass_reserved",
+	"lldp.ieee.802_3.bt_power_status", "lldp.ieee.802_3.bt_system_setup", "lldp.ieee.802_3.bt_autoclass", "lldp.ieee.802_3.bt_power_down",
 	"lldp.ieee.802_3.aggregation_status", "lldp.ieee.802_1.aggregation_status", // bytes whose bits are compared one by one
 }
 
@@ -180,6 +182,7 @@ func inTsharksWords(a *Advert) words {
 	}
 	w.dot1(a.Dot1)
 	w.dot3(a.Dot3)
+	w.dcbx(a.DCBX)
 	w.med(a.MED)
 	return w
 }
@@ -235,10 +238,13 @@ func (w words) dot3(d *Dot3) {
 		w.add("lldp.ieee.802_3.mdi_power_class", place(p.PowerKind, "", "class 0", "class 1", "class 2", "class 3", "class 4"))
 		if p.Requested != nil {
 			w.add("lldp.ieee.802_3.mdi_power_type", place(p.Type, "type 2 pse", "type 2 pd", "type 1 pse", "type 1 pd"))
-			w.add("lldp.ieee.802_3.mdi_power_source", place(p.Source, "unknown", "primary", "backup"))
+			w.add("lldp.ieee.802_3.mdi_power_source", max(place(p.Source, "unknown", "primary", "backup"), place(p.Source, "unknown", "pse", "local")))
 			w.add("lldp.ieee.802_3.mdi_power_priority", place(p.Priority, "unknown", "critical", "high", "low"))
 			w.add("lldp.ieee.802_3.mdi_pde_requested", *p.Requested/100)
 			w.add("lldp.ieee.802_3.mdi_pse_allocated", *p.Allocated/100)
+		}
+		if p.FourPair != nil {
+			w.fourPair(p.FourPair)
 		}
 	}
 	if g := d.Aggregation; g != nil {

@@ -29,6 +29,10 @@ const (
 	Incident    = "Incident"
 	PackageSet  = "PackageSet"
 	Package     = "Package"
+	SettingSet  = "SettingSet"
+	Setting     = "Setting"
+	ChecksumSet = "ChecksumSet"
+	Checksum    = "Checksum"
 	FileSystem  = "FileSystem"
 	BlockDevice = "BlockDevice"
 	Check       = "Check"
@@ -66,6 +70,10 @@ const (
 	HasBlockDevice = "HAS_BLOCK_DEVICE" // (System)-->(BlockDevice)
 	ResolvesBy     = "RESOLVES_BY"      // (System)-->(Endpoint): asks this name server
 	Is             = "IS"               // (System)-->(VirtualMachine): the same machine, seen from inside
+	HasSettings    = "HAS_SETTINGS"     // (System)-->(SettingSet)
+	HasChecksums   = "HAS_CHECKSUMS"    // (System)-->(ChecksumSet)
+	Translates     = "TRANSLATES"       // (System)-->(Endpoint): sends elsewhere what is called there
+	ForwardsTo     = "FORWARDS_TO"      // (Endpoint)-->(Endpoint): who calls the one is answered by the other
 )
 
 // Labels is the authority on labels; docs/schema.md is generated from it.
@@ -84,7 +92,7 @@ var Labels = []LabelDoc{
 		"manufacturer": "a switch's maker", "model": "a switch's model", "firmware": "a switch's firmware", "vtp_domain": "a switch's VTP domain", "software": "a switch's software"},
 		[]string{"name", "id", "kind", "status"}},
 	{NIC, "a network interface of a system", `"<system id>/<ifname>"`, map[string]string{
-		"mac": "permanent hardware address, aa:bb:cc:dd:ee:ff", "mac_in_use": "hardware address in use, where it differs", "ifname": "name on its system", "kind": "device, bridge, bond, vlan, veth, ...",
+		"mac": "permanent hardware address, aa:bb:cc:dd:ee:ff", "vendor": "to whom IEEE gave the address", "mac_in_use": "hardware address in use, where it differs", "ifname": "name on its system", "kind": "device, bridge, bond, vlan, veth, ...",
 		"speed_mbps": "megabits per second", "duplex": "full or half", "carrier": "true when the link is up", "up": "true when switched on", "mtu": "bytes", "driver": "kernel driver",
 		"virtual": "true for bridges, veth, tunnels", "internal": "true when it leads nowhere outside its system", "master": "bridge or bond it belongs to", "parent": "lower interface", "vlan": "VLAN id"},
 		[]string{"mac"}},
@@ -109,6 +117,14 @@ var Labels = []LabelDoc{
 		"hash": "the same as the key", "size": "number of packages"}, []string{"hash"}},
 	{Package, "a package of a certain version", `"<manager>/<name>/<version>/<arch>"`, map[string]string{
 		"name": "package name", "version": "version", "arch": "architecture", "manager": "dpkg, rpm, apk, ...", "source": "source package", "source_version": "its version"}, []string{"name"}},
+	{SettingSet, "one distinct list of kernel settings, shared by all systems that have it", `hash of the list`, map[string]string{
+		"hash": "the same as the key", "size": "number of settings"}, []string{"hash"}},
+	{Setting, "a kernel setting (sysctl) with one of its values", `"<name>=<value>"`, map[string]string{
+		"name": "name as sysctl has it", "value": "value as text"}, []string{"name"}},
+	{ChecksumSet, "one distinct list of files with their checksums: network-facing programs and their libraries, or configuration", `hash of the list`, map[string]string{
+		"hash": "the same as the key", "size": "number of files"}, []string{"hash"}},
+	{Checksum, "a file with one of its contents", `"<path>/<SHA-256>"`, map[string]string{
+		"path": "absolute path", "sha256": "SHA-256 of the content, lower-case hex"}, []string{"path", "sha256"}},
 	{FileSystem, "a mounted file system", `"<system id>/<device>" or "<system id>/<type>/<source>"`, map[string]string{
 		"name": "what it is called", "fstype": "type", "source": "device or export", "server": "address of the server of a network file system", "size_bytes": "bytes"}, nil},
 	{BlockDevice, "a disk or a part or layer of one", `"<system id>/<name>"`, map[string]string{
@@ -137,6 +153,8 @@ var Rels = []RelDoc{
 	{Process, ConnectsTo, Endpoint, "the process is a client of that endpoint", nil},
 	{Process, DependsOn, Process, "derived: client of an endpoint the other listens on", map[string]string{"ports": "list of proto/port"}},
 	{System, DependsOn, System, "derived: one of its processes depends on one of theirs", map[string]string{"by": "list of client > server"}},
+	{System, Translates, Endpoint, "the system sends elsewhere what is called there (destination NAT)", nil},
+	{Endpoint, ForwardsTo, Endpoint, "who calls the one is answered by the other", nil},
 	{System, HostedBy, System, "derived: a virtual machine's system on its host", map[string]string{"uuid": "list of hardware UUIDs"}},
 	{VirtualMachine, HostedBy, System, "the machine runs on this host", nil},
 	{Container, HostedBy, System, "the container runs on this host", nil},
@@ -148,6 +166,10 @@ var Rels = []RelDoc{
 	{Incident, About, System, "what the incident is about", nil},
 	{System, HasPackages, PackageSet, "what is installed", nil},
 	{PackageSet, Contains, Package, "the list has this package", nil},
+	{System, HasSettings, SettingSet, "its kernel settings, but for those of one system or interface", nil},
+	{SettingSet, Contains, Setting, "the list has this setting", nil},
+	{System, HasChecksums, ChecksumSet, "its files with their checksums", nil},
+	{ChecksumSet, Contains, Checksum, "the list has this file", nil},
 	{System, Mounts, FileSystem, "the file system is mounted", map[string]string{"target": "where", "root": "the part of the file system that is seen there", "read_only": "true or false"}},
 	{FileSystem, On, BlockDevice, "it lies on this device", nil},
 	{FileSystem, On, IPAddr, "it is served from this address", nil},

@@ -63,6 +63,7 @@ const (
 type brief struct {
 	pid    int
 	remote netip.AddrPort
+	netns  string // where it is not this process's: of a container
 }
 
 // briefs are connections that were made a moment ago, and may be gone already.
@@ -87,7 +88,7 @@ func (b *briefs) sockets(now time.Time) []discovery.Socket {
 			delete(b.made, c)
 			continue
 		}
-		list = append(list, discovery.Socket{Proto: "tcp", Local: netip.AddrPortFrom(when.local, 0), Remote: c.remote, State: "established", PIDs: []int{c.pid}})
+		list = append(list, discovery.Socket{Proto: "tcp", Local: netip.AddrPortFrom(when.local, 0), Remote: c.remote, State: "established", PIDs: []int{c.pid}, Netns: c.netns})
 	}
 	return list
 }
@@ -328,21 +329,33 @@ type traced struct {
 // ours reports whether who did it is in our network namespace. Who is gone
 // already may have been, and is not known.
 func (t *tracer) ours(e traced) (ours, known bool) {
-	for _, id := range []int{e.thread, e.pid} {
-		if ns, err := os.Readlink("/proc/" + strconv.Itoa(id) + "/ns/net"); err == nil {
-			return ns == t.netns, true
-		}
-	}
-	return e.pid != 0, false
+	ns := namespaceOf(e)
+	return ns == t.netns || ns == "" && e.pid != 0, ns != ""
 }
 
-// asks notes who waits for whom.
+// namespaceOf is the network namespace of who did it, empty when it is gone or
+// of another process namespace.
+func namespaceOf(e traced) string {
+	for _, id := range []int{e.thread, e.pid} {
+		if ns, err := os.Readlink("/proc/" + strconv.Itoa(id) + "/ns/net"); err == nil {
+			return ns
+		}
+	}
+	return ""
+}
+
+// asks notes who waits for whom, in containers as well: whether such a process
+// is this system's is for those to say who look at processes.
 func (t *tracer) asks(now time.Time, e traced) {
 	if len(t.pending) >= maxPending || e.pid == 0 || e.remote.Port() == 0 {
 		return
 	}
-	if ours, known := t.ours(e); ours && known {
-		t.pending[e.socket] = waiting{brief{e.pid, e.remote}, now, e.local.Addr()}
+	switch ns := namespaceOf(e); ns {
+	case "":
+	case t.netns:
+		t.pending[e.socket] = waiting{brief{e.pid, e.remote, ""}, now, e.local.Addr()}
+	default:
+		t.pending[e.socket] = waiting{brief{e.pid, e.remote, ns}, now, e.local.Addr()}
 	}
 }
 

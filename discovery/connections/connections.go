@@ -3,6 +3,9 @@
 //
 //	(Process app)-[:CONNECTS_TO]->(Endpoint tcp/10.0.0.7:5432)<-[:LISTENS_ON]-(Process postgres)
 //
+// Where the kernel changes the destination of a conversation (a load balancer, a
+// published port, a router), who was called and who answers are both told.
+//
 // The document is the set of (process, remote endpoint) pairs, without
 // ephemeral ports, counters or times. A pair stays in it until it was unseen
 // for a day, so that a busy, steady system says nothing new.
@@ -11,6 +14,7 @@ package connections
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -26,11 +30,12 @@ var Type = discovery.Type{
 	Short: "which process is a client of which endpoint, remembered for a day",
 	Every: 30 * time.Second,
 	On:    []discovery.Trigger{discovery.Sockets},
-	Needs: []string{"CAP_SYS_PTRACE: clients that run as other users are not seen"},
+	Needs: []string{"CAP_SYS_PTRACE: clients that run as other users are not seen",
+		"CAP_NET_ADMIN: who answers behind a translated address is not known"},
 	Make:  collector,
 	Graph: Graph,
 	About: discovery.About{
-		Reads: []string{"netlink sock_diag", "/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns,fd,net}", "/etc/passwd", "/proc/uptime"},
+		Reads: []string{"netlink sock_diag", "/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns,fd,net}", "/etc/passwd", "/proc/uptime", "netlink conntrack: conversations with a changed destination"},
 		Keys: []discovery.Field{
 			{Key: "processes[]", Meaning: "as in listeners"},
 			{Key: "connections[].process", Meaning: "id of the client process"},
@@ -39,10 +44,12 @@ var Type = discovery.Type{
 			{Key: "connections[].port", Meaning: "remote port"},
 			{Key: "connections[].scope", Meaning: "global, internal (containers), link or host (loopback)"},
 			{Key: "connections[].netns", Meaning: "container or network namespace of the client, empty for the main one"},
+			{Key: "forwards[].called", Meaning: "an endpoint of this system whose callers are sent elsewhere (destination NAT)"},
+			{Key: "forwards[].server", Meaning: "the endpoint that answers them"},
 			{Key: "crowds[]", Meaning: "ids of processes that called more than 64 public addresses in a day; of their connections only those in private networks are listed"},
 			{Key: "truncated", Meaning: "true when a limit cut the list: 4096 pairs, 512 per process"},
 		},
-		Graph: "(System)-[:RUNS]->(Process)-[:CONNECTS_TO]->(Endpoint)",
+		Graph: "(System)-[:RUNS]->(Process)-[:CONNECTS_TO]->(Endpoint), (System)-[:TRANSLATES]->(Endpoint)-[:FORWARDS_TO]->(Endpoint)",
 	},
 }
 
@@ -65,6 +72,7 @@ const forgetAfter = 24 * 60 * 60 * 100
 type Payload struct {
 	Processes   []*proc.Process `json:"processes"`
 	Connections []Connection    `json:"connections"`
+	Forwards    []Forward       `json:"forwards,omitempty"`
 	Crowds      []string        `json:"crowds,omitempty"`
 	Truncated   bool            `json:"truncated,omitempty"`
 }
@@ -77,13 +85,14 @@ type Connection struct {
 
 // memory is what a collector keeps from one look to the next.
 type memory struct {
-	pairs  map[Connection]*pair
-	runs   map[run]string  // identity a running process had when last seen
-	crowds map[string]bool // processes that call too many public addresses to tell
+	pairs    map[Connection]*pair
+	forwards map[Forward]uint64 // when last seen
+	runs     map[run]string     // identity a running process had when last seen
+	crowds   map[string]bool    // processes that call too many public addresses to tell
 }
 
 func newMemory() *memory {
-	return &memory{pairs: map[Connection]*pair{}, runs: map[run]string{}, crowds: map[string]bool{}}
+	return &memory{pairs: map[Connection]*pair{}, forwards: map[Forward]uint64{}, runs: map[run]string{}, crowds: map[string]bool{}}
 }
 
 // pair is when a Connection was last seen and by whom.
@@ -106,7 +115,12 @@ func collector() func(context.Context, discovery.Host) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		translations, err := h.Translations(ctx)
+		if err != nil && !errors.Is(err, discovery.ErrNotHere) {
+			return nil, err
+		}
 		m.add(snap)
+		m.translate(snap, translations)
 		return m.document(), nil
 	}
 }
@@ -202,7 +216,7 @@ func (m *memory) document() *Payload {
 		doc.Connections = append(doc.Connections, c)
 		used = append(used, m.pairs[c].process)
 	}
-	doc.Processes = proc.Used(used)
+	doc.Processes, doc.Forwards = proc.Used(used), m.forwarded()
 	for _, p := range doc.Processes {
 		if m.crowds[p.ID] {
 			doc.Crowds = append(doc.Crowds, p.ID)
@@ -262,5 +276,6 @@ func Graph(system graph.Key, doc []byte) (graph.Change, error) {
 		}
 		c.Rels = append(c.Rels, graph.Rel{From: process.Key(system), Type: graph.ConnectsTo, To: node.Key})
 	}
+	forwardGraph(system, p.Forwards, &c)
 	return c, nil
 }

@@ -109,6 +109,33 @@ func TestBothEndsOfAConnectionMeetInOneDependency(t *testing.T) {
 	}
 }
 
+func TestAClientOfARouterDependsOnWhoAnswersBehindIt(t *testing.T) {
+	store := graphtest.NewMem()
+	app, web := &proc.Process{ID: "app/app.service", Name: "app"}, &proc.Process{ID: "nginx/nginx.service:tcp8080", Name: "nginx"}
+	end := func(addr string, port uint16) proc.Endpoint {
+		return proc.Endpoint{Proto: "tcp", Addr: netip.MustParseAddr(addr), Port: port, Scope: proc.Global}
+	}
+	say(t, store, connections.Type, "n-app", &connections.Payload{Processes: []*proc.Process{app},
+		Connections: []connections.Connection{{Process: app.ID, Endpoint: end("10.0.0.1", 80)}}})
+	say(t, store, listeners.Type, "n-web", &listeners.Payload{Processes: []*proc.Process{web},
+		Listeners: []listeners.Listener{{Process: web.ID, Proto: "tcp", Addr: netip.MustParseAddr("10.0.1.7"), Port: 8080, Scope: proc.Global}}})
+	if got := derived(t, store, "n-app"); len(got) != 0 {
+		t.Errorf("the router told nothing, and %q", got)
+	}
+	say(t, store, connections.Type, "n-router", &connections.Payload{Forwards: []connections.Forward{{Called: end("10.0.0.1", 80), Server: end("10.0.1.7", 8080)}}})
+	want := []string{"n-app -DEPENDS_ON-> n-web [app > nginx]", "n-app/app/app.service -DEPENDS_ON-> n-web/nginx/nginx.service:tcp8080 [tcp/80]"}
+	if got := derived(t, store, "n-app"); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, r := range Built()[:2] {
+		for _, system := range []string{"n-router", "n-web"} {
+			if got := rows(t, store, r.Affected, system); len(got) != 1 || got[0][0] != "n-app" {
+				t.Errorf("%s: after %s changed, %v are affected, want n-app", r.Name, system, got)
+			}
+		}
+	}
+}
+
 func TestGuestAndHostMeetByUUID(t *testing.T) {
 	const uuid = "5f0c1a2b-0000-4000-8000-123456789abc"
 	store := graphtest.NewMem()

@@ -1,6 +1,8 @@
 // Package checksums discovers the SHA-256 of what faces the network: the
 // executables that listen, the libraries mapped into them, and the files that
 // decide who gets in.
+//
+//	(System)-[:HAS_CHECKSUMS]->(ChecksumSet {hash})-[:CONTAINS]->(Checksum {path, sha256})
 package checksums
 
 import (
@@ -22,12 +24,14 @@ import (
 
 // Type is the discovery type "checksums".
 var Type = discovery.Type{
-	Name:  "checksums",
-	Short: "SHA-256 of network-facing programs, their libraries and deciding files",
-	Every: time.Hour,
-	On:    []discovery.Trigger{discovery.Changed("listeners"), discovery.Changed("packages")},
-	Needs: []string{"root: libraries of processes of other users are not known, private files are not read"},
-	Make:  collector,
+	Name:   "checksums",
+	Short:  "SHA-256 of network-facing programs, their libraries and deciding files",
+	Every:  time.Hour,
+	On:     []discovery.Trigger{discovery.Changed("listeners"), discovery.Changed("packages")},
+	Needs:  []string{"root: libraries of processes of other users are not known, private files are not read"},
+	Make:   collector,
+	Graph:  Graph,
+	Shared: Shared,
 	About: discovery.About{
 		Reads: []string{"executables of listening processes, /proc/PID/maps, and a list of files in /etc"},
 		Keys: []discovery.Field{
@@ -35,6 +39,7 @@ var Type = discovery.Type{
 			{Key: "errors[]", Meaning: "files that could not be read or are too large"},
 			{Key: "truncated", Meaning: "true when there were more files than the limit of 4096"},
 		},
+		Graph: "(System)-[:HAS_CHECKSUMS]->(ChecksumSet)-[:CONTAINS]->(Checksum), programs in one set, configuration in another",
 	},
 }
 

@@ -1,5 +1,7 @@
 // Package proc_sys discovers the kernel's settings (sysctl), without counters,
 // random numbers and what belongs to interfaces that come and go.
+//
+//	(System)-[:HAS_SETTINGS]->(SettingSet {hash})-[:CONTAINS]->(Setting {name, value})
 package proc_sys
 
 import (
@@ -21,12 +23,15 @@ var Type = discovery.Type{
 	Files:   []string{"/etc/sysctl.conf", "/etc/sysctl.d"},
 	Needs:   []string{"root: some settings are readable by root only"},
 	Collect: collect,
+	Graph:   Graph,
+	Shared:  Shared,
 	About: discovery.About{
 		Reads: []string{"/proc/sys"},
 		Keys: []discovery.Field{
 			{Key: "settings", Meaning: "by name as sysctl -a has it; a number where the value is one, else text with single blanks"},
 			{Key: "truncated", Meaning: "true when there were more settings than the limit of 16384"},
 		},
+		Graph: "(System)-[:HAS_SETTINGS]->(SettingSet)-[:CONTAINS]->(Setting), without those of one system or interface",
 	},
 }
 

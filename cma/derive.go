@@ -11,6 +11,7 @@ import (
 	"assim/graph"
 	"assim/graph/cypher"
 	"assim/graph/derive"
+	"assim/graph/oui"
 )
 
 // deriveDelay gathers documents of one system that come together, so that what
@@ -154,6 +155,7 @@ func (d *deriver) wholeOf(ctx context.Context, t discovery.Type) error {
 	if err = errors.Join(err, view.Close()); err != nil {
 		return err
 	}
+	oui.Name(&change)
 	change.At = d.now()
 	return d.commits.do(ctx, change)
 }

@@ -15,6 +15,7 @@ var neverInAgent = []struct{ folder, reason string }{
 	{"graph/bolt", "the agent keeps no graph"},
 	{"graph/cypher", "the agent answers no queries"},
 	{"graph/derive", "the agent keeps no graph"},
+	{"graph/oui", "the list of vendors is large, and the CMA's business"},
 	{"api", "the agent opens no HTTP port"},
 	{"ui", "the agent has no pages"},
 	{"query", "the agent answers no queries"},

@@ -47,14 +47,15 @@ type Ping struct {
 	Addr netip.AddrPort
 }
 
-// Record is everything to be stored about one system.
+// Record is everything to be stored about one system. Gen and Session change
+// often and are small: they are stored apart.
 type Record struct {
 	ring.Membership
 	Name    string
 	Links   []verdict.Link
-	Gen     uint32 // of the newest order
+	Gen     uint32 `json:"-"` // of the newest order
 	Timing  wire.Timing
-	Session wire.Session
+	Session wire.Session `json:"-"`
 	Status  verdict.Status
 	Since   time.Time // last sign of life, unless up
 }
@@ -67,13 +68,14 @@ type Out struct {
 	Events    []event.Event
 	Incidents []verdict.Incident
 	Records   []wire.ID // store Record of each
+	Gens      []wire.ID // store only Gen of each: the order it is about to get is another one
 	Gone      []wire.ID // forget the record of each
 }
 
 // Reset empties o and keeps its memory.
 func (o *Out) Reset() {
 	o.Orders, o.Pings, o.Events = o.Orders[:0], o.Pings[:0], o.Events[:0]
-	o.Incidents, o.Records, o.Gone = o.Incidents[:0], o.Records[:0], o.Gone[:0]
+	o.Incidents, o.Records, o.Gens, o.Gone = o.Incidents[:0], o.Records[:0], o.Gens[:0], o.Gone[:0]
 }
 
 const (
@@ -105,7 +107,8 @@ type node struct {
 	gen     uint32 // of the newest order
 	echoed  uint32 // what it said it runs
 	sample  int32  // position in Authority.all
-	queued  bool   // an order is to be made
+	told    bool   // its newest order is what it would be told now
+	queued  bool   // an order is to be made, or the newest one sent again
 	held    bool   // an order is to be made when the rings have filled
 	missed  bool   // an order is to be made when it returns
 	status  verdict.Status
@@ -202,7 +205,7 @@ func (a *Authority) Restore(now time.Time, records []Record, versions map[uint64
 		r := &records[i]
 		seats[i] = r.Membership
 		n := a.enlist(r.ID, r.Name)
-		n.session, n.gen, n.echoed = r.Session, r.Gen, r.Gen
+		n.session, n.gen, n.echoed, n.told = r.Session, r.Gen, r.Gen, r.Gen > 0
 		a.settle(n, append([]netip.AddrPort{r.Addr}, r.Alt...), r.Links)
 		if r.Timing != (wire.Timing{}) && r.Timing != a.cfg.Timing {
 			t := r.Timing
@@ -222,8 +225,11 @@ func (a *Authority) Restore(now time.Time, records []Record, versions map[uint64
 }
 
 // Announce takes a nanoprobe's introduction: a new session, or new addresses
-// (best first; an empty list leaves what is known).
-func (a *Authority) Announce(now time.Time, id wire.ID, s wire.Session, name string, from netip.AddrPort, addrs []netip.AddrPort, out *Out) {
+// (best first; an empty list leaves what is known). It runs the order of
+// generation applied, 0 if it has just started. Who runs its newest order
+// already gets none, and who has just started gets the one it had again unless
+// something has changed: when a site gets its power back nothing has.
+func (a *Authority) Announce(now time.Time, id wire.ID, s wire.Session, applied uint32, name string, from netip.AddrPort, addrs []netip.AddrPort, out *Out) {
 	n := a.nodes[id]
 	isNew := n == nil
 	if isNew {
@@ -235,19 +241,21 @@ func (a *Authority) Announce(now time.Time, id wire.ID, s wire.Session, name str
 	if len(addrs) == 0 && len(n.addrs) == 0 {
 		addrs = []netip.AddrPort{from}
 	}
-	restarted := s > n.session
-	changed := restarted || name != n.name
+	restarted, changed := s > n.session, isNew || name != n.name
 	n.session, n.name = s, name
 	if len(addrs) > 0 && !slices.Equal(addrs, n.addrs) {
 		a.claimAddrs(now, n, addrs, out)
 		a.settle(n, addrs, guessLinks(n.links, addrs))
 		changed = true
 	}
-	a.plan.Join(n.seat())
-	a.followSeats(now)
+	if changed {
+		a.plan.Join(n.seat())
+		a.followSeats(now)
+	}
 	if restarted {
-		n.echoed, n.started = 0, now
-		a.holdOrEnqueue(now, n)
+		a.greet(now, n, applied)
+	}
+	if isNew || restarted && applied == 0 {
 		a.welcome(now, n, isNew, out)
 	}
 	a.judge.Alive(now, id, restarted, &a.said)
@@ -255,6 +263,29 @@ func (a *Authority) Announce(now time.Time, id wire.ID, s wire.Session, name str
 		out.Records = append(out.Records, id)
 	}
 	a.follow(now, out)
+}
+
+// greet puts whoever begins a session in line for what it does not know.
+func (a *Authority) greet(now time.Time, n *node, applied uint32) {
+	n.echoed = applied
+	if applied == 0 {
+		n.started = now
+	}
+	switch {
+	case applied > n.gen: // from before a restart of the CMA that forgot it
+		n.gen = applied
+		a.holdOrEnqueue(now, n)
+	case !a.current(n):
+		a.holdOrEnqueue(now, n)
+	case applied != n.gen && !n.queued && !n.held:
+		n.queued = true
+		a.queue = append(a.queue, n)
+	}
+}
+
+// current says whether the newest order of n is what it would be told now.
+func (a *Authority) current(n *node) bool {
+	return n.told && !n.missed && !a.plan.Outdated(n.id)
 }
 
 func (a *Authority) welcome(now time.Time, n *node, isNew bool, out *Out) {
@@ -326,6 +357,7 @@ func (a *Authority) Report(now time.Time, from wire.ID, obs []wire.Observation, 
 	if a.nodes[from] == nil {
 		return
 	}
+	a.contact(a.nodes[from])
 	a.judge.Alive(now, from, false, &a.said)
 	for i := range obs {
 		a.observe(now, from, &obs[i])
@@ -351,7 +383,7 @@ func (a *Authority) observe(now time.Time, from wire.ID, o *wire.Observation) {
 		}
 		a.each(now, c, silent)
 	case o.Run > 1 || o.Run < -1:
-		run := a.plan.Run(nil, o)
+		run := a.plan.Run(nil, from, o)
 		if len(run) >= maxRunAtOnce && o.Kind == wire.ObsUnresponsive {
 			c.Kind = wire.ObsSwept
 		}
@@ -402,6 +434,7 @@ func (a *Authority) Echoed(now time.Time, id wire.ID, gen uint32, out *Out) {
 		n.gen = gen
 		a.enqueue(n)
 	}
+	a.contact(n)
 	a.judge.Alive(now, id, false, &a.said)
 	a.follow(now, out)
 }
@@ -409,9 +442,11 @@ func (a *Authority) Echoed(now time.Time, id wire.ID, gen uint32, out *Out) {
 // Alive tells that something authenticated came from id, a pong for instance, in
 // the session that it announced.
 func (a *Authority) Alive(now time.Time, id wire.ID, out *Out) {
-	if a.nodes[id] == nil {
+	n := a.nodes[id]
+	if n == nil {
 		return
 	}
+	a.contact(n)
 	a.judge.Alive(now, id, false, &a.said)
 	a.follow(now, out)
 }
@@ -523,6 +558,14 @@ func (a *Authority) Record(id wire.ID) (Record, bool) {
 		r.Timing = *n.timing
 	}
 	return r, true
+}
+
+// Gen is the generation of the newest order of id.
+func (a *Authority) Gen(id wire.ID) uint32 {
+	if n := a.nodes[id]; n != nil {
+		return n.gen
+	}
+	return 0
 }
 
 // Plan is the ring plan, for reading.

@@ -33,7 +33,7 @@ func estate(n int) (*Authority, *Out) {
 	a, out := New(Config{}, rand.New(rand.NewPCG(1, 2))), &Out{}
 	early := start.Add(-time.Minute)
 	for i := 1; i <= n; i++ {
-		a.Announce(early, idOf(i), 1, fmt.Sprintf("h%02d", i), addrOf(i), []netip.AddrPort{addrOf(i)}, out)
+		a.Announce(early, idOf(i), 1, 0, fmt.Sprintf("h%02d", i), addrOf(i), []netip.AddrPort{addrOf(i)}, out)
 		a.Attach(early, idOf(i), []verdict.Link{{Name: "eth0", Addr: addrOf(i).Addr(), Switch: fmt.Sprintf("sw%d", (i-1)/12+1),
 			Port: fmt.Sprint(i), Subnet: netip.MustParsePrefix("10.0.0.0/16")}}, out)
 	}
@@ -63,7 +63,7 @@ func after(d time.Duration) time.Time { return start.Add(d) }
 
 func TestANewcomerIsToldItsRingAndSoAreItsNeighborsOnly(t *testing.T) {
 	a, out := estate(48)
-	a.Announce(after(time.Minute), idOf(99), 1, "new", addrOf(99), nil, out)
+	a.Announce(after(time.Minute), idOf(99), 1, 0, "new", addrOf(99), nil, out)
 	a.Tick(after(time.Minute), out)
 	if len(out.Events) != 1 || out.Events[0].Kind != event.Joined {
 		t.Errorf("events %v, want one: joined", out.Events)
@@ -132,7 +132,7 @@ func TestADeathIsNewsAndTheDeadIsSentNothing(t *testing.T) {
 		t.Error("the dead is sent an order")
 	}
 	out.Reset()
-	a.Announce(after(3*time.Minute), idOf(5), 2, "h05", addrOf(5), nil, out)
+	a.Announce(after(3*time.Minute), idOf(5), 2, 0, "h05", addrOf(5), nil, out)
 	a.Tick(after(3*time.Minute), out)
 	if len(out.Orders) != 1 || out.Orders[0].To != idOf(5) {
 		t.Errorf("%d orders when it returns, want one to it alone", len(out.Orders))
@@ -187,7 +187,7 @@ func TestAMovedCableIsNewsOnce(t *testing.T) {
 
 func TestTwoSystemsWithOneAddressAreToldOf(t *testing.T) {
 	a, out := estate(12)
-	a.Announce(after(time.Minute), idOf(99), 1, "copy", addrOf(5), []netip.AddrPort{addrOf(5)}, out)
+	a.Announce(after(time.Minute), idOf(99), 1, 0, "copy", addrOf(5), []netip.AddrPort{addrOf(5)}, out)
 	if !slices.ContainsFunc(out.Events, func(e event.Event) bool {
 		return e.Kind == event.DuplicateAddress && slices.Equal(e.Affected, []string{"h05", "copy"})
 	}) {

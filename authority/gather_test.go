@@ -16,7 +16,7 @@ import (
 func newcomers(a *Authority, at time.Time, from, n int, pause time.Duration, out *Out) time.Time {
 	for i := from; i < from+n; i++ {
 		run(a, at, out)
-		a.Announce(at, idOf(i), 1, fmt.Sprintf("h%02d", i), addrOf(i), nil, out)
+		a.Announce(at, idOf(i), 1, 0, fmt.Sprintf("h%02d", i), addrOf(i), nil, out)
 		at = at.Add(pause)
 	}
 	return at
@@ -139,7 +139,7 @@ func TestWhoMissedAnOrderWhileItWasLostIsToldWhenItReturns(t *testing.T) {
 		t.Fatal("the dead is not known to be dead")
 	}
 	at := after(3 * time.Minute)
-	a.Announce(at, idOf(99), 1, "new", addrOf(99), nil, out)
+	a.Announce(at, idOf(99), 1, 0, "new", addrOf(99), nil, out)
 	a.Attach(at, idOf(99), []verdict.Link{{Name: "eth0", Addr: addrOf(99).Addr(), Switch: "sw1", Port: "5a",
 		Subnet: netip.MustParsePrefix("10.0.0.0/16")}}, out)
 	echo(a, at.Add(time.Second), out)
@@ -154,7 +154,7 @@ func TestWhoMissedAnOrderWhileItWasLostIsToldWhenItReturns(t *testing.T) {
 func TestWhoHasJustStartedIsNotAccusedTogetherWithItsSilentNeighbor(t *testing.T) {
 	a, out := estate(24)
 	at := after(time.Minute)
-	a.Announce(at, idOf(6), 2, "h06", addrOf(6), nil, out)
+	a.Announce(at, idOf(6), 2, 0, "h06", addrOf(6), nil, out)
 	echo(a, at, out)
 	out.Reset()
 	r, _ := a.Record(idOf(4))

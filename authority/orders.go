@@ -77,6 +77,7 @@ func lost(s verdict.Status) bool {
 
 // enqueue puts a system in line for a new order.
 func (a *Authority) enqueue(n *node) {
+	n.told = false
 	if lost(n.status) {
 		n.missed = true
 		return
@@ -86,6 +87,13 @@ func (a *Authority) enqueue(n *node) {
 	}
 	n.queued, n.held = true, false
 	a.queue = append(a.queue, n)
+}
+
+// contact is a chance to tell a system what could wait for one.
+func (a *Authority) contact(n *node) {
+	if a.plan.Dated(n.id) {
+		a.enqueue(n)
+	}
 }
 
 // queueSince is an instant in the past: there is work now.
@@ -102,11 +110,14 @@ func (a *Authority) makeOrders(now time.Time, out *Out) {
 		if nd.missed = lost(nd.status); nd.missed {
 			continue
 		}
-		nd.gen++
+		if !a.current(nd) {
+			nd.gen++
+			out.Gens = append(out.Gens, nd.id)
+		}
+		nd.told = true
 		a.send(now, nd, out)
 		a.sent[nd] = &sending{at: now.Add(resendFirst), backoff: resendFirst}
 		a.timers.add(timer{at: now.Add(resendFirst), n: nd})
-		out.Records = append(out.Records, nd.id)
 	}
 	a.queue = a.queue[:copy(a.queue, a.queue[n:])]
 }

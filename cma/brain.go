@@ -19,7 +19,6 @@ import (
 // Buckets of the records that the brain keeps.
 const (
 	seatBucket = "seat" // authority.Record by node id
-	seenBucket = "seen" // session.Record by node id
 	ringBucket = "ring" // roster version by ring id
 )
 
@@ -55,6 +54,8 @@ type brain struct {
 	health  *health
 	// transmit seals a signal for a nanoprobe and sends it there.
 	transmit func(r route, id wire.ID, m wire.Signal)
+	// sent lets go what transmit has gathered.
+	sent func()
 	// known reports whether a machine is the one that an identity was given to.
 	known func(id wire.ID, machine [16]byte) bool
 	// sweepKey is the key of the sweeps of a ring.
@@ -77,13 +78,19 @@ type brain struct {
 type pending struct {
 	seats  map[wire.ID]bool
 	gone   []wire.ID
+	gens   []wire.ID // whose desired state has another generation
+	causes []letter  // whose numbers become durable with it
 	events []event.Event
 	orders []authority.Order
 }
 
 func (p *pending) empty() bool {
-	return len(p.seats) == 0 && len(p.gone) == 0 && len(p.events) == 0 && len(p.orders) == 0
+	return p.plain() && len(p.gens) == 0 && len(p.causes) == 0 && len(p.events) == 0 && len(p.orders) == 0
 }
+
+// plain says that there is no graph in it: no store can object to what it says,
+// so that many messages may share it.
+func (p *pending) plain() bool { return len(p.seats) == 0 && len(p.gone) == 0 }
 
 // run is the brain's loop.
 func (b *brain) run(ctx context.Context) {
@@ -114,7 +121,9 @@ func (b *brain) run(ctx context.Context) {
 		}
 		b.goOnTurning(now)
 		b.settle(nil)
+		b.flush()
 		b.rings.flush(now, b)
+		b.sent()
 	}
 }
 
@@ -202,7 +211,7 @@ func (b *brain) signal(l letter) {
 			Text:   fmt.Sprintf("two systems take turns as %s: its identity file was copied; one of them is at %s", b.name(l.id), l.from.Addr())})
 	}
 	if v.HasReply {
-		b.reply(l, v.Reply)
+		b.reply(&l, v.Reply)
 	}
 	if v.Fresh { // Anything else may be a recording: it neither lives nor moves.
 		b.routes[l.id] = l.route()
@@ -225,7 +234,7 @@ func (b *brain) signal(l letter) {
 }
 
 // reply answers a letter, with a slot for bulk if it asks for one.
-func (b *brain) reply(l letter, m wire.Signal) {
+func (b *brain) reply(l *letter, m wire.Signal) {
 	if l.sig.Flags&wire.FlagBulk != 0 && m.Slot == 0 {
 		m.Slot = b.slots.Give(b.now())
 	}
@@ -242,7 +251,7 @@ func (b *brain) process(now time.Time, l letter) {
 		if a, err = wire.ParseAnnounce(l.sig.Body); err == nil {
 			b.health.count("announces")
 			b.sameMachine(now, l, &a)
-			b.auth.Announce(now, l.id, l.sig.Session, a.Name, l.from, a.Addrs, &b.out)
+			b.auth.Announce(now, l.id, l.sig.Session, l.sig.Applied, a.Name, l.from, a.Addrs, &b.out)
 		}
 	case wire.KindReport:
 		var obs []wire.Observation
@@ -289,7 +298,7 @@ func (b *brain) enqueue(l letter) {
 		b.sess.Failed(l.id, l.sig.Session, l.sig.Seq)
 		hold := b.sess.Answer(l.id, l.sig.Session, l.sig.Seq, wire.KindHold, nil)
 		hold.Slot = holdTime
-		b.reply(l, hold)
+		b.reply(&l, hold)
 	}
 }
 
@@ -300,14 +309,14 @@ func (b *brain) finished(l letter, r receipt) {
 	} else {
 		ack := b.sess.Committed(l.id, l.sig.Session, l.sig.Seq)
 		if len(r.want) == 0 {
-			b.reply(l, ack)
+			b.reply(&l, ack)
 		}
 	}
 	want := r.want
 	for len(want) > 0 {
 		var body []byte
 		body, want = wire.AppendRefs(nil, want)
-		b.reply(l, b.sess.Answer(l.id, l.sig.Session, l.sig.Seq, wire.KindWant, body))
+		b.reply(&l, b.sess.Answer(l.id, l.sig.Session, l.sig.Seq, wire.KindWant, body))
 	}
 }
 
@@ -319,7 +328,7 @@ func (b *brain) answerHashes(l letter) {
 		b.post(func() {
 			if r.err == nil {
 				if len(r.want) == 0 {
-					b.reply(l, b.sess.Answer(l.id, l.sig.Session, l.sig.Seq, wire.KindAck, nil))
+					b.reply(&l, b.sess.Answer(l.id, l.sig.Session, l.sig.Seq, wire.KindAck, nil))
 				}
 				r.stale = true // not numbered: nothing to commit
 				b.finished(l, r)
@@ -329,41 +338,61 @@ func (b *brain) answerHashes(l letter) {
 	_ = b.inbox.put(p) // it asks again when it hears nothing
 }
 
-// settle hands what the cores want durable to the committer, together with the
-// number of the letter that caused it (if any), and sends what may be sent.
+// settle notes what the cores want durable, together with the number of the
+// letter that caused it (if any). What is graph goes to the committer at once,
+// so that one that the store refuses fails alone.
 func (b *brain) settle(cause *letter) {
+	alone := len(b.out.Records)+len(b.out.Gone) > 0
+	if alone {
+		b.flush()
+	}
 	b.collect()
-	if cause == nil && b.unsaved.empty() {
-		return
+	if cause != nil {
+		b.unsaved.causes = append(b.unsaved.causes, *cause)
 	}
-	p := b.unsaved
-	changes := b.changes(&p, cause)
-	done := func(err error) {
-		b.post(func() { b.settled(p.orders, cause, err) })
-	}
-	select {
-	case b.commits.queue <- commit{changes: changes, events: p.events, done: done}:
-		b.unsaved = pending{}
-	default:
-		if cause != nil {
-			b.sess.Failed(cause.id, cause.sig.Session, cause.sig.Seq)
-		}
+	if alone || len(b.unsaved.causes) >= maxPass {
+		b.flush()
 	}
 }
 
-func (b *brain) settled(orders []authority.Order, cause *letter, err error) {
-	if err != nil {
-		b.health.failed("what the CMA decided could not be stored", err)
-		if cause != nil {
-			b.sess.Failed(cause.id, cause.sig.Session, cause.sig.Seq)
-		}
+// flush hands what is noted to the committer, and sends what may be sent when it
+// is durable. When there is no room, the letters are as good as not received.
+func (b *brain) flush() {
+	if b.unsaved.empty() {
 		return
 	}
-	if cause != nil {
-		b.reply(*cause, b.sess.Committed(cause.id, cause.sig.Session, cause.sig.Seq))
+	p := b.unsaved
+	c := commit{changes: b.changes(&p), marks: b.marks(&p), events: p.events}
+	c.done = func(err error) {
+		b.post(func() { b.settled(&p, err) })
 	}
-	for _, o := range orders {
-		b.order(o)
+	select {
+	case b.commits.queue <- c:
+		b.unsaved = pending{}
+	default:
+		b.failed(p.causes)
+		b.unsaved.causes = nil
+	}
+}
+
+func (b *brain) failed(letters []letter) {
+	for i := range letters {
+		b.sess.Failed(letters[i].id, letters[i].sig.Session, letters[i].sig.Seq)
+	}
+}
+
+func (b *brain) settled(p *pending, err error) {
+	if err != nil {
+		b.health.failed("what the CMA decided could not be stored", err)
+		b.failed(p.causes)
+		return
+	}
+	for i := range p.causes {
+		l := &p.causes[i]
+		b.reply(l, b.sess.Committed(l.id, l.sig.Session, l.sig.Seq))
+	}
+	for i := range p.orders {
+		b.order(&p.orders[i])
 	}
 }
 
@@ -382,6 +411,7 @@ func (b *brain) collect() {
 		b.unsaved.seats[id] = true
 	}
 	b.unsaved.gone = append(b.unsaved.gone, b.out.Gone...)
+	b.unsaved.gens = append(b.unsaved.gens, b.out.Gens...)
 	b.unsaved.events = append(b.unsaved.events, b.out.Events...)
 	b.unsaved.orders = append(b.unsaved.orders, b.out.Orders...)
 	b.rings.incidents(b.out.Incidents)
@@ -389,7 +419,7 @@ func (b *brain) collect() {
 }
 
 // changes turns what is pending into changes of the store.
-func (b *brain) changes(p *pending, cause *letter) []graph.Change {
+func (b *brain) changes(p *pending) []graph.Change {
 	var changes []graph.Change
 	for id := range p.seats {
 		r, ok := b.auth.Record(id)
@@ -400,25 +430,32 @@ func (b *brain) changes(p *pending, cause *letter) []graph.Change {
 		b.rings.touched(b.now(), id, r.Membership)
 	}
 	for _, id := range p.gone {
-		seen, _ := b.sess.Expel(id) // What it said before stays past, should it come back.
-		changes = append(changes, graph.Change{Source: seatSource(id), At: b.now(), Records: []graph.Record{
-			{Bucket: seatBucket, Name: id.String()}, {Bucket: seenBucket, Name: id.String(), Value: seen}}})
+		changes = append(changes, graph.Change{Source: seatSource(id), At: b.now(), Records: []graph.Record{{Bucket: seatBucket, Name: id.String()}}})
 		b.rings.touched(b.now(), id, ring.Membership{})
 	}
-	mark := graph.Change{Source: "cma/seen", At: b.now(), Keep: true}
-	if cause != nil {
-		mark.Records = seenRecord(cause.id, cause.sig.Session, cause.sig.Seq)
-	}
-	return append(changes, mark)
+	return changes
 }
 
-// seenRecord keeps up to which number a nanoprobe's messages are processed.
-func seenRecord(id wire.ID, s wire.Session, seq uint32) []graph.Record {
-	return []graph.Record{{Bucket: seenBucket, Name: id.String(), Value: session.Record(s, seq)}}
+// marks is what is to be remembered of sessions and generations.
+func (b *brain) marks(p *pending) []session.Mark {
+	list := make([]session.Mark, 0, len(p.causes)+len(p.gens)+len(p.gone))
+	for i := range p.causes {
+		l := &p.causes[i]
+		list = append(list, session.Mark{ID: l.id, Session: l.sig.Session, Seq: l.sig.Seq})
+	}
+	for _, id := range p.gens {
+		list = append(list, session.Mark{ID: id, Gen: b.auth.Gen(id)})
+	}
+	for _, id := range p.gone {
+		if m, ok := b.sess.Expel(id); ok { // What it said before stays past, should it come back.
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 // order sends a desired state in as many signals as it needs.
-func (b *brain) order(o authority.Order) {
+func (b *brain) order(o *authority.Order) {
 	if b.gathering() {
 		return // It is made anew when everybody can be told.
 	}

@@ -91,7 +91,7 @@ type CMA struct {
 	tcp      net.Listener
 	join     *net.UnixListener
 	ready    chan struct{}
-	writing  sync.Mutex // one datagram is sent at a time
+	writing  writer
 
 	reindexing sync.Mutex // one Reindex at a time
 	renewals   renewals   // nanoprobes that shall replace their own keys
@@ -103,6 +103,7 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 	c := &CMA{cfg: cfg, log: log, store: store, now: time.Now, inbox: newInbox(), ready: make(chan struct{})}
 	c.started = c.now()
 	c.health = newHealth(log, c.now)
+	c.writing.lost = func(n int) { c.health.add("signals not sent", n) }
 	if _, err := listenAddress(cfg.Listen); err != nil {
 		return nil, err // before anything is made
 	}
@@ -169,6 +170,7 @@ func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 	rng := mathrand.New(mathrand.NewPCG(mathrand.Uint64(), mathrand.Uint64()))
 	b := &brain{
 		now: c.now, commits: c.commits, inbox: c.inbox, health: c.health, transmit: c.transmit,
+		sent:  func() { c.writing.flush(c.udp) },
 		sess:  session.NewCMA(trust.NewCookie()),
 		slots: session.Slots{Every: bulkEvery},
 		mail:  make(chan letter, maxMail), results: make(chan func(), maxMail), asks: make(chan func()),

@@ -8,6 +8,7 @@ import (
 
 	"assim/event"
 	"assim/graph"
+	"assim/session"
 )
 
 // Limits of the committer.
@@ -21,9 +22,10 @@ const (
 
 var errStopping = errors.New("the CMA stops")
 
-// commit is one change that becomes durable as a whole, with its events.
+// commit is what becomes durable as a whole, with its events.
 type commit struct {
 	changes []graph.Change
+	marks   []session.Mark
 	events  []event.Event
 	done    func(error) // called once, from the committer; must not block
 }
@@ -33,22 +35,29 @@ type commit struct {
 type committer struct {
 	store   graph.Store
 	journal *Journal
+	marks   *marks
 	log     *slog.Logger
 	queue   chan commit
 	health  *health
 	now     func() time.Time
 }
 
-func newCommitter(store graph.Store, j *Journal, log *slog.Logger, h *health) *committer {
-	return &committer{store: store, journal: j, log: log, queue: make(chan commit, maxCommits), health: h, now: time.Now}
+func newCommitter(store graph.Store, j *Journal, m *marks, log *slog.Logger, h *health) *committer {
+	return &committer{store: store, journal: j, marks: m, log: log, queue: make(chan commit, maxCommits), health: h, now: time.Now}
 }
 
 // do writes one change and returns when it is durable. When ctx ends first,
 // whether it became durable is not known: it must not be acknowledged.
 func (c *committer) do(ctx context.Context, change graph.Change, events ...event.Event) error {
+	return c.wait(ctx, commit{changes: []graph.Change{change}, events: events})
+}
+
+// wait is do for anything.
+func (c *committer) wait(ctx context.Context, what commit) error {
 	result := make(chan error, 1)
+	what.done = func(err error) { result <- err }
 	select {
-	case c.queue <- commit{[]graph.Change{change}, events, func(err error) { result <- err }}:
+	case c.queue <- what:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -70,6 +79,7 @@ func (c *committer) run(ctx context.Context) {
 		select {
 		case first := <-c.queue:
 			c.write(ctx, c.gather(first))
+			c.fold()
 		case <-ctx.Done():
 		}
 	}
@@ -134,26 +144,46 @@ func (c *committer) write(ctx context.Context, batch []commit) {
 func (c *committer) apply(batch []commit) error {
 	changes := make([]graph.Change, 0, len(batch)+1)
 	var news []event.Event
+	var said []session.Mark
 	for i := range batch {
-		records, err := c.journal.number(batch[i].events, len(news))
+		news = append(news, batch[i].events...)
+		said = append(said, batch[i].marks...)
+		changes = append(changes, batch[i].changes...)
+	}
+	own := graph.Change{Source: "cma/journal", Keep: true}
+	drop := 0
+	if len(news) > 0 {
+		record, err := c.journal.number(news)
 		if err != nil {
 			return err
 		}
-		news = append(news, batch[i].events...)
-		changes = append(changes, batch[i].changes...)
-		if len(records) > 0 {
-			changes = append(changes, graph.Change{Source: "cma/journal", Keep: true, Records: records})
-		}
+		own.Records, drop = c.journal.surplus()
+		own.Records = append(own.Records, record)
 	}
-	drop := 0
-	if old := c.journal.surplus(); len(old) > 0 && len(news) > 0 {
-		drop = len(old)
-		changes = append(changes, graph.Change{Source: "cma/journal", Keep: true, Records: old})
+	if len(said) > 0 {
+		own.Records = append(own.Records, c.marks.piece(said))
+	}
+	if len(own.Records) > 0 {
+		changes = append(changes, own)
 	}
 	// Not ctx: what has begun is finished, so that a stop loses nothing.
 	if _, err := c.store.Apply(context.Background(), changes...); err != nil {
 		return err
 	}
 	c.journal.publish(news, drop)
+	if len(said) > 0 {
+		c.marks.added(said)
+	}
 	return nil
+}
+
+// fold makes the log of the marks short again. What fails is tried again with
+// the next transaction: the log is only longer meanwhile.
+func (c *committer) fold() {
+	if !c.marks.full() {
+		return
+	}
+	if err := c.marks.fold(context.Background(), c.store); err != nil {
+		c.health.failed("folding the log of what is processed", err)
+	}
 }

@@ -48,7 +48,7 @@ func writing(t *testing.T) (*committer, *fickle, *Journal) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	c := newCommitter(store, j, log, newHealth(log, time.Now))
+	c := newCommitter(store, j, &marks{next: 1}, log, newHealth(log, time.Now))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { c.run(ctx) })
@@ -159,7 +159,7 @@ func TestWhatIsQueuedAtAStopIsStillWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	c := newCommitter(store, j, log, newHealth(log, time.Now))
+	c := newCommitter(store, j, &marks{next: 1}, log, newHealth(log, time.Now))
 	var left sync.WaitGroup
 	for i := range 20 {
 		left.Add(1)
@@ -198,11 +198,11 @@ func TestTheJournalIsBoundedInTheStoreToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range uint64(maxJournal + journalBlock) {
-		j.events = append(j.events, event.Event{Serial: i + 1})
+		j.events, j.blocks = append(j.events, event.Event{Serial: i + 1}), append(j.blocks, 1)
 	}
 	j.next = uint64(len(j.events)) + 1
 	log := slog.New(slog.DiscardHandler)
-	c := newCommitter(store, j, log, newHealth(log, time.Now))
+	c := newCommitter(store, j, &marks{next: 1}, log, newHealth(log, time.Now))
 	done := make(chan error, 1)
 	c.write(t.Context(), []commit{{changes: []graph.Change{say("x")}, events: []event.Event{{Kind: event.Joined}}, done: func(err error) { done <- err }}})
 	if err := <-done; err != nil {

@@ -59,7 +59,7 @@ func TestAStopDoesNotWaitForAllThatIsQueued(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	c := newCommitter(store, j, log, newHealth(log, time.Now))
+	c := newCommitter(store, j, &marks{next: 1}, log, newHealth(log, time.Now))
 	var clock sync.Mutex
 	now := time.Unix(1_800_000_000, 0)
 	c.now = func() time.Time { clock.Lock(); defer clock.Unlock(); return now }

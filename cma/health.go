@@ -33,10 +33,13 @@ func newHealth(log *slog.Logger, now func() time.Time) *health {
 }
 
 // count adds one to a counter, named in words that people read.
-func (h *health) count(name string) {
+func (h *health) count(name string) { h.add(name, 1) }
+
+// add counts several at once.
+func (h *health) add(name string, n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.counters[name]++
+	h.counters[name] += uint64(n)
 	if now := h.now(); now.Sub(h.minutes[0].at) >= time.Minute {
 		h.minutes[1] = h.minutes[0]
 		h.minutes[0] = snapshot{now, maps.Clone(h.counters)}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"assim/session"
 	"assim/wire"
 )
 
@@ -28,6 +29,14 @@ type parcel struct {
 	seq     uint32                      // its number; 0 for what came otherwise
 	done    func(receipt)               // called once; must not block
 	task    func(context.Context) error // instead of a document: something to do when nothing else is done for that system
+}
+
+// marks is what must become durable with a parcel's consequences.
+func (p *parcel) marks() []session.Mark {
+	if p.seq == 0 {
+		return nil
+	}
+	return []session.Mark{{ID: p.from, Session: p.session, Seq: p.seq}}
 }
 
 // receipt says what became of a parcel.

@@ -12,6 +12,7 @@ import (
 	"assim/discovery"
 	"assim/event"
 	"assim/graph"
+	"assim/graph/oui"
 	"assim/wire"
 	"assim/wire/pack"
 )
@@ -187,7 +188,7 @@ func (in *ingest) mark(ctx context.Context, p parcel) error {
 	if p.seq == 0 {
 		return nil
 	}
-	return in.commits.do(ctx, graph.Change{Source: "cma/seen", Keep: true, Records: seenRecord(p.from, p.session, p.seq)})
+	return in.commits.wait(ctx, commit{marks: p.marks()})
 }
 
 // write makes one document durable. What the store refuses as graph is set
@@ -252,10 +253,7 @@ func (in *ingest) commit(ctx context.Context, p parcel, d *wire.Document, doc []
 		})
 	}
 	change.Records = append(change.Records, record)
-	if p.seq != 0 {
-		change.Records = append(change.Records, seenRecord(p.from, p.session, p.seq)...)
-	}
-	return in.commits.do(ctx, change, news...)
+	return in.commits.wait(ctx, commit{changes: []graph.Change{change}, marks: p.marks(), events: news})
 }
 
 // sharedBucket names the content whose piece of graph is there already.
@@ -301,5 +299,6 @@ func (in *ingest) change(system graph.Key, typ string, text []byte) (c graph.Cha
 	if err != nil {
 		return graph.Change{Keep: true}, err
 	}
+	oui.Name(&c)
 	return c, nil
 }

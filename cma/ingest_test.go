@@ -73,8 +73,8 @@ func TestADocumentAndItsNumberBecomeDurableTogether(t *testing.T) {
 	if got := nics(t, store); len(got) != 1 || got[0] != `"eth0"` {
 		t.Errorf("the graph has %v", got)
 	}
-	if seen, err := store.Record(t.Context(), seenBucket, id(1).String()); err != nil || len(seen) == 0 {
-		t.Errorf("the number is not stored: %v", err)
+	if said, err := Marks(t.Context(), store); err != nil || said[id(1)].Seq != 3 {
+		t.Errorf("stored are the numbers %v, %v", said, err)
 	}
 }
 

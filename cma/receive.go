@@ -76,6 +76,7 @@ func (c *CMA) receive(ctx context.Context) {
 		for i := range batch[:n] {
 			c.datagram(&batch[i])
 		}
+		c.writing.flush(c.udp)
 		if n > 0 {
 			continue
 		}
@@ -212,23 +213,55 @@ func (c *CMA) transmit(r route, id wire.ID, m wire.Signal) {
 	if !ok {
 		return
 	}
-	b := wire.AppendSignal(nil, wire.NewSealer(key), wire.Envelope{FromCMA: true, Epoch: r.epoch, ID: id, Nonce: trust.Nonce()}, &m)
-	if err := c.write(netio.Packet{Data: b, Peer: r.to, Local: r.from}); err != nil {
-		c.health.count("signals not sent")
-	}
+	e := wire.Envelope{FromCMA: true, Epoch: r.epoch, ID: id, Nonce: trust.Nonce()}
+	c.writing.add(c.udp, r.to, r.from, func(dst []byte) []byte {
+		return wire.AppendSignal(dst, wire.NewSealer(key), e, &m)
+	})
 }
 
 func (c *CMA) send(b []byte, answering *netio.Packet) {
-	if err := c.write(netio.Packet{Data: b, Peer: answering.Peer, Local: replyFrom(answering)}); err != nil {
-		c.health.count("signals not sent")
+	c.writing.add(c.udp, answering.Peer, replyFrom(answering), func(dst []byte) []byte { return append(dst, b...) })
+}
+
+// writer gathers datagrams so that many leave with one system call. The brain
+// and the receiver share it; each lets go what is gathered before it waits.
+type writer struct {
+	mu   sync.Mutex
+	out  netio.Outgoing
+	list []netio.Packet
+	lost func(n int) // told of what the kernel did not take
+}
+
+// add gathers one datagram, made by fill.
+func (w *writer) add(udp *netio.UDP, to netip.AddrPort, from netip.Addr, fill func(dst []byte) []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := len(w.list)
+	if cap(w.list) == 0 {
+		w.list = make([]netio.Packet, 0, netio.Batch)
+	}
+	w.list = w.list[:n+1]
+	w.list[n] = netio.Packet{Data: fill(w.list[n].Data[:0]), Peer: to, Local: from}
+	if n+1 == netio.Batch {
+		w.write(udp)
 	}
 }
 
-// write sends one datagram: the brain and the receiver take turns.
-func (c *CMA) write(p netio.Packet) error {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	return c.udp.Write(p)
+// flush sends what is gathered.
+func (w *writer) flush(udp *netio.UDP) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.write(udp)
+}
+
+func (w *writer) write(udp *netio.UDP) {
+	if len(w.list) == 0 {
+		return
+	}
+	if lost := len(w.list) - udp.WriteBatch(&w.out, w.list); lost > 0 {
+		w.lost(lost)
+	}
+	w.list = w.list[:0]
 }
 
 // readSeats reads where everybody sat when an earlier run stopped.

@@ -299,33 +299,38 @@ func (u *UDP) Write(p Packet) error {
 	return fmt.Errorf("netio: to %s: %w", p.Peer, err)
 }
 
-// controlFor encodes the wish for a source address and interface. An IPv4
-// address is told as such even on a socket of IPv6.
+// controlFor encodes the wish for a source address and interface.
 func (u *UDP) controlFor(local netip.Addr, ifindex int) []byte {
+	return u.out[:u.control(&u.out, local, ifindex)]
+}
+
+// control writes the wish for a source address and interface and returns its
+// length, 0 for none. An IPv4 address is told as such even on a socket of IPv6.
+func (u *UDP) control(out *[controlSize]byte, local netip.Addr, ifindex int) int {
 	if !local.IsValid() && ifindex == 0 {
-		return nil
+		return 0
 	}
-	clear(u.out[:])
-	h := (*unix.Cmsghdr)(unsafe.Pointer(&u.out[0]))
+	clear(out[:])
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&out[0]))
 	data := unix.CmsgLen(0)
 	if local.Is4() || local.Is4In6() || !local.IsValid() && !u.six {
 		h.Level, h.Type = unix.IPPROTO_IP, unix.IP_PKTINFO
 		h.SetLen(unix.CmsgLen(unix.SizeofInet4Pktinfo))
-		info := (*unix.Inet4Pktinfo)(unsafe.Pointer(&u.out[data]))
+		info := (*unix.Inet4Pktinfo)(unsafe.Pointer(&out[data]))
 		info.Ifindex = int32(ifindex)
 		if local.IsValid() {
 			info.Spec_dst = local.Unmap().As4()
 		}
-		return u.out[:unix.CmsgSpace(unix.SizeofInet4Pktinfo)]
+		return unix.CmsgSpace(unix.SizeofInet4Pktinfo)
 	}
 	h.Level, h.Type = unix.IPPROTO_IPV6, unix.IPV6_PKTINFO
 	h.SetLen(unix.CmsgLen(unix.SizeofInet6Pktinfo))
-	info := (*unix.Inet6Pktinfo)(unsafe.Pointer(&u.out[data]))
+	info := (*unix.Inet6Pktinfo)(unsafe.Pointer(&out[data]))
 	info.Ifindex = uint32(ifindex)
 	if local.IsValid() {
 		info.Addr = local.As16()
 	}
-	return u.out[:unix.CmsgSpace(unix.SizeofInet6Pktinfo)]
+	return unix.CmsgSpace(unix.SizeofInet6Pktinfo)
 }
 
 // Unreachables fetches what the network said about datagrams sent before. It

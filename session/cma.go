@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"time"
 
 	"assim/wire"
@@ -72,46 +71,26 @@ func NewCMA(cookie uint64) *CMA {
 	return &CMA{cookie: cookie, secret: secret, seen: map[wire.ID]seen{}, next: map[wire.ID]wire.Session{}, turns: map[wire.ID]turn{}}
 }
 
-// RecordSize is the size of what is stored per nanoprobe.
-const RecordSize = 16
-
-// Record encodes what the transaction that processes message seq must store.
-func Record(s wire.Session, seq uint32) []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, RecordSize), uint64(s))
-	return binary.BigEndian.AppendUint64(b, uint64(seq))
-}
-
-// ParseRecord is the inverse of Record.
-func ParseRecord(b []byte) (wire.Session, uint32, error) {
-	if len(b) != RecordSize {
-		return 0, 0, errors.New("session: a stored record is not 16 bytes long")
+// Restore sets what an earlier run made durable of one nanoprobe.
+func (c *CMA) Restore(m Mark) {
+	if m.Session != 0 {
+		c.seen[m.ID] = seen{session: m.Session, done: m.Seq}
 	}
-	return wire.Session(binary.BigEndian.Uint64(b)), uint32(binary.BigEndian.Uint64(b[8:])), nil
-}
-
-// Restore sets what an earlier run stored of one nanoprobe.
-func (c *CMA) Restore(id wire.ID, record []byte) error {
-	s, seq, err := ParseRecord(record)
-	if err != nil {
-		return err
-	}
-	c.seen[id] = seen{session: s, done: seq}
-	return nil
 }
 
 // Expel ends the session of a nanoprobe that was put out: all it said so far is
 // past. Should it be let in again it has to begin another, and recordings of
-// the time before are worth nothing. What Record then returns is to be stored.
-func (c *CMA) Expel(id wire.ID) (record []byte, ok bool) {
+// the time before are worth nothing. The mark is to be made durable.
+func (c *CMA) Expel(id wire.ID) (m Mark, ok bool) {
 	last := max(c.seen[id].session, c.next[id])
 	delete(c.next, id)
 	delete(c.turns, id)
 	if last == 0 {
 		delete(c.seen, id)
-		return nil, false
+		return Mark{}, false
 	}
 	c.seen[id] = seen{session: last + 1}
-	return Record(last+1, 0), true
+	return Mark{ID: id, Session: last + 1}, true
 }
 
 // Session returns the newest durable session of a nanoprobe, 0 if none.

@@ -29,7 +29,7 @@ type world struct {
 	nodeSent int
 
 	cma     *CMA
-	record  []byte   // durable at the CMA
+	mark    Mark     // durable at the CMA
 	log     []string // what was made durable, in order
 	docs    map[string]wire.Hash
 	bases   map[wire.Hash]bool // versions the CMA has
@@ -68,11 +68,7 @@ func (w *world) startCMA() {
 	w.life++
 	w.deaf = false
 	w.cma = NewCMA(w.rng.Uint64() | 1)
-	if w.record != nil {
-		if err := w.cma.Restore(testID, w.record); err != nil {
-			w.t.Fatal(err)
-		}
-	}
+	w.cma.Restore(w.mark)
 }
 
 func (w *world) startNode() {
@@ -218,7 +214,7 @@ func (w *world) commit(m wire.Signal, node *Node) {
 	default:
 		w.log = append(w.log, fmt.Sprint("kind ", m.Kind))
 	}
-	w.record = Record(m.Session, m.Seq)
+	w.mark = Mark{ID: testID, Session: m.Session, Seq: m.Seq}
 	ack := w.cma.Committed(testID, m.Session, m.Seq)
 	if m.Kind == wire.KindHashes {
 		ack.Kind, ack.Body = wire.KindWant, w.wants(m)

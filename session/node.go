@@ -64,6 +64,7 @@ type Node struct {
 	session wire.Session
 	cookie  uint64
 	applied uint32
+	said    uint32 // what the first copy of the message in flight said of applied
 	acked   uint32 // last number the CMA has processed
 
 	out    outbox
@@ -331,6 +332,9 @@ func (n *Node) send(now time.Time) wire.Signal {
 	m := wire.Signal{
 		Session: n.session, Seq: n.head.seq, Cookie: n.cookie, Applied: n.applied,
 		Kind: n.head.kind, Flags: n.flags(), Body: n.head.encode(now),
+	}
+	if n.tries == 0 {
+		n.said = n.applied
 	}
 	n.head.sent = true
 	n.sentAt = now

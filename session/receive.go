@@ -60,7 +60,7 @@ func (n *Node) acknowledge(now time.Time, m *wire.Signal) {
 	case wire.KindDocument:
 		n.tell(Event{Kind: Acked, Ref: n.head.doc.DocRef})
 	case wire.KindAnnounce:
-		n.echo = n.applied > 0
+		n.echo = n.applied != n.said
 	}
 	n.head = message{}
 	n.tries = 0

@@ -75,8 +75,8 @@ func TestNanoprobeRestartsAtEveryStep(t *testing.T) {
 		if n := len(w.log); n < 3 || w.log[n-2] != "2" || w.log[n-1] != "os=2" {
 			t.Fatalf("step %d: durable %v", step, w.log)
 		}
-		if s, seq, err := ParseRecord(w.record); err != nil || s != w.session || seq != 3 {
-			t.Fatalf("step %d: stored session %d, number %d, %v", step, s, seq, err)
+		if m := w.mark; m.Session != w.session || m.Seq != 3 {
+			t.Fatalf("step %d: stored session %d, number %d", step, m.Session, m.Seq)
 		}
 	}
 }
@@ -114,7 +114,7 @@ func TestRecordedMessagesPlayedIntoARestartedCMAChangeNothing(t *testing.T) {
 			t.Errorf("number %d of kind %d is processed again", item.m.Seq, item.m.Kind)
 		}
 	}
-	w.record = nil
+	w.mark = Mark{}
 	w.startCMA() // from an old backup: everything of the nanoprobe is forgotten
 	for _, item := range tape {
 		v := w.cma.Receive(w.now, testID, &item.m)
@@ -134,7 +134,7 @@ func TestNanoprobeSurvivesACMAThatForgotEverything(t *testing.T) {
 	w := newWorld(t, 1)
 	w.node.Report(w.now, obs(1))
 	w.run(time.Minute, w.node.Quiet)
-	w.record = nil
+	w.mark = Mark{}
 	w.startCMA()
 	w.node.Report(w.now, obs(2))
 	if !w.run(time.Minute, w.node.Quiet) {
@@ -578,9 +578,8 @@ func TestWhatAnExpelledNanoprobeSaidBeforeIsPast(t *testing.T) {
 		t.Fatal("not acknowledged")
 	}
 	before := w.node.Session()
-	record, ok := w.cma.Expel(testID)
-	if s, seq, err := ParseRecord(record); !ok || err != nil || s <= before || seq != 0 {
-		t.Fatalf("stored is session %d, number %d: %v, %v", s, seq, ok, err)
+	if m, ok := w.cma.Expel(testID); !ok || m.ID != testID || m.Session <= before || m.Seq != 0 {
+		t.Fatalf("stored is %+v, %v", m, ok)
 	}
 	again := wire.Signal{Session: before, Seq: 1, Kind: wire.KindAnnounce}
 	if v := w.cma.Receive(w.now, testID, &again); v.Action == Process || v.Fresh {

@@ -151,7 +151,7 @@ func (c *centre) take(q int64, now time.Time, id wire.ID, l *letter) {
 	switch l.kind {
 	case announce:
 		e := c.s.e
-		c.a.Announce(now, id, l.session, e.names[l.sys], e.addr(l.sys, 0), e.addrs(l.sys), &c.out)
+		c.a.Announce(now, id, l.session, 0, e.names[l.sys], e.addr(l.sys, 0), e.addrs(l.sys), &c.out)
 		c.a.Attach(now, id, e.links(l.sys), &c.out)
 		if l.session > last.session {
 			return

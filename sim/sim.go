@@ -112,7 +112,7 @@ func (s *Sim) warm() {
 		sys := int32(i)
 		id := s.e.id(sys)
 		s.begin(sys, 1)
-		c.a.Announce(before, id, 1, s.e.names[i], s.e.addr(sys, 0), s.e.addrs(sys), &c.out)
+		c.a.Announce(before, id, 1, 0, s.e.names[i], s.e.addr(sys, 0), s.e.addrs(sys), &c.out)
 		c.a.Attach(before, id, s.e.links(sys), &c.out)
 		c.out.Reset()
 	}

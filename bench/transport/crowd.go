@@ -20,6 +20,7 @@ type system struct {
 	addr    netip.Addr
 	session *session.Node
 	member  *member.Member
+	gen     uint32 // of the desired state it runs
 	acked   bool
 	beating bool
 	slot    int64 // of the wheel it waits in
@@ -60,18 +61,42 @@ func newCrowd(keys *trust.CMAKeys, ids []wire.ID, cma netip.AddrPort) (*crowd, e
 
 // powerOn starts everybody anew, in a session greater than before.
 func (c *crowd) powerOn(keys *trust.CMAKeys, ids []wire.ID, running wire.Session) {
-	c.began, c.turn, c.wheel = time.Now(), 0, [wheelSize][]int32{}
-	c.announces, c.signals, c.acked, c.deaths = 0, 0, 0, 0
+	c.begin()
 	shared := &member.Config{Start: c.began}
 	for i, id := range ids {
 		s := &c.systems[i]
-		rng := rand.New(rand.NewPCG(uint64(i), 1))
 		*s = system{id: id, addr: addressOf(i)}
 		s.key, _ = keys.NodeKey(id, keys.Epoch())
-		s.session = session.NewNode(c.began, session.DefaultOptions, running, rng)
-		s.session.Announce(wire.Announce{Name: systemName(i), Version: "bench", Addrs: []netip.AddrPort{netip.AddrPortFrom(s.addr, c.udp.Port())}})
+		rng := c.introduce(i, running)
 		s.member = member.New(id, running, shared, rng)
 	}
+}
+
+// again has everybody announce itself in a session greater than before, while
+// its process lives on and its rings go on.
+func (c *crowd) again(running wire.Session) {
+	c.begin()
+	for i := range c.systems {
+		s := &c.systems[i]
+		s.acked, s.beating, s.slot = false, false, 0
+		c.introduce(i, running)
+		s.session.Applied(s.gen)
+	}
+}
+
+// begin sets the counters back.
+func (c *crowd) begin() {
+	c.began, c.turn, c.wheel = time.Now(), 0, [wheelSize][]int32{}
+	c.announces, c.signals, c.acked, c.deaths = 0, 0, 0, 0
+}
+
+// introduce gives a system a session that begins with an announcement.
+func (c *crowd) introduce(i int, running wire.Session) *rand.Rand {
+	s := &c.systems[i]
+	rng := rand.New(rand.NewPCG(uint64(i), uint64(running)))
+	s.session = session.NewNode(c.began, session.DefaultOptions, running, rng)
+	s.session.Announce(wire.Announce{Name: systemName(i), Version: "bench", Addrs: []netip.AddrPort{netip.AddrPortFrom(s.addr, c.udp.Port())}})
+	return rng
 }
 
 // addressOf returns one of 127/8's sixteen million addresses.
@@ -124,7 +149,7 @@ func (c *crowd) run(patience time.Duration, pid int, s *storm) {
 		}
 		if now.Sub(look) > time.Second {
 			look = now
-			if s.Beating = c.beating(now); s.Beating == len(c.systems) {
+			if s.Beating = c.beating(now); s.Beating == len(c.systems) && c.acked == len(c.systems) {
 				s.AllBeatingS = time.Since(c.began).Seconds()
 				break
 			}
@@ -206,6 +231,7 @@ func (c *crowd) signal(i int, now time.Time, p *netio.Packet) {
 		if d, err := wire.ParseDesired(e.Data); err == nil {
 			s.member.SetDesired(now, &d, &c.out)
 			s.session.Applied(e.Gen)
+			s.gen = e.Gen
 		}
 	}
 }

@@ -27,25 +27,26 @@ type figures struct {
 
 func main() {
 	crowd := flag.Int("storm", 0, "nanoprobes that announce at once to a real cma; 0: none")
+	program := flag.String("cma", "", "the cma to measure; empty: it is built")
 	profile := flag.String("profile", "default", "heartbeats in the storm: fast, default or quiet")
 	patience := flag.Duration("patience", 2*time.Minute, "how long the storm may take")
 	each := flag.Duration("each", time.Second, "how long each plane is measured")
 	asJSON := flag.Bool("json", false, "print one JSON object")
 	flag.Parse()
-	if err := run(*crowd, *profile, *patience, *each, *asJSON); err != nil {
+	if err := run(*crowd, *program, *profile, *patience, *each, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/transport:", err)
 		os.Exit(1)
 	}
 }
 
-func run(crowd int, profile string, patience, each time.Duration, asJSON bool) error {
+func run(crowd int, program, profile string, patience, each time.Duration, asJSON bool) error {
 	var f figures
 	var err error
 	if f.Planes, err = measurePlanes(each); err != nil {
 		return err
 	}
 	if crowd > 0 {
-		if f.Storm, err = measureStorm(crowd, profile, patience); err != nil {
+		if f.Storm, err = measureStorm(crowd, program, profile, patience); err != nil {
 			return err
 		}
 	}

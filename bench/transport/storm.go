@@ -53,7 +53,7 @@ func (s *storm) print() {
 	}
 }
 
-func measureStorm(n int, profile string, patience time.Duration) ([]storm, error) {
+func measureStorm(n int, program, profile string, patience time.Duration) ([]storm, error) {
 	dir, err := os.MkdirTemp("", "bench-storm")
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func measureStorm(n int, profile string, patience time.Duration) ([]storm, error
 	if err != nil {
 		return nil, err
 	}
-	server, address, err := startCMA(dir, profile)
+	server, address, err := startCMA(dir, program, profile)
 	if err != nil {
 		return nil, err
 	}
@@ -80,16 +80,20 @@ func measureStorm(n int, profile string, patience time.Duration) ([]storm, error
 		return nil, err
 	}
 	defer c.close()
-	var both []storm
-	for _, what := range []string{"first announcement ever", "power on again"} {
+	var all []storm
+	for i, what := range []string{"first announcement ever", "announced again, processes live", "power on again"} {
 		s := storm{What: what, Nanoprobes: n, CMARSSBefore: before}
-		if len(both) > 0 {
-			c.powerOn(keys, ids, 2)
+		running := wire.Session(i + 1)
+		switch i {
+		case 1:
+			c.again(running)
+		case 2:
+			c.powerOn(keys, ids, running)
 		}
 		used := cpuSeconds(pid)
 		c.run(patience, pid, &s)
 		s.CMARSSMB, s.CMACPUS = resident(pid), cpuSeconds(pid)-used
-		both = append(both, s)
+		all = append(all, s)
 		if s.Beating < n {
 			break // Out of patience: what is of interest now is how it stops.
 		}
@@ -97,8 +101,8 @@ func measureStorm(n int, profile string, patience time.Duration) ([]storm, error
 	began := time.Now()
 	stop(server)
 	stopped = true
-	both[len(both)-1].StopS = time.Since(began).Seconds()
-	return both, nil
+	all[len(all)-1].StopS = time.Since(began).Seconds()
+	return all, nil
 }
 
 // gathering is a trust.KV that keeps what is put until it is stored at once:
@@ -148,13 +152,16 @@ func register(dir string, n int) (*trust.CMAKeys, []wire.ID, error) {
 
 func systemName(i int) string { return fmt.Sprintf("crowd%06d", i) }
 
-// startCMA builds and starts the real server on loopback.
-func startCMA(dir, profile string) (*exec.Cmd, netip.AddrPort, error) {
-	bin := filepath.Join(dir, "cma")
-	build := exec.Command("go", "build", "-o", bin, "./cmd/cma")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return nil, netip.AddrPort{}, fmt.Errorf("building cma (run this from the top of the tree): %w", err)
+// startCMA starts the real server on loopback, and builds it first if no program
+// is given.
+func startCMA(dir, bin, profile string) (*exec.Cmd, netip.AddrPort, error) {
+	if bin == "" {
+		bin = filepath.Join(dir, "cma")
+		build := exec.Command("go", "build", "-o", bin, "./cmd/cma")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return nil, netip.AddrPort{}, fmt.Errorf("building cma (run this from the top of the tree): %w", err)
+		}
 	}
 	server := exec.Command(bin, "-data", dir, "-run", dir, "-listen", "127.0.0.1:0", "-profile", profile)
 	log, err := os.Create(filepath.Join(dir, "cma.log"))

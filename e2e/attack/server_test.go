@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"assim/api"
+	"assim/cma"
 	"assim/graph/embedded"
 	"assim/netio"
 	"assim/session"
@@ -277,13 +278,9 @@ func (s *server) durable(id wire.ID) uint32 {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = store.Close() }()
-	record, err := store.Record(s.t.Context(), "seen", id.String())
+	said, err := cma.Marks(s.t.Context(), store)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_, seq, err := session.ParseRecord(record)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return seq
+	return said[id].Seq
 }

@@ -100,6 +100,7 @@ func firstWord(s string) string {
 // flagsWithValue take the next argument, so that is not the script.
 var flagsWithValue = map[string]bool{
 	"-W": true, "-X": true, "-I": true, "-cp": true, "-classpath": true, "-r": true, "--require": true, "-e": true, "-c": true,
+	"--add-opens": true, "--add-exports": true, "--add-reads": true, "--add-modules": true, "--module-path": true, "--class-path": true,
 }
 
 // scriptName says what an interpreter runs: python3 /opt/app/server.py is

@@ -299,6 +299,7 @@ func TestAScriptIsCalledByItsName(t *testing.T) {
 		{"/usr/bin/python3.11", "fail2ban-server", []string{"/usr/bin/python3", "/usr/bin/fail2ban-server"}, "fail2ban-server"},
 		{"/usr/bin/node", "MainThread", []string{"node", "--inspect", "app.js"}, "app.js"},
 		{"/usr/bin/java", "java", []string{"java", "-cp", "x.jar", "-jar", "/srv/app.jar"}, "app.jar"},
+		{"/usr/bin/java", "java", []string{"java", "--add-opens", "java.base/java.io=ALL-UNNAMED", "-cp", "/opt/lib/*", "/srv/Main.java"}, "Main.java"},
 		{"/usr/lib/erlang/erts/bin/beam.smp", "beam.smp", []string{"beam.smp", "-W", "w"}, "beam.smp"},
 		{"/usr/sbin/nginx", "nginx", []string{"nginx: master process nginx"}, "nginx"},
 		{"/usr/lib/systemd/systemd-resolved", "systemd-resolve", []string{"/lib/systemd/systemd-resolved"}, "systemd-resolved"},

@@ -102,7 +102,7 @@ func explainDial(path string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w on this machine (%s is not there); start one with `cma`, or name another with -cma", ErrNoCMA, path)
+		return fmt.Errorf("%w on this machine (%s is not there); start one with `cma`, or ask one elsewhere: on its host, assim operator create prints a string for -cma", ErrNoCMA, path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w for this user: %s is for root and the group of the CMA; try sudo", ErrNoCMA, path)
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -35,7 +35,7 @@ type command struct {
 	offline           bool
 }
 
-// commands is the one list of subcommands, as -h shows it.
+// commands is the one list of subcommands; groups shows them.
 func commands() []command {
 	return []command{
 		systemsCommand(), systemCommand(), eventsCommand(), ringsCommand(),
@@ -160,15 +160,31 @@ func (c command) start(ctx context.Context, args []string, out io.Writer) error 
 	return c.run(ctx, a, rest)
 }
 
+// groups are the subcommands as -h shows them: by what a person wants to do.
+var groups = []struct{ title, names string }{
+	{"To begin", "up join-token operator"},
+	{"What is", "systems system rings query docs schema"},
+	{"What happens", "events diff status"},
+	{"Who is in, and the keys", "pending accept refuse revoke pardon rotate recovery-key"},
+	{"The store", "backup restore check store reindex"},
+	{"For authors of discovery types", "decode graph"},
+}
+
 func overview(out io.Writer) {
 	fmt.Fprint(out, `assim asks the CMA: what runs here, what depends on what, what just broke.
 
 Usage: assim COMMAND [ARGUMENTS] [SETTINGS]
-
-Commands:
 `)
-	for _, c := range commands() {
-		fmt.Fprintf(out, "  %-12s %s\n", c.name, c.short)
+	all := commands()
+	for _, g := range groups {
+		fmt.Fprintf(out, "\n%s\n", g.title)
+		for _, name := range strings.Fields(g.names) {
+			for _, c := range all {
+				if c.name == name {
+					fmt.Fprintf(out, "  %-13s %s\n", c.name, c.short)
+				}
+			}
+		}
 	}
 	fmt.Fprint(out, `
 assim COMMAND -h tells more of one. All take -json for programs and -cma for

@@ -38,6 +38,16 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	}
 }
 
+func TestTheOverviewShowsEveryCommandOnce(t *testing.T) {
+	var out bytes.Buffer
+	overview(&out)
+	for _, c := range commands() {
+		if n := strings.Count(out.String(), "\n  "+c.name+" "); n != 1 {
+			t.Errorf("assim %s is shown %d times", c.name, n)
+		}
+	}
+}
+
 func TestExitCodesTellWhatIsWrong(t *testing.T) {
 	cases := []struct {
 		args string
@@ -70,6 +80,11 @@ func TestExitCodesTellWhatIsWrong(t *testing.T) {
 		{"store copy mysql://x y", exitFailed, "no stores of the kind mysql://"},
 		{"reindex -into x.db", exitUsage, "go together"},
 		{"systems -cma /nonexistent/cma.sock", exitNoCMA, "no CMA on this machine"},
+		{"systems -cma /nonexistent/cma.sock", exitNoCMA, "assim operator create"},
+		{"rotate master -recovery x", exitUsage, "assim rotate cma -recovery FILE"},
+		{"rotate cma -recovery /nonexistent", exitFailed, "no such file"},
+		{"recovery-key take", exitUsage, "assim recovery-key take FILE"},
+		{"recovery-key print -data /nonexistent", exitFailed, "was taken away already"},
 	}
 	for _, c := range cases {
 		var out, errs bytes.Buffer

@@ -23,7 +23,11 @@ const (
 // ErrLimit is returned by decoders for counts beyond their bound.
 var ErrLimit = errors.New("message exceeds a limit")
 
-const desiredVersion = 1
+// Versions of an encoded desired state.
+const (
+	desiredWhole = 1
+	desiredPart  = 2 // it leaves out what an earlier generation said
+)
 
 // Flags of an encoded ring view.
 const (
@@ -32,21 +36,31 @@ const (
 	viewAlso                 // and another one to accept
 	viewSweepKey             // SweepKey follows
 	viewLost                 // Lost follows
+	viewSame                 // no members follow: they are those of an earlier generation
 	viewFlags    = iota      // how many there are
 )
 
 // AppendDesired appends the encoding of d:
 //
-//	version 1 · gen 4 · interval 4 · unresponsive 4 · dead 4 (ms)
+//	version 1 · gen 4 · [base 4] · interval 4 · unresponsive 4 · dead 4 (ms)
 //	n 1 · n × ring view
 //	n 1 · n × { type text · every 4 (s; all ones = never) }
 //
 //	ring view: ring 8 · level 1 · flags 1 · version 4 · size 2 · self 2
 //	           [deputy 16] [sweep key 16] [lost: n 1 · n]
-//	           n 2 · n × { id 16 · address · n 1 · n × address · [key 16] [also 16] }
+//	           [n 2 · n × { id 16 · address · n 1 · n × address · [key 16] [also 16] }]
+//
+// Version 2 has a base; only then may a view be without members.
 func AppendDesired(dst []byte, d *Desired) []byte {
-	dst = append(dst, desiredVersion)
+	version := byte(desiredWhole)
+	if d.Base != 0 {
+		version = desiredPart
+	}
+	dst = append(dst, version)
 	dst = binary.BigEndian.AppendUint32(dst, d.Gen)
+	if d.Base != 0 {
+		dst = binary.BigEndian.AppendUint32(dst, d.Base)
+	}
 	for _, t := range []time.Duration{d.Timing.Interval, d.Timing.Unresponsive, d.Timing.Dead} {
 		dst = appendMillis(dst, t)
 	}
@@ -66,6 +80,9 @@ func AppendDesired(dst []byte, d *Desired) []byte {
 
 func appendView(dst []byte, v *RingView) []byte {
 	members := v.Members[:min(len(v.Members), MaxMembers)]
+	if v.Same {
+		members = nil
+	}
 	keys := len(v.Keys) >= len(members) && len(members) > 0
 	var flags byte
 	if v.Sweep {
@@ -85,6 +102,9 @@ func appendView(dst []byte, v *RingView) []byte {
 	if len(lost) > 0 {
 		flags |= viewLost
 	}
+	if v.Same {
+		flags |= viewSame
+	}
 	dst = binary.BigEndian.AppendUint64(dst, v.Ring)
 	dst = append(dst, v.Level, flags)
 	dst = binary.BigEndian.AppendUint32(dst, v.Version)
@@ -98,6 +118,9 @@ func appendView(dst []byte, v *RingView) []byte {
 	}
 	if len(lost) > 0 {
 		dst = append(append(dst, byte(len(lost))), lost...)
+	}
+	if v.Same {
+		return dst
 	}
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(members)))
 	for i := range members {
@@ -135,17 +158,27 @@ func orNowhere(a netip.AddrPort) netip.AddrPort {
 // with b.
 func ParseDesired(b []byte) (Desired, error) {
 	c := &cursor{b: b}
-	if c.u8() != desiredVersion {
+	version := c.u8()
+	d := Desired{Gen: c.u32()}
+	switch version {
+	case desiredWhole:
+	case desiredPart:
+		if d.Base = c.u32(); d.Base == 0 {
+			c.fail(ErrForm)
+		}
+	default:
 		c.fail(ErrForm)
 	}
-	d := Desired{Gen: c.u32(), Timing: Timing{c.millis(), c.millis(), c.millis()}}
+	d.Timing = Timing{c.millis(), c.millis(), c.millis()}
 	if t := d.Timing; t.Interval < shortestInterval || t.Unresponsive < t.Interval || t.Dead < t.Unresponsive || t.Dead > longestSilence {
 		c.fail(ErrForm)
 	}
 	if n := c.count(int(c.u8()), MaxRings); n > 0 {
 		d.Rings = make([]RingView, n)
 		for i := range d.Rings {
-			c.view(&d.Rings[i])
+			if c.view(&d.Rings[i]); d.Rings[i].Same && d.Base == 0 {
+				c.fail(ErrForm)
+			}
 		}
 	}
 	if n := c.count(int(c.u8()), MaxSchedules); n > 0 {
@@ -181,6 +214,12 @@ func (c *cursor) view(v *RingView) {
 		if v.Lost = append([]byte(nil), c.take(n)...); n == 0 {
 			c.fail(ErrForm)
 		}
+	}
+	if v.Same = flags&viewSame != 0; v.Same {
+		if flags&(viewKeys|viewAlso) != 0 || v.Self >= MaxMembers {
+			c.fail(ErrForm)
+		}
+		return
 	}
 	n := c.count(int(c.u16()), MaxMembers)
 	if int(v.Size) < n || !v.Sweep && int(v.Self) >= n {

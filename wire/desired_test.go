@@ -49,6 +49,25 @@ func TestDesiredSurvivesTheWire(t *testing.T) {
 	}
 }
 
+func TestDesiredLeavesOutWhatAnEarlierGenerationSaid(t *testing.T) {
+	want := desiredExample()
+	whole := len(AppendDesired(nil, &want))
+	want.Base = 6
+	want.Rings[0].Same, want.Rings[0].Members, want.Rings[0].Keys, want.Rings[0].Also = true, nil, nil, nil
+	b := AppendDesired(nil, &want)
+	got, err := ParseDesired(b)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v\ngot  %+v\nwant %+v", err, got, want)
+	}
+	if left := whole - len(b); left < 3*(16+16) {
+		t.Errorf("it is only %d bytes shorter", left)
+	}
+	want.Base = 0
+	if _, err := ParseDesired(AppendDesired(nil, &want)); err == nil {
+		t.Error("a ring without members and without a base to take them from is accepted")
+	}
+}
+
 func TestDesiredOfAFullRingIsAFewDatagrams(t *testing.T) {
 	d := Desired{Timing: DefaultTiming, Rings: []RingView{{Size: 64, SweepKey: [16]byte{1}}}}
 	for i := range 64 {
@@ -124,6 +143,8 @@ func FuzzParseDesired(f *testing.F) {
 	d := desiredExample()
 	f.Add(AppendDesired(nil, &d))
 	f.Add(AppendDesired(nil, &Desired{Timing: FastTiming}))
+	d.Base, d.Rings[1].Same, d.Rings[1].Members = 6, true, nil
+	f.Add(AppendDesired(nil, &d))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, err := ParseDesired(b)
 		if err != nil {

@@ -59,4 +59,5 @@
 //
 //	1  2026-11-25  first
 //	   2026-11-25  reports: observation of kind 11, deaf
+//	   2026-11-25  desired state: version 2 leaves out rings that are as in an earlier generation
 package wire

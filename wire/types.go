@@ -162,6 +162,9 @@ type RingView struct {
 	// speaks for this ring, is lost, I ping all of it at once.
 	Sweep  bool
 	Deputy ID // zero unless Sweep
+	// Same marks a view without Members, Keys and Also: they are those of the
+	// view of the same ring, version and purpose in the generation Desired.Base.
+	Same bool
 }
 
 // IsLost says whether the member at an index was known to be lost.
@@ -174,7 +177,10 @@ func (v *RingView) Whole() bool { return int(v.Size) == len(v.Members) }
 // Desired is what the CMA wants one nanoprobe to be and do. It is resent until
 // the nanoprobe echoes its generation; a nanoprobe applies only newer ones.
 type Desired struct {
-	Gen      uint32
+	Gen uint32
+	// Base is the generation that views marked Same are completed from; 0: every
+	// view is whole.
+	Base     uint32
 	Timing   Timing
 	Rings    []RingView
 	Schedule []Schedule

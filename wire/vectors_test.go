@@ -194,6 +194,9 @@ func TestVectorsOfBodies(t *testing.T) {
 		}}},
 	}
 	made = append(made, vector{Name: "Desired", Says: says(desired), Message: hex.EncodeToString(AppendDesired(nil, &desired))})
+	desired.Gen, desired.Base = 5, 4
+	desired.Rings = []RingView{{Ring: 7, Version: 2, Size: 2, Self: 0, Same: true}}
+	made = append(made, vector{Name: "Desired, without what generation 4 said", Says: says(desired), Message: hex.EncodeToString(AppendDesired(nil, &desired))})
 	proof := EnrollProof(bytes.Repeat([]byte{5}, 32), PubKey{3}, bytes.Repeat([]byte{7}, 32))
 	made = append(made, vector{
 		Name: "EnrollProof", Key: hex.EncodeToString(bytes.Repeat([]byte{5}, 32)),

@@ -99,6 +99,7 @@ type neighbor struct {
 	about wire.ID   // whom it is of interest to
 	ticks [][]byte  // it sent there, newest last
 	last  wire.Tick // that was heard from there
+	heard []byte    // the same as it came
 	next  time.Time
 }
 
@@ -171,7 +172,7 @@ func (n *neighbor) packet(now time.Time, p netio.Packet) {
 			if tick, err := wire.OpenTick(p.Data, *peer.Key, peer.Dir); err == nil {
 				n.ring.Heard(now, p.Peer, &tick, &n.out)
 				if edge == wire.EdgeOf(n.id.ID, n.about) {
-					n.last = tick
+					n.last, n.heard = tick, p.Data
 				}
 			}
 		}
@@ -290,6 +291,8 @@ func TestForgedHeartbeatsKeepNobodyAliveAndSayNoGoodbye(t *testing.T) {
 				_ = from.Write(netio.Packet{Data: b, Peer: at.Addr})
 			}
 		}
+		// Its own heartbeat, thrown back.
+		_ = victim.udp.Write(netio.Packet{Data: victim.heard, Peer: at.Addr})
 		// A recording, from where it really came from.
 		_ = victim.udp.Write(netio.Packet{Data: victim.ticks[len(victim.ticks)/2], Peer: at.Addr})
 	}

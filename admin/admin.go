@@ -31,6 +31,7 @@ type Status struct {
 	Counters    map[string]uint64  `json:"counters"`         // since start, by name
 	Rates       map[string]float64 `json:"rates_per_minute"` // over the last minute
 	SetAside    []SetAside         `json:"set_aside"`        // documents that could not be processed
+	Malformed   []Malformed        `json:"malformed"`        // systems that send what cannot be read
 	LastError   string             `json:"last_error,omitempty"`
 	LastErrorAt time.Time          `json:"last_error_at,omitzero"`
 	RSS         int64              `json:"rss_bytes"`
@@ -53,6 +54,17 @@ type SetAside struct {
 	Hash     string    `json:"hash"`
 	At       time.Time `json:"at"`
 	Reason   string    `json:"reason"`
+}
+
+// Malformed is a system whose messages are authentic and cannot be read: it is
+// listed until ten minutes after the last of them.
+type Malformed struct {
+	System string    `json:"system"`
+	Name   string    `json:"name"`
+	Since  time.Time `json:"since"`
+	Last   time.Time `json:"last"`
+	Count  int       `json:"count"`
+	Reason string    `json:"reason"` // of the last
 }
 
 // Token is a permission to join, without its secret.

@@ -271,8 +271,7 @@ func (b *brain) process(now time.Time, l letter) {
 	}
 	if err != nil {
 		// It is authentic and will not get better: count it, and let its number go.
-		b.health.count("malformed signals")
-		b.health.failed("signal of "+b.name(l.id), err)
+		b.health.malformed("malformed signals", l.id, err)
 	}
 	b.settle(&l)
 }

@@ -18,6 +18,8 @@ type health struct {
 	minutes  [2]snapshot // counters as they were up to one and two minutes ago
 	last     string
 	lastAt   time.Time
+
+	offenders offenders
 }
 
 type snapshot struct {

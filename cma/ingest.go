@@ -37,6 +37,7 @@ type ingest struct {
 	now     func() time.Time
 	// stored is called when a document is durable, before it is acknowledged.
 	stored func(from wire.ID, typ string)
+	asides asides
 }
 
 // handle works on one parcel. A panic is that parcel's failure, not the CMA's
@@ -56,8 +57,7 @@ func (in *ingest) handle(ctx context.Context, p parcel) (r receipt) {
 	}
 	d, err := wire.ParseDocument(p.body)
 	if err != nil {
-		in.health.count("malformed documents")
-		return receipt{err: in.mark(ctx, p)} // It will not get better: let its number go.
+		return in.unreadable(ctx, p, err)
 	}
 	r = receipt{ref: d.DocRef}
 	text, base, err := in.unpack(ctx, p.from, &d)
@@ -67,15 +67,22 @@ func (in *ingest) handle(ctx context.Context, p parcel) (r receipt) {
 		r.want = []wire.DocRef{{Type: d.Type, Instance: d.Instance, Hash: base}}
 		return r
 	case err != nil:
-		in.health.count("malformed documents")
-		in.health.failed(fmt.Sprintf("%s of %s", d.Type, p.from), err)
-		r.err = in.mark(ctx, p)
-		return r
+		return in.unreadable(ctx, p, fmt.Errorf("%s: %w", d.Type, err))
+	case !json.Valid(text):
+		return in.unreadable(ctx, p, fmt.Errorf("%s: %w", d.Type, errNotJSON))
 	}
 	in.health.count("documents")
 	in.health.count("documents: " + d.Type)
 	r.err = in.write(ctx, p, &d, text)
 	return r
+}
+
+var errNotJSON = errors.New("it is not JSON")
+
+// unreadable lets the number of a parcel go that will not get better.
+func (in *ingest) unreadable(ctx context.Context, p parcel, why error) receipt {
+	in.health.malformed("malformed documents", p.from, why)
+	return receipt{err: in.mark(ctx, p)}
 }
 
 // unpack returns the JSON of a document, and the hash of the version that is
@@ -143,8 +150,7 @@ func (in *ingest) newest(ctx context.Context, system graph.Key, typ, instance st
 func (in *ingest) hashes(ctx context.Context, p parcel) receipt {
 	refs, err := wire.ParseRefs(p.body)
 	if err != nil {
-		in.health.count("malformed documents")
-		return receipt{err: in.mark(ctx, p)}
+		return in.unreadable(ctx, p, err)
 	}
 	have, err := in.stock(ctx, systemKey(p.from))
 	if err != nil {
@@ -236,14 +242,21 @@ func (in *ingest) commit(ctx context.Context, p parcel, d *wire.Document, doc []
 	}
 	record := graph.Record{Bucket: asideBucket, Name: system.ID + "/" + d.Type + "/" + d.Instance}
 	var news []event.Event
-	if reason != nil {
+	if reason == nil {
+		in.asides.remove(system.ID, record.Name)
+	} else {
+		known, full, err := in.asides.add(ctx, in.store, system.ID, record.Name)
+		switch {
+		case err != nil:
+			return err
+		case full:
+			return in.unreadable(ctx, p, fmt.Errorf("%s: %d other documents are set aside: %w", d.Type, maxAside, reason)).err
+		case !known:
+			news = append(news, troubled(now, system.ID, name, d.Type, reason))
+		}
 		if record.Value, err = json.Marshal(aside{system.ID, d.Type, d.Instance, hash, now, reason.Error()}); err != nil {
 			return err
 		}
-		news = append(news, event.Event{
-			At: now, Kind: event.Troubled, System: system.ID, Name: name, Detail: map[string]string{"type": d.Type, "reason": reason.Error()},
-			Text: fmt.Sprintf("a %s document of %s is set aside: %v", d.Type, name, reason),
-		})
 	}
 	if had {
 		news = append(news, event.Event{
@@ -254,6 +267,14 @@ func (in *ingest) commit(ctx context.Context, p parcel, d *wire.Document, doc []
 	}
 	change.Records = append(change.Records, record)
 	return in.commits.wait(ctx, commit{changes: []graph.Change{change}, marks: p.marks(), events: news})
+}
+
+// troubled is the news that a document is set aside.
+func troubled(now time.Time, system, name, typ string, reason error) event.Event {
+	return event.Event{
+		At: now, Kind: event.Troubled, System: system, Name: name, Detail: map[string]string{"type": typ, "reason": reason.Error()},
+		Text: fmt.Sprintf("a %s document of %s is set aside: %v", typ, name, reason),
+	}
 }
 
 // sharedBucket names the content whose piece of graph is there already.
@@ -290,7 +311,7 @@ func (in *ingest) change(system graph.Key, typ string, text []byte) (c graph.Cha
 	t, known := in.types[typ]
 	switch {
 	case !json.Valid(text):
-		return graph.Change{Keep: true}, errors.New("it is not JSON")
+		return graph.Change{Keep: true}, errNotJSON
 	case !known, t.Graph == nil, string(text) == "null":
 		// A site's own script, or a document that is gone: it says nothing as graph.
 		return graph.Change{}, nil

@@ -28,9 +28,15 @@ func (c *CMA) Status(ctx context.Context) (admin.Status, error) {
 		Systems: map[string]int{}, RSS: residentBytes(),
 	}
 	s.Counters, s.Rates, s.LastError, s.LastErrorAt = c.health.read()
+	s.Malformed = c.health.offenders.read(c.now())
 	err := c.brain.ask(ctx, func() {
 		for range c.brain.auth.Plan().Rings() {
 			s.Rings++
+		}
+		for i := range s.Malformed {
+			if id, err := wire.ParseID(s.Malformed[i].System); err == nil {
+				s.Malformed[i].Name = c.brain.name(id)
+			}
 		}
 	})
 	if err != nil {

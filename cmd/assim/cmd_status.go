@@ -44,7 +44,7 @@ func troubled(s api.Status) bool {
 			return true
 		}
 	}
-	return len(s.SetAside) > 0 || time.Since(s.LastErrorAt) < 10*time.Minute
+	return len(s.SetAside) > 0 || len(s.Malformed) > 0 || time.Since(s.LastErrorAt) < 10*time.Minute
 }
 
 func (a *app) status(s api.Status) {
@@ -78,6 +78,14 @@ func (a *app) status(s api.Status) {
 			rows = append(rows, []any{d.System, d.Type, d.At.Local().Format(time.DateTime), d.Reason})
 		}
 		a.table([]string{"system", "type", "since", "why"}, rows)
+	}
+	if len(s.Malformed) > 0 {
+		a.heading("Systems that send what cannot be read (listed until ten minutes after the last)")
+		rows = rows[:0]
+		for _, m := range s.Malformed {
+			rows = append(rows, []any{m.Name, m.Since.Local().Format(time.DateTime), m.Last.Local().Format(time.DateTime), m.Count, m.Reason})
+		}
+		a.table([]string{"system", "since", "last", "times", "why"}, rows)
 	}
 	if s.LastError != "" {
 		a.heading("Last error")

@@ -105,7 +105,7 @@ func (m *Member) answer(now time.Duration, p *peer, from netip.AddrPort, t *wire
 	if i < 0 {
 		i = int(p.via)
 	}
-	kind, subject := m.judge(now, t)
+	kind, subject := m.judge(now, t, out)
 	s := m.to(w, keyOf(&m.want.Rings[p.view], int(p.index)), p.edge)
 	s.Addr = address(w, uint8(i))
 	s.Tick.Kind, s.Tick.Subject = kind, subject
@@ -113,8 +113,10 @@ func (m *Member) answer(now time.Duration, p *peer, from netip.AddrPort, t *wire
 	out.Sends = append(out.Sends, s)
 }
 
-// judge is what I say when I am asked about somebody: only a watcher knows.
-func (m *Member) judge(now time.Duration, t *wire.Tick) (wire.TickKind, uint64) {
+// judge is what I say when I am asked about somebody: only a watcher knows. I
+// look at once myself, so that two witnesses come to the same conclusion at the
+// same time.
+func (m *Member) judge(now time.Duration, t *wire.Tick, out *Out) (wire.TickKind, uint64) {
 	if t.Kind != wire.Ask {
 		return wire.Pong, 0
 	}
@@ -123,10 +125,14 @@ func (m *Member) judge(now time.Duration, t *wire.Tick) (wire.TickKind, uint64) 
 		if m.entry(p).ID.ShortID() != t.Subject || p.hb.State() == heartbeat.Fresh {
 			continue
 		}
+		kind := wire.NotHeard
 		if p.hb.HeardWithin(now, m.timing()) {
-			return wire.Heard, t.Subject
+			kind = wire.Heard
 		}
-		return wire.NotHeard, t.Subject
+		if !p.hb.State().Lost() && !p.hb.Asked(now, m.timing()) {
+			m.ping(now, p, out)
+		}
+		return kind, t.Subject
 	}
 	return wire.Pong, 0
 }
@@ -190,7 +196,7 @@ func (m *Member) reply(now time.Duration, view uint16, at int, from netip.AddrPo
 	kind, subject := wire.Pong, uint64(0)
 	switch t.Kind {
 	case wire.Ping, wire.Ask:
-		kind, subject = m.judge(now, t)
+		kind, subject = m.judge(now, t, out)
 	case wire.Heartbeat: // it lost the one between us, or I did not hear of a change yet
 	default:
 		return

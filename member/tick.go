@@ -144,12 +144,14 @@ func (m *Member) goodbye(now time.Duration, p *peer, out *Out) {
 }
 
 // gone concludes what needs no silence, reports it at once and looks for a
-// replacement afterwards.
+// replacement afterwards. That a nanoprobe stopped is told by both its neighbors;
+// of a deputy there are two more, of which one will do.
 func (m *Member) gone(now time.Duration, p *peer, st heartbeat.State, o wire.Observation, out *Out) {
 	m.drop(p.edge)
 	p.hb.Conclude(now, st, &m.me, m.timing())
 	p.accused = false
 	said := false
+	both := st == heartbeat.Stopped && !m.deputy(m.entry(p).ID)
 	for i := range m.seats {
 		s := &m.seats[i]
 		r := m.roster(s.view)
@@ -158,18 +160,28 @@ func (m *Member) gone(now time.Duration, p *peer, st heartbeat.State, o wire.Obs
 				continue
 			}
 			m.begin(now, hunt{kind: seek, seat: i, dir: d, about: p.edge, from: int(*s.to(d)), reach: r.Reach(d)})
-			if !said && (st == heartbeat.Stopped || m.speaks(s, d)) {
+			if !said && (both || m.speaks(s, d)) {
 				said = true
 				o.About, o.Ring, o.Version = m.entry(p).ID, r.Ring, r.Version
 				m.report(out, o)
 			}
 		}
 	}
-	if !said && st == heartbeat.Stopped {
+	if !said && both {
 		v := &m.want.Rings[p.view]
 		o.About, o.Ring, o.Version = m.entry(p).ID, v.Ring, v.Version
 		m.report(out, o)
 	}
+}
+
+// deputy says whether somebody speaks for a ring that has two others to watch it.
+func (m *Member) deputy(id wire.ID) bool {
+	for i := range m.want.Rings {
+		if v := &m.want.Rings[i]; v.Sweep && v.Deputy == id && v.Size > 2 {
+			return true
+		}
+	}
+	return false
 }
 
 // missesForLink is how many pings to the first address stay unanswered while

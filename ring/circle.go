@@ -188,6 +188,9 @@ func (p *Plan) tell(c *circle, at int, when uint8) {
 			p.mark(c.members[j], isUrgent)
 		} else {
 			p.age(c.members[j], when, near)
+			if m := c.members[j]; when == isDated && m.unknown[c.level] == 0 {
+				m.unknown[c.level] = c.version
+			}
 		}
 	}
 	for _, dir := range []int{1, -1} {

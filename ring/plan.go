@@ -57,6 +57,9 @@ type seated struct {
 	home  uint8           // level of the ring it sits in for itself
 	flags uint8
 	dated uint8 // changes it was not told of that can wait until it is told something anyway
+	// unknown is, by level, from which version on those who came into its ring are
+	// not known to it; 0 = it knows all.
+	unknown [levels]uint32
 }
 
 // What is to be done about a system, and what is known of it.

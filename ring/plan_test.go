@@ -287,11 +287,11 @@ func TestRunAndSweepAreCountedInTheRosterThatWasTold(t *testing.T) {
 	v := p.Views(idOf(0))[0]
 	p.Join(seatOf(5)) // between 4 and 6, after the roster was told
 	o := wire.Observation{About: idOf(2), Ring: v.Ring, Version: v.Version, Run: 3, NewNeighbor: idOf(8)}
-	if got := p.Run(nil, &o); !slices.Equal(got, []wire.ID{idOf(2), idOf(4), idOf(6)}) {
+	if got := p.Run(nil, wire.ID{}, &o); !slices.Equal(got, []wire.ID{idOf(2), idOf(4), idOf(6)}) {
 		t.Errorf("the run is %v", got)
 	}
 	o = wire.Observation{About: idOf(6), Ring: v.Ring, Version: v.Version, Run: -3}
-	if got := p.Run(nil, &o); !slices.Equal(got, []wire.ID{idOf(6), idOf(4), idOf(2)}) {
+	if got := p.Run(nil, wire.ID{}, &o); !slices.Equal(got, []wire.ID{idOf(6), idOf(4), idOf(2)}) {
 		t.Errorf("the run backwards is %v", got)
 	}
 	o = wire.Observation{Kind: wire.ObsSwept, Ring: v.Ring, Version: v.Version, Bits: []byte{0b101, 0}}
@@ -312,5 +312,46 @@ func TestPortsAreOrderedTheWayPeopleCount(t *testing.T) {
 	slices.SortFunc(got, natural)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
+	}
+}
+
+// Those who were not told of a deputy's successor cannot answer it: its report
+// of a run of silent ones does not speak of them.
+func TestWhoDoesNotKnowTheObserverIsNotAmongTheSilent(t *testing.T) {
+	p := NewPlan(Limits{})
+	for i := range 8 * 12 {
+		s := seatOf(i)
+		s.Switch, s.Subnet = fmt.Sprintf("sw%d", i/12), netip.MustParsePrefix("10.0.0.0/16")
+		p.Join(s)
+	}
+	drain(p)
+	for id := range p.seats {
+		p.Views(id)
+	}
+	var u *circle
+	for _, c := range p.rings {
+		if c.level == subnetLevel {
+			u = c
+		}
+	}
+	gone := u.members[0]
+	p.SetLost(gone.ID, true)
+	urgent, stale, _ := drain(p)
+	heir := u.members[0]
+	for _, id := range urgent {
+		p.Views(id)
+	}
+	if heir == gone || len(stale) != 0 || !slices.Contains(urgent, heir.ID) {
+		t.Fatalf("succession: same %v, %d stale, urgent %v", heir == gone, len(stale), urgent)
+	}
+	o := wire.Observation{Kind: wire.ObsUnresponsive, About: u.members[1].ID, Ring: u.id, Version: u.version, Run: 5}
+	if got := p.Run(nil, heir.ID, &o); len(got) != 1 {
+		t.Errorf("the successor's run of 5 names %d, though only the first knows it", len(got))
+	}
+	if got := p.Run(nil, u.members[7].ID, &o); len(got) != 5 {
+		t.Errorf("an old member's run of 5 names %d", len(got))
+	}
+	if !p.Dated(u.members[3].ID) || p.Dated(u.members[1].ID) {
+		t.Error("who is beside the successor is told at once, who is not can wait")
 	}
 }

@@ -22,7 +22,7 @@ func (p *Plan) Views(id wire.ID) []wire.RingView {
 		return nil
 	}
 	s.flags &^= isUrgent | isStale | isDated
-	s.dated = 0
+	s.dated, s.unknown = 0, [levels]uint32{}
 	return p.views(s)
 }
 
@@ -193,12 +193,13 @@ func (p *Plan) Neighbors(dst []Neighbor, id wire.ID) []Neighbor {
 	return dst
 }
 
-// Run resolves the Run of an observation: About and those lost with it, in ring
-// order. Who came into the ring after the roster that was counted in is not
-// among them; who left it is not missed.
-func (p *Plan) Run(dst []wire.ID, o *wire.Observation) []wire.ID {
+// Run resolves the Run of an observation that somebody made: About and those
+// lost with it, in ring order. Who came into the ring after the roster that was
+// counted in is not among them, nor who has not been told yet of the observer,
+// and so could not answer it; who left the ring is not missed.
+func (p *Plan) Run(dst []wire.ID, by wire.ID, o *wire.Observation) []wire.ID {
 	dst = append(dst, o.About)
-	s, c := p.seats[o.About], p.rings[o.Ring]
+	s, c, x := p.seats[o.About], p.rings[o.Ring], p.seats[by]
 	if s == nil || c == nil || s.in[c.level] != c {
 		return dst
 	}
@@ -213,8 +214,10 @@ func (p *Plan) Run(dst []wire.ID, o *wire.Observation) []wire.ID {
 			break
 		}
 		if m.since[c.level] <= o.Version {
-			dst = append(dst, m.ID)
 			want--
+			if x == nil || m.unknown[c.level] == 0 || x.since[c.level] < m.unknown[c.level] {
+				dst = append(dst, m.ID)
+			}
 		}
 	}
 	return dst

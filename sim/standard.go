@@ -115,15 +115,16 @@ func (p *places) pick(f func(int32) *fault, fits func(int32) bool) {
 		if len(list) < 3 {
 			return false
 		}
-		at := p.r.IntN(len(list))
-		for i := range list {
-			sys := list[(at+i)%len(list)]
-			if p.s.e.nics[sys][0].box == b && fits(sys) && p.s.healthy(sys) {
+		seen := 0 // Every one that fits is as likely: a deputy costs more than others.
+		for _, sys := range list {
+			if p.s.e.nics[sys][0].box != b || !fits(sys) || !p.s.healthy(sys) {
+				continue
+			}
+			if seen++; p.r.IntN(seen) == 0 {
 				found = sys
-				return true
 			}
 		}
-		return false
+		return seen > 0
 	})
 	if ok {
 		f(found)

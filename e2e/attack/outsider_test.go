@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -103,6 +104,34 @@ type impostor struct {
 	at      netip.AddrPort
 	keys    *trust.CMAKeys
 	knocked atomic.Int64
+	udp     *netio.UDP
+	signals chan netio.Packet // that members sent
+}
+
+// signal is the next that a member sent, or none within a time.
+func (x *impostor) signal(wait time.Duration) netio.Packet {
+	select {
+	case p := <-x.signals:
+		return p
+	case <-time.After(wait):
+		return netio.Packet{}
+	}
+}
+
+// greedy takes every document, and wants none.
+type greedy struct{}
+
+func (greedy) Document(context.Context, wire.ID, *wire.Document) wire.DocumentAck {
+	return wire.DocumentAck{Stored: true}
+}
+func (greedy) Finish(wire.ID) (wire.BulkDesired, []wire.DocRef) { return wire.BulkDesired{}, nil }
+
+// verifier is what it proves with: to one who wants no proof, none.
+func (x *impostor) verifier(h *wire.Hello) []byte {
+	if h.Token.IsZero() {
+		return nil
+	}
+	return make([]byte, 32)
 }
 
 func newImpostor(t *testing.T) *impostor {
@@ -116,13 +145,13 @@ func newImpostor(t *testing.T) *impostor {
 		t.Fatal(err)
 	}
 	udp := socket(t)
-	x := &impostor{at: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), udp.Port()), keys: keys}
+	x := &impostor{at: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), udp.Port()), keys: keys, udp: udp, signals: make(chan netio.Packet, 1000)}
 	l, err := net.Listen("tcp", x.at.String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := trust.Policy{ZeroConfiguration: true, AutoAccept: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}
-	server := &bulk.Server{Enroller: &trust.Enroller{Registry: registry, Keys: keys, Policy: all}}
+	server := &bulk.Server{Enroller: &trust.Enroller{Registry: registry, Keys: keys, Policy: all}, Backend: greedy{}}
 	go func() { _ = server.Serve(t.Context(), l) }()
 	go func() {
 		one := make([]netio.Packet, 1)
@@ -137,7 +166,12 @@ func newImpostor(t *testing.T) *impostor {
 			if h, err := wire.ParseHello(one[0].Data); err == nil {
 				x.knocked.Add(1)
 				reply := wire.HelloReply{Nonce: h.Nonce, Pub: keys.Pub(), Slot: time.Millisecond}
-				_ = udp.Write(netio.Packet{Data: wire.AppendHelloReply(nil, &reply, make([]byte, 32)), Peer: one[0].Peer})
+				_ = udp.Write(netio.Packet{Data: wire.AppendHelloReply(nil, &reply, x.verifier(&h)), Peer: one[0].Peer})
+				continue
+			}
+			select {
+			case x.signals <- netio.Packet{Data: append([]byte(nil), one[0].Data...), Peer: one[0].Peer}:
+			default:
 			}
 		}
 	}()

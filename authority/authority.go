@@ -108,6 +108,7 @@ type node struct {
 	echoed  uint32 // what it said it runs
 	sample  int32  // position in Authority.all
 	told    bool   // its newest order is what it would be told now
+	whole   bool   // its next order must leave nothing out: the keys have changed
 	queued  bool   // an order is to be made, or the newest one sent again
 	held    bool   // an order is to be made when the rings have filled
 	missed  bool   // an order is to be made when it returns
@@ -126,6 +127,7 @@ type cable struct {
 type sending struct {
 	at      time.Time // next copy
 	backoff time.Duration
+	part    bool // only what changed
 }
 
 // Authority is the CMA's part in the rings. One goroutine owns it.
@@ -193,8 +195,14 @@ func (a *Authority) SetLocal(id wire.ID) { a.judge.SetLocal(id) }
 // of the CMA is another one than when they were told.
 func (a *Authority) Refresh() {
 	for _, n := range a.nodes {
-		a.enqueue(n)
+		a.anew(n)
 	}
+}
+
+// anew tells a system everything anew.
+func (a *Authority) anew(n *node) {
+	n.whole = true
+	a.enqueue(n)
 }
 
 // Restore seats the systems as stored. Nobody is told anything unless what was
@@ -495,7 +503,7 @@ func (a *Authority) Remove(now time.Time, id wire.ID, out *Out) {
 // Reorder gives everybody a new order, for when the keys of the edges changed.
 func (a *Authority) Reorder() {
 	for _, n := range a.all {
-		a.enqueue(n)
+		a.anew(n)
 	}
 }
 

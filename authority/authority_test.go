@@ -79,18 +79,18 @@ func TestANewcomerIsToldItsRingAndSoAreItsNeighborsOnly(t *testing.T) {
 func TestAnOrderIsResentUntilItsGenerationIsEchoed(t *testing.T) {
 	a, out := estate(12)
 	a.Retime(after(time.Minute), idOf(3), wire.FastTiming, out)
-	gens := []uint32{}
+	gens, bases := []uint32{}, []uint32{}
 	for s := range 20 {
 		out.Reset()
 		a.Tick(after(time.Minute+time.Duration(s)*time.Second), out)
 		for _, o := range out.Orders {
-			gens = append(gens, o.Desired.Gen)
+			gens, bases = append(gens, o.Desired.Gen), append(bases, o.Desired.Base)
 		}
 	}
-	if len(gens) != 5 || slices.Min(gens) != slices.Max(gens) {
-		t.Fatalf("orders of generations %v in 20 s, want one generation at 0, 1, 3, 7 and 15 s", gens)
+	if !slices.Equal(gens, []uint32{2, 3, 3, 3, 3}) || !slices.Equal(bases, []uint32{1, 0, 0, 0, 0}) {
+		t.Fatalf("orders of generations %v upon %v in 20 s, want what changed, and then the whole at 1, 3, 7 and 15 s", gens, bases)
 	}
-	a.Echoed(after(2*time.Minute), idOf(3), gens[0], out)
+	a.Echoed(after(2*time.Minute), idOf(3), gens[4], out)
 	out.Reset()
 	a.Tick(after(10*time.Minute), out)
 	if len(out.Orders) != 0 {
@@ -245,5 +245,35 @@ func TestNewKeysAreOrderedForAllAndWhoIsBehindIsKnown(t *testing.T) {
 	a.Stopping(start, idOf(1), out) // It says goodbye: nobody waits for it.
 	if behind := a.Behind(nil, 100); slices.Contains(behind, idOf(1)) {
 		t.Error("a system that is shut down is waited for")
+	}
+}
+
+// Who runs what it was told last is told no ring again that is as it was, unless
+// the keys have changed; who has just started is told everything.
+func TestAnOrderLeavesOutWhatItsReceiverHas(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		cause func(a *Authority, out *Out)
+		same  bool
+	}{
+		{"another impatience", func(a *Authority, out *Out) { a.Retime(after(time.Minute), idOf(3), wire.FastTiming, out) }, true},
+		{"new keys", func(a *Authority, out *Out) { a.Reorder() }, false},
+		{"a new start", func(a *Authority, out *Out) {
+			a.Announce(after(time.Minute), idOf(3), 2, 0, "h03", addrOf(3), nil, out)
+		}, false},
+	} {
+		a, out := estate(12)
+		c.cause(a, out)
+		a.Tick(after(time.Minute), out)
+		i := slices.IndexFunc(out.Orders, func(o Order) bool { return o.To == idOf(3) })
+		if i < 0 {
+			t.Errorf("%s: no order", c.name)
+			continue
+		}
+		d := &out.Orders[i].Desired
+		same := !slices.ContainsFunc(d.Rings, func(v wire.RingView) bool { return !v.Same })
+		if same != c.same || (d.Base != 0) != c.same {
+			t.Errorf("%s: rings left out %v upon generation %d, want %v", c.name, same, d.Base, c.same)
+		}
 	}
 }

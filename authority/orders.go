@@ -110,21 +110,31 @@ func (a *Authority) makeOrders(now time.Time, out *Out) {
 		if nd.missed = lost(nd.status); nd.missed {
 			continue
 		}
+		var base uint32 // what it runs, and can build upon
 		if !a.current(nd) {
+			if nd.echoed == nd.gen && !nd.whole {
+				base = nd.gen
+			}
 			nd.gen++
 			out.Gens = append(out.Gens, nd.id)
 		}
-		nd.told = true
-		a.send(now, nd, out)
-		a.sent[nd] = &sending{at: now.Add(resendFirst), backoff: resendFirst}
+		nd.told, nd.whole = true, false
+		a.send(nd, base, out)
+		a.sent[nd] = &sending{at: now.Add(resendFirst), backoff: resendFirst, part: base != 0}
 		a.timers.add(timer{at: now.Add(resendFirst), n: nd})
 	}
 	a.queue = a.queue[:copy(a.queue, a.queue[n:])]
 }
 
-// send makes one copy of the order that is valid now.
-func (a *Authority) send(now time.Time, n *node, out *Out) {
-	d := wire.Desired{Gen: n.gen, Timing: a.timing(n), Rings: a.plan.Views(n.id), Schedule: a.cfg.Schedule}
+// send makes one copy of the order that is valid now: of what changed since the
+// generation base, if there is one.
+func (a *Authority) send(n *node, base uint32, out *Out) {
+	d := wire.Desired{Gen: n.gen, Base: base, Timing: a.timing(n), Schedule: a.cfg.Schedule}
+	if base != 0 {
+		d.Rings = a.plan.Changes(n.id)
+	} else {
+		d.Rings = a.plan.Views(n.id)
+	}
 	if a.cfg.Key != nil {
 		for i := range d.Rings {
 			a.fillKeys(n.id, &d.Rings[i])
@@ -134,6 +144,9 @@ func (a *Authority) send(now time.Time, n *node, out *Out) {
 }
 
 func (a *Authority) fillKeys(id wire.ID, v *wire.RingView) {
+	if v.Same {
+		return
+	}
 	v.Keys = make([][16]byte, len(v.Members))
 	for i := range v.Members {
 		if v.Members[i].ID == id {
@@ -223,7 +236,12 @@ func (a *Authority) sendAgain(now time.Time, n *node, out *Out) {
 	s.backoff = min(2*s.backoff, resendLast)
 	s.at = now.Add(s.backoff)
 	a.timers.add(timer{at: s.at, n: n})
-	a.send(now, n, out)
+	if s.part { // The whole is another message, lest parts of both be put together.
+		s.part = false
+		n.gen++
+		out.Gens = append(out.Gens, n.id)
+	}
+	a.send(n, 0, out)
 }
 
 // refresh queues a helping of those whose roster is merely older than the truth.

@@ -136,6 +136,11 @@ func (m *Member) SetDesired(at time.Time, d *wire.Desired, out *Out) bool {
 	return true
 }
 
+// Complete fills in what an order leaves out because m runs it already. An order
+// that cannot be completed is not for SetDesired: the CMA sends a whole one when
+// it hears nothing of it.
+func (m *Member) Complete(d *wire.Desired) bool { return d.Complete(m.want) }
+
 // sit takes a place in a ring, passing over those whom I know to be lost. Of
 // whom I know nothing better, the CMA's word counts.
 func (m *Member) sit(view uint16, lost map[wire.ID]bool, old []peer) seat {

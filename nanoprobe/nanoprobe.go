@@ -446,7 +446,9 @@ func (n *Nanoprobe) desired(now time.Time, gen uint32, data []byte) {
 		n.log.Error("the CMA's wish is malformed", "generation", gen, "error", err)
 		return
 	}
-	d.Gen = gen
+	if d.Gen = gen; !n.member.Complete(&d) {
+		return // A whole one follows.
+	}
 	n.member.SetDesired(now, &d, &n.out)
 	for _, s := range d.Schedule {
 		every := s.Every

@@ -40,7 +40,8 @@ type Plan struct {
 	seats  map[wire.ID]*seated
 	rings  map[uint64]*circle
 	groups map[place]*group
-	next   uint64 // id of the next new ring
+	next   uint64             // id of the next new ring
+	told   map[*seated][]told // in their newest orders, of those who were told of several rings
 
 	weak   []*circle // whose deputy may have to be replaced
 	edges  []*seated // on the top ring, lost or back since Urgent was drained
@@ -54,6 +55,7 @@ type seated struct {
 	Seat
 	in    [levels]*circle // by level: where it sits, at home or as a deputy
 	since [levels]uint32  // version of that ring in which it came
+	told  uint32          // version of that ring in its newest order, if it was told no other; 0 = unknown
 	home  uint8           // level of the ring it sits in for itself
 	flags uint8
 	dated uint8 // changes it was not told of that can wait until it is told something anyway
@@ -110,6 +112,7 @@ func NewPlan(l Limits) *Plan {
 	return &Plan{
 		limits: l, next: 1,
 		seats: make(map[wire.ID]*seated), rings: make(map[uint64]*circle), groups: make(map[place]*group),
+		told: make(map[*seated][]told),
 	}
 }
 
@@ -151,6 +154,7 @@ func (p *Plan) Leave(id wire.ID) {
 		return
 	}
 	delete(p.seats, id)
+	delete(p.told, s)
 	for l := uint8(topLevel); l > s.home; l-- {
 		if c := s.below(l); s.in[l] != nil && c != nil {
 			p.succeed(c, true)

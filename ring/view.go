@@ -23,7 +23,52 @@ func (p *Plan) Views(id wire.ID) []wire.RingView {
 	}
 	s.flags &^= isUrgent | isStale | isDated
 	s.dated, s.unknown = 0, [levels]uint32{}
-	return p.views(s)
+	views := p.views(s)
+	p.remember(s, views)
+	return views
+}
+
+// Changes is Views for one who runs what it was told last: rings that are as
+// they were then are marked Same, and have no members.
+func (p *Plan) Changes(id wire.ID) []wire.RingView {
+	s := p.seats[id]
+	if s == nil {
+		return nil
+	}
+	home, more := s.told, p.told[s]
+	views := p.Views(id)
+	for i := range views {
+		v := &views[i]
+		known := slices.Contains(more, toldOf(v)) || !v.Sweep && v.Level == s.home && v.Version == home
+		if known && len(v.Members) == int(v.Size) {
+			v.Same, v.Members = true, nil
+		}
+	}
+	return views
+}
+
+// told is which version of which ring somebody was told, and to what end.
+type told struct {
+	ring    uint64
+	version uint32
+	sweep   bool
+}
+
+func toldOf(v *wire.RingView) told { return told{v.Ring, v.Version, v.Sweep} }
+
+// remember keeps what s was told. For nearly all that is one ring.
+func (p *Plan) remember(s *seated, views []wire.RingView) {
+	s.told = 0
+	if len(views) == 1 && !views[0].Sweep {
+		s.told = views[0].Version
+		delete(p.told, s)
+		return
+	}
+	list := make([]told, len(views))
+	for i := range views {
+		list[i] = toldOf(&views[i])
+	}
+	p.told[s] = list
 }
 
 func (p *Plan) views(s *seated) []wire.RingView {

@@ -205,6 +205,9 @@ func (sh *shard) read(q int64, now time.Time, l *letter) {
 		a.acknowledged(l)
 	case order:
 		a.acknowledged(l)
+		if !a.m.Complete(l.desired) {
+			break // A whole one follows.
+		}
 		a.m.SetDesired(now, l.desired, &sh.out)
 		sh.post(q, letter{kind: applied, sys: l.sys, gen: a.m.Gen(), session: a.session})
 	case ping:

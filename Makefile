@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build run test test-neo4j lab bench sim fuzz install setup setup-test clean
+.PHONY: help build run test dependencies truth test-neo4j lab bench sim fuzz install setup setup-test clean
 
 # What -version says. A tree without git (a tarball) builds as well.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -28,6 +28,9 @@ run: setup build ## start a CMA and a nanoprobe on this machine and print the pi
 test: setup-test ## run every test there is (as root: it builds network namespaces)
 	@scripts/test
 
+test-crowd: setup-test build ## every change of keys with 52 busy systems in a lab (as root, 5 to 10 minutes)
+	@go test ./e2e -count=1 -v -timeout 30m -run TestACrowdFollows -crowd 52
+
 test-neo4j: ## run the store's tests on a real Neo4j (needs a JDK and Maven)
 	@scripts/test-neo4j
 
@@ -37,6 +40,12 @@ lab: setup-test build ## 2 switches, 20 systems and a CMA to play with, until Ct
 bench: setup ## measure ourselves and our peers, every program under bench/ (ARGS=-json for programs)
 	@shopt -s nullglob; for main in bench/*/main.go bench/*/cmd/main.go; do \
 		echo "== $$(dirname $$main)" >&2; go run ./$$(dirname $$main) $(ARGS); done
+
+dependencies: setup-test build ## 60 known pairs for 5 minutes: each a dependency in the graph, and none invented (as root)
+	@ASSIM_LAB=required ASSIM_BIN=$$PWD/bin ASSIM_DEPENDENCIES=whole go test -count=1 -timeout 10m -v ./e2e/dependencies
+
+truth: setup-test build ## what is discovered equals what the host's own tools say, here and in other root file systems (as root)
+	@ASSIM_LAB=required ASSIM_BIN=$$PWD/bin ASSIM_TRUTH=whole go test -count=1 -timeout 20m -v ./e2e/truth
 
 sim: ## simulate an installation (ARGS="-systems 1000000")
 	@go run ./sim/cmd $(ARGS)

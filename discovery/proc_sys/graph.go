@@ -1,10 +1,11 @@
 package proc_sys
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"assim/discovery"
@@ -43,8 +44,8 @@ type setting struct {
 
 // set is the list in a document that systems share, and its name.
 func set(doc []byte) (graph.Key, []setting, error) {
-	var p *Payload
-	if err := json.Unmarshal(doc, &p); err != nil {
+	p, err := parse(doc)
+	if err != nil {
 		return graph.Key{}, nil, fmt.Errorf("proc_sys: the document does not parse: %w", err)
 	}
 	if p == nil || len(p.Settings) > maxSettings {
@@ -56,7 +57,7 @@ func set(doc []byte) (graph.Key, []setting, error) {
 			return graph.Key{}, nil, fmt.Errorf("proc_sys: a setting's name has %d bytes; 1 to %d are right", len(name), maxName)
 		}
 		if shareable(name) {
-			list = append(list, setting{name, valueText(value)})
+			list = append(list, setting{name, fmt.Sprint(value)})
 		}
 	}
 	slices.SortFunc(list, func(a, b setting) int { return strings.Compare(a.Name, b.Name) })
@@ -67,14 +68,16 @@ func set(doc []byte) (graph.Key, []setting, error) {
 	return graph.Key{Label: graph.SettingSet, ID: discovery.Hash(text)}, list, nil
 }
 
-func valueText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
+// parse keeps numbers as they are written: some have more digits than a float.
+func parse(doc []byte) (*Payload, error) {
+	if !json.Valid(doc) {
+		return nil, errors.New("it is not JSON")
 	}
-	return fmt.Sprint(v)
+	var p *Payload
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.UseNumber()
+	err := dec.Decode(&p)
+	return p, err
 }
 
 // Graph says which set of settings a system has.

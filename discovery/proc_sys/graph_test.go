@@ -12,7 +12,7 @@ func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
 
 func TestSystemsSetAlikeShareOneSetWhateverTheirNames(t *testing.T) {
 	doc := func(host, forward string) []byte {
-		return []byte(`{"settings":{"kernel.hostname":"` + host + `","net.ipv4.conf.eth0.rp_filter":` + forward + `,"net.ipv4.conf.all.rp_filter":2,"net.ipv4.ip_forward":` + forward + `}}`)
+		return []byte(`{"settings":{"kernel.hostname":"` + host + `","net.ipv4.conf.eth0.rp_filter":` + forward + `,"net.ipv4.conf.all.rp_filter":2,"net.ipv6.ioam6_id_wide":72057594037927935,"net.ipv4.ip_forward":` + forward + `}}`)
 	}
 	set := func(doc []byte) graph.Key {
 		c, err := Graph(graph.Key{Label: graph.System, ID: "n-1"}, doc)
@@ -31,7 +31,7 @@ func TestSystemsSetAlikeShareOneSetWhateverTheirNames(t *testing.T) {
 	}
 	text := discoverytest.Text(shared)
 	if shared.Source != "proc_sys/"+a.ID || !strings.Contains(text, `(Setting:net.ipv4.ip_forward=1) {"name":"net.ipv4.ip_forward","value":"1"}`) ||
-		!strings.Contains(text, "net.ipv4.conf.all.rp_filter=2") || strings.Contains(text, "hostname") || strings.Contains(text, "eth0") {
+		!strings.Contains(text, "net.ipv4.conf.all.rp_filter=2") || !strings.Contains(text, "wide=72057594037927935") || strings.Contains(text, "hostname") || strings.Contains(text, "eth0") {
 		t.Errorf("source %s:\n%s", shared.Source, text)
 	}
 }

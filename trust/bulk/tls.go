@@ -82,8 +82,7 @@ func endorsements(leaf *x509.Certificate) []trust.Endorsement {
 // baseConfig is common to both ends. There is no resumption: a contact is rare,
 // and a resumed one would not ask who is there. Confidential documents travel
 // here, so the exchange withstands a recording that is broken by a quantum
-// computer later; that takes 0.8 instead of 0.6 ms of both ends' CPU per
-// contact (bench/transport, 2026-11-25, 2 busy cores).
+// computer later: see docs/decisions/0008-key-exchange.md for what that costs.
 func baseConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion:             tls.VersionTLS13,

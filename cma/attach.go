@@ -34,7 +34,8 @@ func (c *CMA) stored(from wire.ID, typ string) {
 // attach tells the authority; the address that the nanoprobe speaks from comes
 // first, since its rings use it.
 func (b *brain) attach(id wire.ID, links []verdict.Link) {
-	spoken := b.routes[id].to.Addr()
+	heard, _ := b.sess.Route(id)
+	spoken := heard.To.Addr()
 	if r, ok := b.auth.Record(id); ok && spoken.IsLoopback() {
 		spoken = r.Addr.Addr()
 	}

@@ -53,7 +53,7 @@ type brain struct {
 	inbox   *inbox
 	health  *health
 	// transmit seals a signal for a nanoprobe and sends it there.
-	transmit func(r route, id wire.ID, m wire.Signal)
+	transmit func(r session.Route, id wire.ID, m wire.Signal)
 	// sent lets go what transmit has gathered.
 	sent func()
 	// known reports whether a machine is the one that an identity was given to.
@@ -66,9 +66,10 @@ type brain struct {
 	asks    chan func() // what others ask of the brain
 	ended   chan struct{}
 
-	routes  map[wire.ID]route // by which each was last heard
 	out     authority.Out
 	unsaved pending // not handed to the committer yet
+	encoded []byte  // scratch: a desired state
+	part    []byte  // scratch: one of its parts
 	rings   ringWriter
 	turn    turn // from one master key to the next
 }
@@ -169,15 +170,17 @@ func (b *brain) post(f func()) {
 	}
 }
 
-func (l *letter) route() route { return route{l.from, l.to, l.epoch} }
+func (l *letter) route() session.Route {
+	return session.Route{To: l.from, From: l.to, Epoch: l.epoch}
+}
 
 // way is how to reach a nanoprobe at an address: as it spoke to us, if it is
 // the same address or none that leaves this host.
-func (b *brain) way(id wire.ID, addr netip.AddrPort) route {
-	if r, ok := b.routes[id]; ok && (r.to == addr || r.to.Addr().IsLoopback() || !addr.IsValid()) {
+func (b *brain) way(id wire.ID, addr netip.AddrPort) session.Route {
+	if r, ok := b.sess.Route(id); ok && (r.To == addr || r.To.Addr().IsLoopback() || !addr.IsValid()) {
 		return r
 	}
-	return route{to: addr}
+	return session.Route{To: addr}
 }
 
 // backlog is how many messages are not durable yet. Anybody may ask.
@@ -214,7 +217,7 @@ func (b *brain) signal(l letter) {
 		b.reply(&l, v.Reply)
 	}
 	if v.Fresh { // Anything else may be a recording: it neither lives nor moves.
-		b.routes[l.id] = l.route()
+		b.sess.Heard(l.id, l.route())
 		b.auth.Alive(now, l.id, &b.out)
 	}
 	if v.Action == session.Process || v.Action == session.Glance {
@@ -461,13 +464,15 @@ func (b *brain) order(o *authority.Order) {
 	for i := range o.Desired.Rings {
 		o.Desired.Rings[i].SweepKey = b.sweepKey(o.Desired.Rings[i].Ring)
 	}
-	parts := session.Split(o.Desired.Gen, wire.AppendDesired(nil, &o.Desired))
+	b.encoded = wire.AppendDesired(b.encoded[:0], &o.Desired)
+	parts := session.Split(o.Desired.Gen, b.encoded)
 	if parts == nil {
 		b.health.failed("desired state of "+b.name(o.To), fmt.Errorf("it does not fit %d signals", wire.MaxParts))
 		return
 	}
 	for i := range parts {
-		m, ok := b.sess.Unasked(o.To, wire.KindDesired, wire.AppendDesiredPart(nil, &parts[i]))
+		b.part = wire.AppendDesiredPart(b.part[:0], &parts[i])
+		m, ok := b.sess.Unasked(o.To, wire.KindDesired, b.part)
 		if !ok {
 			return
 		}

@@ -174,7 +174,7 @@ func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 		sess:  session.NewCMA(trust.NewCookie()),
 		slots: session.Slots{Every: bulkEvery},
 		mail:  make(chan letter, maxMail), results: make(chan func(), maxMail), asks: make(chan func()),
-		ended: make(chan struct{}), routes: map[wire.ID]route{},
+		ended:    make(chan struct{}),
 		known:    c.registry.SameMachine,
 		sweepKey: func(ring uint64) [16]byte { return c.keys.SweepKey(ring) },
 	}

@@ -84,7 +84,6 @@ func (c *CMA) expel(ctx context.Context, ids ...wire.ID) error {
 		for _, id := range ids {
 			c.brain.auth.Remove(c.now(), id, &c.brain.out)
 			c.brain.sess.Expel(id)
-			delete(c.brain.routes, id)
 		}
 	})
 }

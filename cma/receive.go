@@ -161,7 +161,7 @@ func (c *CMA) outcast(e wire.Envelope, m *wire.Signal, p *netio.Packet) {
 		return
 	}
 	refusal := wire.Refused{Code: wire.CodeRevoked, Text: "this system was put out", RetryAfter: time.Hour}
-	c.transmit(route{p.Peer, replyFrom(p), e.Epoch}, e.ID, wire.Signal{Session: m.Session, Seq: m.Seq, Kind: wire.KindRefused, Body: wire.AppendRefused(nil, &refusal)})
+	c.transmit(session.Route{To: p.Peer, From: replyFrom(p), Epoch: e.Epoch}, e.ID, wire.Signal{Session: m.Session, Seq: m.Seq, Kind: wire.KindRefused, Body: wire.AppendRefused(nil, &refusal)})
 }
 
 // replyFrom is the address to answer from: the one that was spoken to, unless
@@ -183,38 +183,26 @@ func (c *CMA) unreachable(ctx context.Context, lost []netio.Unreachable) {
 	}
 }
 
-// route is a way to a nanoprobe.
-type route struct {
-	to    netip.AddrPort
-	from  netip.Addr // own address to send from; zero: any
-	epoch uint16     // of the key to seal with; 0: not known
-}
-
 // transmit seals a signal and sends it. A datagram that is lost here might as
 // well have been lost on the way: what matters is sent again.
-func (c *CMA) transmit(r route, id wire.ID, m wire.Signal) {
+func (c *CMA) transmit(r session.Route, id wire.ID, m wire.Signal) {
 	present := c.keys.Epoch()
-	if _, ok := c.keys.NodeKey(id, r.epoch); !ok {
-		r.epoch = 0 // It ended since we heard from there.
-	}
-	if r.epoch == 0 { // Which key it has is not known: the one before, if that is good yet.
+	key, ok := c.keys.NodeKey(id, r.Epoch)
+	if !ok { // Which key it has is not known: the one before, if that is good yet, and the present one.
 		if _, ok := c.keys.NodeKey(id, present-1); ok {
-			c.transmit(route{r.to, r.from, present - 1}, id, m)
+			c.transmit(session.Route{To: r.To, From: r.From, Epoch: present - 1}, id, m)
 		}
-		r.epoch = present
+		r.Epoch = present
+		key, _ = c.keys.NodeKey(id, present)
 	}
-	if r.epoch != present {
+	if r.Epoch != present {
 		m.Flags |= wire.FlagRekey
 	}
 	if c.renewals.wants(id) {
 		m.Flags |= wire.FlagRenew
 	}
-	key, ok := c.keys.NodeKey(id, r.epoch)
-	if !ok {
-		return
-	}
-	e := wire.Envelope{FromCMA: true, Epoch: r.epoch, ID: id, Nonce: trust.Nonce()}
-	c.writing.add(c.udp, r.to, r.from, func(dst []byte) []byte {
+	e := wire.Envelope{FromCMA: true, Epoch: r.Epoch, ID: id, Nonce: trust.Nonce()}
+	c.writing.add(c.udp, r.To, r.From, func(dst []byte) []byte {
 		return wire.AppendSignal(dst, wire.NewSealer(key), e, &m)
 	})
 }

@@ -41,20 +41,11 @@ const (
 	maxTurns    = 4096            // identities watched for taking turns at a time
 )
 
-// seen is all the CMA remembers of one nanoprobe: 16 bytes.
-type seen struct {
-	session  wire.Session
-	done     uint32 // last number that is durable
-	taken    bool   // done+1 is being processed
-	begins   bool   // what is being processed begins a session, in next
-	verified bool   // this run's cookie came back
-}
-
 // CMA is the CMA's end for all nanoprobes. It is owned by one goroutine.
 type CMA struct {
 	cookie uint64
 	secret [32]byte // of ping tokens
-	seen   map[wire.ID]seen
+	seen   table
 	next   map[wire.ID]wire.Session // sessions that begin with what is being processed now
 	turns  map[wire.ID]turn
 }
@@ -68,13 +59,13 @@ type turn struct {
 // run.
 func NewCMA(cookie uint64) *CMA {
 	secret := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("assim ping tokens "), cookie))
-	return &CMA{cookie: cookie, secret: secret, seen: map[wire.ID]seen{}, next: map[wire.ID]wire.Session{}, turns: map[wire.ID]turn{}}
+	return &CMA{cookie: cookie, secret: secret, seen: table{index: map[wire.ID]int32{}}, next: map[wire.ID]wire.Session{}, turns: map[wire.ID]turn{}}
 }
 
 // Restore sets what an earlier run made durable of one nanoprobe.
 func (c *CMA) Restore(m Mark) {
 	if m.Session != 0 {
-		c.seen[m.ID] = seen{session: m.Session, done: m.Seq}
+		c.seen.put(m.ID, seen{session: m.Session, done: m.Seq})
 	}
 }
 
@@ -82,24 +73,24 @@ func (c *CMA) Restore(m Mark) {
 // past. Should it be let in again it has to begin another, and recordings of
 // the time before are worth nothing. The mark is to be made durable.
 func (c *CMA) Expel(id wire.ID) (m Mark, ok bool) {
-	last := max(c.seen[id].session, c.next[id])
+	last := max(c.seen.get(id).session, c.next[id])
 	delete(c.next, id)
 	delete(c.turns, id)
 	if last == 0 {
-		delete(c.seen, id)
+		c.seen.drop(id)
 		return Mark{}, false
 	}
-	c.seen[id] = seen{session: last + 1}
+	c.seen.put(id, seen{session: last + 1})
 	return Mark{ID: id, Session: last + 1}, true
 }
 
 // Session returns the newest durable session of a nanoprobe, 0 if none.
-func (c *CMA) Session(id wire.ID) wire.Session { return c.seen[id].session }
+func (c *CMA) Session(id wire.ID) wire.Session { return c.seen.get(id).session }
 
 // Receive decides what to do with a message whose seal was opened with the
 // key of id. It does not look into the body.
 func (c *CMA) Receive(now time.Time, id wire.ID, m *wire.Signal) Verdict {
-	st := c.seen[id]
+	st := c.seen.get(id)
 	switch {
 	case m.Session == 0:
 		return Verdict{}
@@ -111,23 +102,23 @@ func (c *CMA) Receive(now time.Time, id wire.ID, m *wire.Signal) Verdict {
 	if m.Seq == 0 {
 		return c.glance(now, id, m, st)
 	}
-	if !st.verified {
+	if !st.is(verified) {
 		if m.Cookie != c.cookie {
 			return c.answer(m, st, wire.KindDemand)
 		}
-		st.verified = true
-		c.seen[id] = st
+		st.state |= verified
+		c.seen.put(id, st)
 	}
 	switch {
 	case m.Seq <= st.done && m.Kind == wire.KindHashes:
 		return Verdict{Action: Repeat}
 	case m.Seq <= st.done:
 		return c.answer(m, st, wire.KindAck)
-	case m.Seq != st.done+1 || st.taken:
+	case m.Seq != st.done+1 || st.is(taken):
 		return Verdict{}
 	}
-	st.taken = true
-	c.seen[id] = st
+	st.state |= taken
+	c.seen.put(id, st)
 	return Verdict{Action: Process, Fresh: true}
 }
 
@@ -176,13 +167,15 @@ func (c *CMA) newer(id wire.ID, m *wire.Signal, st seen) Verdict {
 		v.Reply.Body = wire.AppendSessionOld(nil, wire.SessionOld{Last: m.Session})
 		return v
 	}
-	if st.taken {
+	if st.is(taken) {
 		// One at a time; the Announce is sent again.
 		return Verdict{}
 	}
-	st.taken, st.begins = true, true
-	st.verified = st.verified || m.Cookie == c.cookie
-	c.seen[id] = st
+	st.state |= taken | begins
+	if m.Cookie == c.cookie {
+		st.state |= verified
+	}
+	c.seen.put(id, st)
 	c.next[id] = m.Session
 	return Verdict{Action: Process, Started: true, Fresh: true}
 }
@@ -226,36 +219,36 @@ func (c *CMA) forgetTurns(now time.Time) {
 // Committed records that message seq of that session is durable, and returns
 // the acknowledgment to send.
 func (c *CMA) Committed(id wire.ID, s wire.Session, seq uint32) wire.Signal {
-	st := c.seen[id]
+	st := c.seen.get(id)
 	switch {
-	case st.begins && c.next[id] == s && seq == 1:
+	case st.is(begins) && c.next[id] == s && seq == 1:
 		delete(c.next, id)
-		st = seen{session: s, done: 1, verified: st.verified}
-	case st.taken && st.session == s && seq == st.done+1:
-		st.done, st.taken = seq, false
+		st.session, st.done, st.state = s, 1, st.state&verified
+	case st.is(taken) && st.session == s && seq == st.done+1:
+		st.done, st.state = seq, st.state&^taken
 	}
-	c.seen[id] = st
+	c.seen.put(id, st)
 	return wire.Signal{Session: s, Seq: seq, AckThrough: seq, Cookie: c.cookie, Kind: wire.KindAck}
 }
 
 // Failed records that message seq could not be made durable, or that another
 // version of it is wanted. It will come again.
 func (c *CMA) Failed(id wire.ID, s wire.Session, seq uint32) {
-	st := c.seen[id]
+	st := c.seen.get(id)
 	switch {
-	case st.begins && c.next[id] == s:
+	case st.is(begins) && c.next[id] == s:
 		delete(c.next, id)
-		st.taken, st.begins = false, false
-	case st.taken && !st.begins && st.session == s && seq == st.done+1:
-		st.taken = false
+		st.state &^= taken | begins
+	case st.is(taken) && !st.is(begins) && st.session == s && seq == st.done+1:
+		st.state &^= taken
 	default:
 		return
 	}
 	if st.session == 0 {
-		delete(c.seen, id)
+		c.seen.drop(id)
 		return
 	}
-	c.seen[id] = st
+	c.seen.put(id, st)
 }
 
 // Answer returns a signal of any kind that answers message seq of the session
@@ -263,7 +256,7 @@ func (c *CMA) Failed(id wire.ID, s wire.Session, seq uint32) {
 // as KindDesired and KindPing are.
 func (c *CMA) Answer(id wire.ID, s wire.Session, seq uint32, kind wire.SignalKind, body []byte) wire.Signal {
 	m := wire.Signal{Session: s, Seq: seq, Cookie: c.cookie, Kind: kind, Body: body}
-	if st := c.seen[id]; st.session == s {
+	if st := c.seen.get(id); st.session == s {
 		m.AckThrough = st.done
 	}
 	return m

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"net/netip"
 	"runtime"
 
 	"assim/wire"
@@ -24,6 +25,7 @@ func fill(n int) *CMA {
 		m := wire.Signal{Session: 1, Seq: 1, Kind: wire.KindAnnounce}
 		c.Receive(start, id, &m)
 		c.Committed(id, 1, 1)
+		c.Heard(id, Route{To: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i), byte(i >> 8), byte(i >> 16)}), 1984), From: netip.AddrFrom4([4]byte{10, 0, 0, 1}), Epoch: 1})
 	}
 	return c
 }

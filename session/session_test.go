@@ -490,7 +490,7 @@ func TestMemoryOfTheCMAPerNanoprobeIsAtMost100Bytes(t *testing.T) {
 	} else {
 		t.Logf("%d bytes per nanoprobe", per)
 	}
-	if len(c.seen) != n {
+	if len(c.seen.index) != n {
 		t.Fatal("not all are known")
 	}
 }

@@ -23,6 +23,7 @@ import (
 type figures struct {
 	Planes []plane `json:"planes"`
 	Storm  []storm `json:"storm,omitempty"`
+	Memory *memory `json:"memory,omitempty"`
 }
 
 func main() {
@@ -49,6 +50,11 @@ func run(crowd int, program, profile string, patience, each time.Duration, asJSO
 		if f.Storm, err = measureStorm(crowd, program, profile, patience); err != nil {
 			return err
 		}
+		m, err := measureMemory(crowd)
+		if err != nil {
+			return err
+		}
+		f.Memory = &m
 	}
 	if asJSON {
 		return json.NewEncoder(os.Stdout).Encode(f)
@@ -64,5 +70,8 @@ func (f *figures) print() {
 	}
 	for i := range f.Storm {
 		f.Storm[i].print()
+	}
+	if f.Memory != nil {
+		f.Memory.print()
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"iter"
 	"net/netip"
@@ -107,13 +106,21 @@ func measureStorm(n int, program, profile string, patience time.Duration) ([]sto
 
 // gathering is a trust.KV that keeps what is put until it is stored at once:
 // a hundred thousand transactions are not what is to be measured.
-type gathering struct{ records []graph.Record }
+type gathering struct {
+	forgetful
+	records []graph.Record
+}
 
 func (g *gathering) Put(r ...graph.Record) error { g.records = append(g.records, r...); return nil }
 
-func (g *gathering) Get(string, string) ([]byte, error) { return nil, graph.ErrNotFound }
+// forgetful is a trust.KV that keeps nothing.
+type forgetful struct{}
 
-func (g *gathering) Walk(string) iter.Seq2[graph.Record, error] {
+func (forgetful) Put(...graph.Record) error { return nil }
+
+func (forgetful) Get(string, string) ([]byte, error) { return nil, graph.ErrNotFound }
+
+func (forgetful) Walk(string) iter.Seq2[graph.Record, error] {
 	return func(func(graph.Record, error) bool) {}
 }
 
@@ -128,16 +135,9 @@ func register(dir string, n int) (*trust.CMAKeys, []wire.ID, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	e := &trust.Enroller{Registry: reg, Keys: keys}
-	ids := make([]wire.ID, n)
-	for i := range ids {
-		m := wire.Enroll{About: wire.Announce{Name: systemName(i)}}
-		binary.BigEndian.PutUint32(m.Pub[:], uint32(i+1))
-		w, err := e.Decide(time.Now(), &trust.Applicant{Enroll: &m, Local: true})
-		if err != nil {
-			return nil, nil, err
-		}
-		ids[i] = w.ID
+	ids, err := enroll(reg, keys, n)
+	if err != nil {
+		return nil, nil, err
 	}
 	store, err := embedded.Open(filepath.Join(dir, "graph.db"), embedded.Options{})
 	if err != nil {

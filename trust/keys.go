@@ -20,9 +20,9 @@ const (
 	RecoveryFile = "cma-recovery.json" // to be carried away to a safe place
 )
 
-// maxEndorsements is how many earlier keys vouch for the present one: a
+// MaxEndorsements is how many earlier keys vouch for the present one: a
 // nanoprobe that slept through that many rotations must join again.
-const maxEndorsements = 4
+const MaxEndorsements = 4
 
 // CMAKeys are the secrets of a CMA. Losing them means that every nanoprobe
 // must join again; whoever steals them can be the CMA until RotateSigning and
@@ -88,7 +88,7 @@ func endorse(by ed25519.PrivateKey, key wire.PubKey) Endorsement {
 // Trusts reports whether key is the CMA's: it is pinned, or a chain of
 // endorsements leads to it from a key that is.
 func Trusts(pinned func(wire.PubKey) bool, key wire.PubKey, chain []Endorsement) bool {
-	for range maxEndorsements + 1 {
+	for range MaxEndorsements + 1 {
 		if pinned(key) {
 			return true
 		}
@@ -370,7 +370,7 @@ func (k *CMAKeys) RotateSigning() error {
 func (k *CMAKeys) adopt(key, next ed25519.PrivateKey, e Endorsement) {
 	k.signing, k.next = key, next
 	k.endorsed = append([]Endorsement{e}, k.endorsed...) // A new slice: Shown gave the old one away.
-	k.endorsed = k.endorsed[:min(len(k.endorsed), maxEndorsements)]
+	k.endorsed = k.endorsed[:min(len(k.endorsed), MaxEndorsements)]
 }
 
 func (k *CMAKeys) save() error {

@@ -137,7 +137,7 @@ func TestNanoprobesFollowRotationsEvenWhenTheySleptThroughSome(t *testing.T) {
 	k := cmaKeys(t, t.TempDir())
 	awake := &Identity{Pins: k.Pins(), Recovery: k.Recovery}
 	asleep := &Identity{Pins: k.Pins(), Recovery: k.Recovery}
-	for i := range maxEndorsements {
+	for i := range MaxEndorsements {
 		if err := k.RotateSigning(); err != nil {
 			t.Fatal(err)
 		}
@@ -319,4 +319,22 @@ func BenchmarkEdgeKey(b *testing.B) {
 	for b.Loop() {
 		k.EdgeKey(7, wire.ID{1}, wire.ID{2})
 	}
+}
+
+func FuzzParseRecovery(f *testing.F) {
+	key, err := generate()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(RecoveryString(key))
+	f.Add("assim-recovery1:")
+	f.Fuzz(func(t *testing.T, s string) {
+		key, err := ParseRecovery(s)
+		if err != nil {
+			return
+		}
+		if again, err := ParseRecovery(RecoveryString(key)); err != nil || !again.Equal(key) {
+			t.Fatalf("%q is read as %s, and that as another", s, RecoveryString(key))
+		}
+	})
 }

@@ -64,13 +64,15 @@ func peerKey(cs tls.ConnectionState) (wire.PubKey, *x509.Certificate, error) {
 	return wire.PubKey(key), leaf, nil
 }
 
+// endorsements reads what vouches for a key: no more than an honest CMA shows,
+// since each costs the check of a signature.
 func endorsements(leaf *x509.Certificate) []trust.Endorsement {
 	var out []trust.Endorsement
 	for _, x := range leaf.Extensions {
 		if !x.Id.Equal(endorsementOID) {
 			continue
 		}
-		for b := x.Value; len(b) >= endorsementSize; b = b[endorsementSize:] {
+		for b := x.Value; len(b) >= endorsementSize && len(out) < trust.MaxEndorsements; b = b[endorsementSize:] {
 			out = append(out, trust.Endorsement{
 				Key: wire.PubKey(b[:32]), By: wire.PubKey(b[32:64]), Sign: [ed25519.SignatureSize]byte(b[64:endorsementSize]),
 			})

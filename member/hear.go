@@ -54,7 +54,7 @@ func (m *Member) heardPeer(now time.Duration, p *peer, from netip.AddrPort, t *w
 	case t.Kind == wire.Goodbye && before == heartbeat.Gone:
 		p.hb.Conclude(now, heartbeat.Gone, &m.me, m.timing()) // said twice, for one may be lost
 	case t.Kind == wire.Goodbye:
-		m.goodbye(now, p, out)
+		m.goodbye(now, p, t.Every == wire.CMAKnows, out)
 	case !calm:
 		m.alive(now, p, before, out)
 		m.retire()

@@ -146,7 +146,7 @@ func TestGoodbyeIsToldOnceAndIsNoAccusation(t *testing.T) {
 	l.ring(1, 0, l.systems...)
 	l.run(10 * time.Second)
 	s := l.systems[4]
-	s.m.Goodbye(l.now, &l.out)
+	s.m.Goodbye(l.now, false, &l.out)
 	l.flush(s)
 	s.dead = true
 	l.run(30 * time.Second)
@@ -158,6 +158,21 @@ func TestGoodbyeIsToldOnceAndIsNoAccusation(t *testing.T) {
 	l.run(5 * time.Second)
 	l.tell("")
 	if got := l.neighbors(l.systems[3]); got != "2 4" {
+		t.Errorf("3 heartbeats with %s", got)
+	}
+}
+
+func TestAGoodbyeThatTheCMAKnowsOfIsNotReported(t *testing.T) {
+	l := newLab(t, 1, 10)
+	l.ring(1, 0, l.systems...)
+	l.run(10 * time.Second)
+	s := l.systems[4]
+	s.m.Goodbye(l.now, true, &l.out)
+	l.flush(s)
+	s.dead = true
+	l.run(30 * time.Second)
+	l.tell("")
+	if got := l.neighbors(l.systems[3]); got != "2 5" {
 		t.Errorf("3 heartbeats with %s", got)
 	}
 }

@@ -115,14 +115,20 @@ func (m *Member) ask(view uint16, index int, k wire.TickKind, subject uint64, ou
 }
 
 // Goodbye tells the neighbors that m stops in an orderly way: twice, for one
-// may be lost.
-func (m *Member) Goodbye(at time.Time, out *Out) {
+// may be lost. If the CMA knows already, they need not report it.
+func (m *Member) Goodbye(at time.Time, known bool, out *Out) {
+	first := len(out.Sends)
 	for i := range m.peers {
 		if m.peers[i].hb.State().Lost() {
 			continue
 		}
 		m.heartbeat(&m.peers[i], wire.Goodbye, out)
 		m.heartbeat(&m.peers[i], wire.Goodbye, out)
+	}
+	for i := range out.Sends[first:] {
+		if known {
+			out.Sends[first+i].Tick.Every = wire.CMAKnows
+		}
 	}
 	m.peers, m.hunts, m.seats, m.deadline = nil, nil, nil, 0
 }

@@ -120,7 +120,7 @@ func swarm(t *testing.T, seed uint64) {
 				s.stopped = true
 			case r.IntN(4) == 0:
 				l.out.Reset()
-				s.m.Goodbye(l.now, &l.out)
+				s.m.Goodbye(l.now, false, &l.out)
 				l.flush(s)
 				s.dead = true
 			case r.IntN(4) == 0:

@@ -138,9 +138,13 @@ func (m *Member) Unreachable(at time.Time, id wire.ID, out *Out) {
 	m.settle()
 }
 
-// goodbye lets a neighbor go that said so.
-func (m *Member) goodbye(now time.Duration, p *peer, out *Out) {
+// goodbye lets a neighbor go that said so. That is no news if the CMA knows.
+func (m *Member) goodbye(now time.Duration, p *peer, known bool, out *Out) {
+	n := len(out.Reports)
 	m.gone(now, p, heartbeat.Gone, wire.Observation{Kind: wire.ObsGoodbye}, out)
+	if known {
+		out.Reports = out.Reports[:n]
+	}
 }
 
 // gone concludes what needs no silence, reports it at once and looks for a

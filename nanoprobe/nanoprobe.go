@@ -559,9 +559,6 @@ func (n *Nanoprobe) watch(ctx context.Context, types []discovery.Type) {
 // farewell says goodbye to the neighbors and to the CMA: an orderly stop is
 // information, not an alarm.
 func (n *Nanoprobe) farewell() {
-	now := time.Now()
-	n.member.Goodbye(now, &n.out)
-	n.settle(now)
 	n.session.Stop(wire.Stopping{Reason: "nanoprobe stopped"})
 	limited, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
@@ -583,6 +580,8 @@ func (n *Nanoprobe) farewell() {
 		case <-time.After(max(time.Millisecond, min(stopTime, time.Until(n.session.Deadline())))):
 		}
 	}
+	n.member.Goodbye(time.Now(), n.session.Quiet(), &n.out)
+	n.settle(time.Now())
 	n.log.Info("nanoprobe stopped")
 }
 

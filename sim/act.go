@@ -35,16 +35,30 @@ func (s *Sim) boot(sys int32) {
 	sh.write(s.q, sys, &s.agents[sys], letter{kind: announce})
 }
 
-// shutdown stops a system in an orderly way.
+// shutdown stops a system in an orderly way: it tells the CMA, and then its
+// neighbors whether the CMA knows.
 func (s *Sim) shutdown(sys int32) {
 	a := &s.agents[sys]
 	if a.state != running {
 		return
 	}
+	s.shardOf(sys).write(s.q, sys, a, letter{kind: stopping})
+	s.leave(sys, a.session, s.q+quanta(stopTime))
+}
+
+func (s *Sim) leave(sys int32, session wire.Session, latest int64) {
+	a := &s.agents[sys]
+	if a.state != running || a.session != session {
+		return
+	}
+	known := a.box == nil || len(a.box.letters) == 0
+	if !known && s.q < latest {
+		s.later(stopLook, func() { s.leave(sys, session, latest) })
+		return
+	}
 	sh := s.shardOf(sys)
-	a.m.Goodbye(s.instant(s.q), &sh.out)
+	a.m.Goodbye(s.instant(s.q), known, &sh.out)
 	sh.follow(s.q, sys, a)
-	sh.write(s.q, sys, a, letter{kind: stopping})
 	s.halt(sys, off)
 }
 

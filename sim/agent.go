@@ -27,6 +27,10 @@ const (
 	ackPause = 50 * time.Millisecond
 	// maxOutbox is how many signals wait for the CMA; the oldest go first.
 	maxOutbox = 256
+	// stopTime is how long a nanoprobe that stops waits for the CMA, and stopLook
+	// how often it looks.
+	stopTime = 300 * time.Millisecond
+	stopLook = 5 * time.Millisecond
 	// askPause is the pause between two questions whether the CMA is there.
 	askPause = 300 * time.Millisecond
 )

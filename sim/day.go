@@ -37,7 +37,7 @@ func (d day) run(n int, length time.Duration, opt Options, newsTo io.Writer) (*R
 	}
 	began := stopwatch()
 	s := ready(n, opt, newsTo)
-	p := places{s: s, r: rand.New(rand.NewPCG(opt.Seed, 5)), taken: map[int32]bool{}}
+	p := places{s: s, r: rand.New(rand.NewPCG(opt.Seed, 5)), taken: map[int32]bool{}, alone: true}
 	count := max(1, int(int64(n)*int64(d.perMillion)/1_000_000))
 	for i := range count {
 		s.runTo(standardFirst + span*time.Duration(i)/time.Duration(count))

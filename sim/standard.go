@@ -70,6 +70,9 @@ type places struct {
 	s     *Sim
 	r     *rand.Rand
 	taken map[int32]bool // switches
+	// alone: a fault concerns one system, so that others on the switches that the
+	// dual-homed hear make no difference
+	alone bool
 	// switched: a whole switch has failed in this round already
 	switched bool
 }
@@ -142,6 +145,9 @@ func (p *places) draw(fits func(int32) bool) (int32, bool) {
 			continue
 		}
 		p.taken[b] = true
+		if p.alone {
+			return b, true
+		}
 		for _, sys := range p.s.e.boxes[b].systems {
 			for which := range 2 {
 				if o := p.s.e.nics[sys][which].box; o >= 0 {

@@ -104,6 +104,10 @@ type Tick struct {
 	Subject     uint64  // Ask, Heard, NotHeard: ShortID of the one asked about
 }
 
+// CMAKnows in the place of a goodbye's Every says that the CMA has acknowledged
+// it: the receiver need not report it.
+const CMAKnows = 0
+
 // EveryUnit is the unit of Tick.Every: up to 655 s between heartbeats.
 const EveryUnit = 10 * time.Millisecond
 

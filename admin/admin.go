@@ -36,6 +36,7 @@ type Status struct {
 	LastErrorAt time.Time          `json:"last_error_at,omitzero"`
 	RSS         int64              `json:"rss_bytes"`
 	Join        string             `json:"join_hint,omitempty"`
+	Recovery    string             `json:"recovery_key,omitempty"` // file of the recovery key, while it lies on the CMA's own host
 }
 
 // Queue is a bounded queue of the CMA.

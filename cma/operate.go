@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ func (c *CMA) Status(ctx context.Context) (admin.Status, error) {
 	s := admin.Status{
 		Version: version.String("cma"), Started: c.started, Store: c.cfg.Store, Listen: c.tcp.Addr().String(),
 		Systems: map[string]int{}, RSS: residentBytes(),
+	}
+	if key := filepath.Join(c.cfg.Data, trust.RecoveryFile); exists(key) {
+		s.Recovery = key
 	}
 	s.Counters, s.Rates, s.LastError, s.LastErrorAt = c.health.read()
 	s.Malformed = c.health.offenders.read(c.now())
@@ -53,6 +57,11 @@ func (c *CMA) Status(ctx context.Context) (admin.Status, error) {
 	}
 	s.SetAside, err = c.setAside(ctx)
 	return s, err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (c *CMA) countSystems(ctx context.Context, by map[string]int) error {

@@ -43,7 +43,13 @@ func TestStolenKeysAreReplacedByTheRecoveryKeyWithoutMissingAHeartbeat(t *testin
 	w := steady(t, rack)
 	data := w.DataDir(w.Lab.CMA(), "cma")
 	safe := filepath.Join(t.TempDir(), "safe")
+	if w.health().Recovery == "" {
+		t.Error("assim status does not say that the recovery key lies on the CMA")
+	}
 	w.assim("recovery-key", "take", safe, "-data", data)
+	if here := w.health().Recovery; here != "" {
+		t.Errorf("assim status says that the recovery key is %s", here)
+	}
 	if _, err := os.Stat(filepath.Join(data, "cma-recovery.json")); err == nil {
 		t.Fatal("the recovery key was taken away, and is still there")
 	}

@@ -59,6 +59,9 @@ func (a *app) status(s api.Status) {
 		{"memory", fmt.Sprintf("%.1f MB", float64(s.RSS)/1e6)},
 		{"systems", strings.Join(systems, ", ")}, {"rings", fmt.Sprint(s.Rings)},
 	})
+	if s.Recovery != "" {
+		fmt.Fprintf(a.out, "  The recovery key lies on the CMA itself (%s): assim recovery-key take FILE\n", s.Recovery)
+	}
 	a.heading("Queues")
 	rows := make([][]any, len(s.Queues))
 	for i, q := range s.Queues {

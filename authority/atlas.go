@@ -125,6 +125,7 @@ func digits(s string) int {
 // enlist adds a system that nobody has a place for yet.
 func (a *Authority) enlist(id wire.ID, name string) *node {
 	n := &node{id: id, name: name, sample: int32(len(a.all))}
+	a.classify(n)
 	a.nodes[id] = n
 	a.all = append(a.all, n)
 	return n

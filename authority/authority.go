@@ -17,8 +17,10 @@ import (
 type Config struct {
 	Limits  ring.Limits
 	Verdict verdict.Options
-	// Timing is the impatience towards systems whose Record names none.
+	// Timing is the impatience towards systems of no class whose Record names none.
 	Timing wire.Timing
+	// Classes have an impatience of their own; the first that fits counts.
+	Classes []Class
 	// Key gives the secret of the edge between two nanoprobes, to be told to
 	// both. Nil leaves the keys out of the orders.
 	Key func(a, b wire.ID) [16]byte
@@ -53,8 +55,8 @@ type Record struct {
 	ring.Membership
 	Name    string
 	Links   []verdict.Link
-	Gen     uint32 `json:"-"` // of the newest order
-	Timing  wire.Timing
+	Gen     uint32       `json:"-"` // of the newest order
+	Timing  wire.Timing  // its own, if it has any
 	Session wire.Session `json:"-"`
 	Status  verdict.Status
 	Since   time.Time // last sign of life, unless up
@@ -103,6 +105,7 @@ type node struct {
 	addrs   []netip.AddrPort // best first
 	links   []verdict.Link
 	timing  *wire.Timing // nil: the default
+	retimed bool         // it is its own, not its class's
 	session wire.Session
 	gen     uint32 // of the newest order
 	echoed  uint32 // what it said it runs
@@ -215,9 +218,9 @@ func (a *Authority) Restore(now time.Time, records []Record, versions map[uint64
 		n := a.enlist(r.ID, r.Name)
 		n.session, n.gen, n.echoed, n.told = r.Session, r.Gen, r.Gen, r.Gen > 0
 		a.settle(n, append([]netip.AddrPort{r.Addr}, r.Alt...), r.Links)
-		if r.Timing != (wire.Timing{}) && r.Timing != a.cfg.Timing {
+		if r.Timing != (wire.Timing{}) {
 			t := r.Timing
-			n.timing = &t
+			n.timing, n.retimed = &t, true
 		}
 	}
 	a.plan.Restore(seats, versions)
@@ -250,7 +253,10 @@ func (a *Authority) Announce(now time.Time, id wire.ID, s wire.Session, applied 
 		addrs = []netip.AddrPort{from}
 	}
 	restarted, changed := s > n.session, isNew || name != n.name
-	n.session, n.name = s, name
+	n.session = s
+	if name != n.name {
+		a.rename(n, name)
+	}
 	if len(addrs) > 0 && !slices.Equal(addrs, n.addrs) {
 		a.claimAddrs(now, n, addrs, out)
 		a.settle(n, addrs, guessLinks(n.links, addrs))
@@ -481,7 +487,7 @@ func (a *Authority) Retime(now time.Time, id wire.ID, t wire.Timing, out *Out) {
 	if n == nil || t == a.timing(n) {
 		return
 	}
-	n.timing = &t
+	n.timing, n.retimed = &t, true
 	a.enqueue(n)
 	out.Records = append(out.Records, id)
 	a.follow(now, out)
@@ -550,7 +556,7 @@ func (a *Authority) Deadline() time.Time {
 	if len(a.queue) > 0 {
 		return a.queueSince()
 	}
-	return sooner(sooner(a.judge.Deadline(), a.timers.next()), sooner(a.leisure, a.gathering.due()))
+	return sooner(sooner(a.judge.Deadline(), a.timers.next()), sooner(a.leisure, a.gathering.due(a.busy)))
 }
 
 // Record returns what to store about id.
@@ -562,7 +568,7 @@ func (a *Authority) Record(id wire.ID) (Record, bool) {
 	m, _ := a.plan.Membership(id)
 	r := Record{Membership: m, Name: n.name, Links: n.links, Gen: n.gen, Session: n.session, Status: n.status, Since: n.since}
 	r.Seat = n.seat()
-	if n.timing != nil {
+	if n.retimed {
 		r.Timing = *n.timing
 	}
 	return r, true

@@ -277,3 +277,36 @@ func TestAnOrderLeavesOutWhatItsReceiverHas(t *testing.T) {
 		}
 	}
 }
+
+// A system's name decides how impatient its watchers are, and a new name may
+// change that; a CMA that restarts with other classes goes by the new ones.
+func TestAClassOfSystemsHasItsOwnImpatience(t *testing.T) {
+	cfg := Config{Classes: []Class{{Names: "db-*", Timing: wire.FastTiming}, {Names: "d*", Timing: wire.QuietTiming}}}
+	a, out := New(cfg, rand.New(rand.NewPCG(1, 2))), &Out{}
+	timing := func(a *Authority, id wire.ID) wire.Timing { return a.timing(a.nodes[id]) }
+	for i, name := range []string{"web", "db-1", "desk"} {
+		a.Announce(start, idOf(i), 1, 0, name, addrOf(i), nil, out)
+	}
+	for i, want := range []wire.Timing{wire.DefaultTiming, wire.FastTiming, wire.QuietTiming} {
+		if got := timing(a, idOf(i)); got != want {
+			t.Errorf("system %d: %v, want %v", i, got, want)
+		}
+	}
+	echo(a, after(time.Second), out)
+	out.Reset()
+	a.Announce(after(time.Minute), idOf(0), 1, 0, "db-2", addrOf(0), nil, out)
+	a.Tick(after(time.Minute), out)
+	if i := slices.IndexFunc(out.Orders, func(o Order) bool { return o.To == idOf(0) }); i < 0 || out.Orders[i].Desired.Timing != wire.FastTiming {
+		t.Errorf("the renamed one is told %v", out.Orders)
+	}
+	var records []Record
+	for i := range 3 {
+		r, _ := a.Record(idOf(i))
+		records = append(records, r)
+	}
+	b := New(Config{Classes: cfg.Classes[1:]}, rand.New(rand.NewPCG(1, 2)))
+	b.Restore(after(time.Hour), records, nil, out)
+	if got := timing(b, idOf(1)); got != wire.QuietTiming {
+		t.Errorf("after a restart with another configuration: %v", got)
+	}
+}

@@ -13,6 +13,9 @@ const (
 	// are taken all the time: the longer, the more there are.
 	heldPerSeat = 10 * time.Millisecond
 	heldMost    = 3 * time.Second
+	// heldBusy is the bound while more waits than can be taken in: whoever is told
+	// now has other neighbors in a moment.
+	heldBusy = 20 * time.Second
 )
 
 // gathering holds orders back while many systems take their seats at once: each
@@ -49,11 +52,14 @@ func (g *gathering) hold(now time.Time, n *node) {
 }
 
 // due is when what is held is let go; zero = nothing is held.
-func (g *gathering) due() time.Time {
+func (g *gathering) due(busy bool) time.Time {
 	if g.first.IsZero() {
 		return time.Time{}
 	}
 	most := min(heldMost, quietSeats+time.Duration(g.taken)*heldPerSeat)
+	if busy {
+		most = heldBusy
+	}
 	return sooner(g.last.Add(quietSeats), g.first.Add(most))
 }
 
@@ -72,7 +78,7 @@ func (a *Authority) holdOrEnqueue(now time.Time, n *node) {
 // letGo puts those in line whose orders were held back long enough.
 func (a *Authority) letGo(now time.Time) {
 	g := &a.gathering
-	if due := g.due(); due.IsZero() || now.Before(due) {
+	if due := g.due(a.busy); due.IsZero() || now.Before(due) {
 		return
 	}
 	for _, n := range g.held {

@@ -49,6 +49,8 @@ type Config struct {
 	LocalUser uint32
 	Listen    string // ADDRESS:PORT for UDP and TCP; an empty address is all of them
 	Timing    wire.Timing
+	// Classes of systems have another impatience; the first that fits counts.
+	Classes []authority.Class
 	// Schedule is what every nanoprobe is told about its discovery types.
 	Schedule []wire.Schedule
 	Policy   trust.Policy
@@ -179,11 +181,11 @@ func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 		sweepKey: func(ring uint64) [16]byte { return c.keys.SweepKey(ring) },
 	}
 	b.auth = authority.New(authority.Config{
-		Timing: c.cfg.Timing, Schedule: c.cfg.Schedule,
+		Timing: c.cfg.Timing, Classes: c.cfg.Classes, Schedule: c.cfg.Schedule,
 		Key:  func(x, y wire.ID) [16]byte { return c.keys.EdgeKey(wire.EdgeOf(x, y), x, y) },
 		Also: func(x, y wire.ID) ([16]byte, bool) { return c.keys.EdgeAlso(wire.EdgeOf(x, y), x, y) },
 	}, rng)
-	if err := b.restore(ctx, c.store, wire.Desired{Timing: c.cfg.Timing, Schedule: c.cfg.Schedule}); err != nil {
+	if err := b.restore(ctx, c.store, c.cfg.fingerprint()); err != nil {
 		return nil, err
 	}
 	b.turn.keys = c.keys
@@ -342,7 +344,7 @@ func (r *records) Walk(bucket string) iter.Seq2[graph.Record, error] {
 }
 
 // restore fills the cores with what an earlier run stored.
-func (b *brain) restore(ctx context.Context, store graph.Store, desired wire.Desired) error {
+func (b *brain) restore(ctx context.Context, store graph.Store, desired [sha256.Size]byte) error {
 	seats, versions, err := readSeats(ctx, store)
 	if err != nil {
 		return err
@@ -389,9 +391,18 @@ func (c *CMA) enrolled(id wire.ID, about *wire.Announce, from netip.AddrPort) {
 // desiredRecord keeps a fingerprint of the configuration that everybody was told.
 var desiredRecord = graph.Record{Bucket: "cma", Name: "desired"}
 
+// fingerprint is another one when the configuration wants something else of the
+// nanoprobes.
+func (c *Config) fingerprint() [sha256.Size]byte {
+	text := wire.AppendDesired(nil, &wire.Desired{Timing: c.Timing, Schedule: c.Schedule})
+	for _, class := range c.Classes {
+		text = fmt.Append(text, class)
+	}
+	return sha256.Sum256(text)
+}
+
 // refresh tells everybody anew when the configuration is not what it was.
-func (b *brain) refresh(ctx context.Context, store graph.Store, desired wire.Desired) error {
-	sum := sha256.Sum256(wire.AppendDesired(nil, &desired))
+func (b *brain) refresh(ctx context.Context, store graph.Store, sum [sha256.Size]byte) error {
 	was, err := store.Record(ctx, desiredRecord.Bucket, desiredRecord.Name)
 	if err == nil && bytes.Equal(was, sum[:]) {
 		return nil

@@ -78,9 +78,9 @@ func buildOn(t *testing.T, plan string, prepare func(*lab.Lab) error, cmaFlags .
 }
 
 // start is build, nanoprobes on all systems, and all of them up.
-func start(t *testing.T, plan string) *world {
+func start(t *testing.T, plan string, cmaFlags ...string) *world {
 	t.Helper()
-	w := build(t, plan)
+	w := build(t, plan, cmaFlags...)
 	if err := w.StartProbes(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
@@ -90,9 +90,9 @@ func start(t *testing.T, plan string) *world {
 
 // steady is start, and nobody is still being told new neighbors: from then on a
 // fault is seen by exactly those that the final rings name.
-func steady(t *testing.T, plan string) *world {
+func steady(t *testing.T, plan string, cmaFlags ...string) *world {
 	t.Helper()
-	w := start(t, plan)
+	w := start(t, plan, cmaFlags...)
 	w.settled()
 	return w
 }

@@ -221,7 +221,16 @@ func (n *Neighbor) Ripe(now time.Duration, t *wire.Timing) bool {
 	if n.state == Fresh {
 		return silent >= t.Dead
 	}
-	return n.state == Late && silent >= max(t.Unresponsive, n.patience(t)+PingEvery(t)*AccusePings)
+	return n.state == Late && silent >= max(n.unresponsive(t), n.patience(t)+PingEvery(t)*AccusePings)
+}
+
+// unresponsive is the silence after which it may be accused: less for one who
+// speaks more often than I do, because it is of a class that is in a hurry.
+func (n *Neighbor) unresponsive(t *wire.Timing) time.Duration {
+	if i := n.interval(t); i < t.Interval {
+		return time.Duration(float64(t.Unresponsive) * float64(i) / float64(t.Interval))
+	}
+	return t.Unresponsive
 }
 
 // Overdue says whether an accused neighbor has been silent for so long that it
@@ -236,7 +245,7 @@ func (n *Neighbor) Speaks() bool { return n.vain >= deafTicks }
 
 // Mute says whether a deaf neighbor has fallen silent altogether.
 func (n *Neighbor) Mute(now time.Duration, t *wire.Timing) bool {
-	return n.state == Deaf && now-n.heard >= max(t.Unresponsive, 2*n.interval(t))
+	return n.state == Deaf && now-n.heard >= max(n.unresponsive(t), 2*n.interval(t))
 }
 
 // Conclude sets what the owner concluded from silence and everything else it

@@ -29,7 +29,6 @@ import (
 	"assim/query"
 	"assim/trust"
 	"assim/version"
-	"assim/wire"
 )
 
 // settings are what an operator may set.
@@ -43,6 +42,7 @@ type settings struct {
 	Retention time.Duration `name:"retention" default:"2160h" usage:"how long earlier versions of the graph are kept, for -at and assim diff; 0 keeps them for ever"`
 	Backups   string        `name:"backups" usage:"directory in which assim backup writes (default: backups in -data)"`
 	Profile   string        `name:"profile" default:"default" usage:"how impatient heartbeats are: fast (0.2 s), default (1 s) or quiet (5 s)"`
+	ProfileOf []string      `name:"profile-of" usage:"another profile for systems whose names fit, the first that fits counts: NAMES=PROFILE with * and ? in NAMES, e.g. db-*=fast"`
 	Schedule  []string      `name:"schedule" usage:"how often discovery types look, where it is not the default: TYPE=INTERVAL, TYPE=never, TYPE=events"`
 	Zero      bool          `name:"zero-configuration" usage:"let systems without a join string ask to be accepted by hand (labs)"`
 	Strict    bool          `name:"strict" usage:"single-use, bound join strings and approval by hand; no multicast"`
@@ -90,17 +90,15 @@ Exit status: 0 stopped by SIGTERM or SIGINT, 1 an error, 2 settings not understo
 	}
 }
 
-var profiles = map[string]wire.Timing{"fast": wire.FastTiming, "default": wire.DefaultTiming, "quiet": wire.QuietTiming}
-
 func run(ctx context.Context, s settings) error {
 	level := slog.LevelInfo
 	if s.Debug {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	timing, ok := profiles[s.Profile]
-	if !ok {
-		return fmt.Errorf("-profile %q is not fast, default or quiet", s.Profile)
+	timing, classes, err := readProfiles(s.Profile, s.ProfileOf)
+	if err != nil {
+		return err
 	}
 	schedule, err := readSchedule(s.Schedule)
 	if err != nil {
@@ -128,7 +126,7 @@ func run(ctx context.Context, s settings) error {
 	var remote http.Handler
 	server, err := cma.New(ctx, cma.Config{
 		Operators: func(ctx context.Context, conn *tls.Conn) { api.ServeConn(ctx, conn, remote) },
-		Data:      s.Data, Recovery: s.Recovery, LocalUser: userNumber(s.LocalUser), Run: s.Run, Listen: s.Listen, Timing: timing, Schedule: schedule, Store: where, Mappings: mappings,
+		Data:      s.Data, Recovery: s.Recovery, LocalUser: userNumber(s.LocalUser), Run: s.Run, Listen: s.Listen, Timing: timing, Classes: classes, Schedule: schedule, Store: where, Mappings: mappings,
 		Policy: trust.Policy{ZeroConfiguration: s.Zero, Strict: s.Strict},
 	}, store, log)
 	if err != nil {

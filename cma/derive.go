@@ -32,6 +32,8 @@ type deriver struct {
 	now     func() time.Time
 	rules   []rule
 	types   []discovery.Type
+	swept   time.Time       // when the shared lists were looked through; of run alone
+	lonely  map[string]bool // those that nobody had then
 
 	mu    sync.Mutex
 	whole map[string]bool // types whose documents changed since they were last seen together
@@ -100,6 +102,12 @@ func (d *deriver) run(ctx context.Context) {
 			return
 		case <-leisure.C:
 			d.together(ctx)
+			if now := d.now(); now.Sub(d.swept) >= sweepEvery {
+				d.swept = now
+				if err := d.tidy(ctx); err != nil && ctx.Err() == nil {
+					d.health.failed("looking through the lists that systems share", err)
+				}
+			}
 			continue
 		case <-d.wake:
 		}

@@ -32,6 +32,7 @@ const (
 	SettingSet  = "SettingSet"
 	Setting     = "Setting"
 	ChecksumSet = "ChecksumSet"
+	NeighborSet = "NeighborSet"
 	Checksum    = "Checksum"
 	FileSystem  = "FileSystem"
 	BlockDevice = "BlockDevice"
@@ -55,7 +56,7 @@ const (
 	ConnectsTo  = "CONNECTS_TO"  // (Process)-->(Endpoint)
 	DependsOn   = "DEPENDS_ON"   // derived
 	HostedBy    = "HOSTED_BY"    // (System)-->(System)
-	Sees        = "SEES"         // (NIC)-->(IPAddr|NIC): who saw whom by ARP
+	Sees        = "SEES"         // (NIC)-->(NeighborSet|IPAddr): who saw whom by ARP
 	MemberOf    = "MEMBER_OF"    // (System)-->(Ring)
 	Watches     = "WATCHES"      // (System)-->(System): heartbeats with it
 	About       = "ABOUT"        // (Incident)-->(anything)
@@ -80,7 +81,7 @@ const (
 var Labels = []LabelDoc{
 	{System, "any computer or switch we know of, with or without a nanoprobe", `node id given by the CMA ("n-<32 hex>"), "sw-<chassis id>" for a switch, "mac-<mac>" for an unknown`, map[string]string{
 		"name": "host name, or what the switch calls itself", "id": "the same as the key", "kind": "server, switch, router, vm, container, unknown",
-		"status": "up, unresponsive, dead, shutdown, unknown", "nanoprobe": "true when a nanoprobe speaks for it", "last_sign": "when it was last heard, if it is not up",
+		"status": "up, unresponsive, dead, shutdown, unknown", "nanoprobe": "true when a nanoprobe speaks for it", "last_sign": "when it was last heard, if it is not up", "seen_by": "of an unknown system: ids of systems that see it by ARP, 16 at most",
 		"os": "pretty name of the operating system", "os_id": "short name of the distribution", "os_version": "version of the distribution",
 		"hostname": "what it calls itself", "kernel": "kernel release", "arch": "machine architecture",
 		"cpu": "processor model", "cpu_sockets": "number", "cpu_cores": "number", "cpu_threads": "number", "cpu_vulnerable": "true when the kernel knows of an unmitigated weakness",
@@ -125,6 +126,8 @@ var Labels = []LabelDoc{
 		"hash": "the same as the key", "size": "number of files"}, []string{"hash"}},
 	{Checksum, "a file with one of its contents", `"<path>/<SHA-256>"`, map[string]string{
 		"path": "absolute path", "sha256": "SHA-256 of the content, lower-case hex"}, []string{"path", "sha256"}},
+	{NeighborSet, "one distinct neighbor table (ARP and NDP), shared by all systems that have it", `hash of the table`, map[string]string{
+		"hash": "the same as the key", "size": "number of neighbors"}, []string{"hash"}},
 	{FileSystem, "a mounted file system", `"<system id>/<device>" or "<system id>/<type>/<source>"`, map[string]string{
 		"name": "what it is called", "fstype": "type", "source": "device or export", "server": "address of the server of a network file system", "size_bytes": "bytes"}, nil},
 	{BlockDevice, "a disk or a part or layer of one", `"<system id>/<name>"`, map[string]string{
@@ -160,7 +163,9 @@ var Rels = []RelDoc{
 	{Container, HostedBy, System, "the container runs on this host", nil},
 	{System, Is, VirtualMachine, "the same machine, seen from inside", nil},
 	{System, ResolvesBy, Endpoint, "the system asks this name server", map[string]string{"position": "order of asking, from 1"}},
-	{NIC, Sees, IPAddr, "the interface's neighbor table holds this address", map[string]string{"mac": "with this hardware address"}},
+	{NIC, Sees, NeighborSet, "the interface is one of those whose neighbors the table has", nil},
+	{NeighborSet, Contains, IPAddr, "the table has this address", map[string]string{"mac": "with this hardware address", "link": "at the interface of this name", "router": "true for a default gateway"}},
+	{NIC, Sees, IPAddr, "the interface's neighbor table holds this address, which only exists within the system", map[string]string{"mac": "with this hardware address"}},
 	{System, MemberOf, Ring, "membership", map[string]string{"position": "order in the ring", "deputy": "true when it also sits on the ring above"}},
 	{System, Watches, System, "heartbeats with it", map[string]string{"ring": "in this ring", "level": "switch, subnet or top"}},
 	{Incident, About, System, "what the incident is about", nil},

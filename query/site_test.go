@@ -143,8 +143,11 @@ func (s *site) build() {
 	s.connects("app1", "java", "db1", "postgres", "10.0.0.14", 5432)
 	s.say("app1/guest", nil, graph.Rel{From: sys("app1"), Type: graph.HostedBy, To: sys("host1")})
 	stranger := graph.Key{Label: graph.IPAddr, ID: "10.0.0.99"}
-	s.say("db1/arp/eth0", []graph.Node{{Key: stranger, Props: graph.P("addr", "10.0.0.99", "scope", "global", "version", 4)}},
-		graph.Rel{From: graph.Key{Label: graph.NIC, ID: "n-db1/eth0"}, Type: graph.Sees, To: stranger, Props: graph.P("mac", "de:ad:be:ef:00:01")},
+	table := graph.Key{Label: graph.NeighborSet, ID: "cccc"}
+	s.say("arp/cccc", []graph.Node{{Key: stranger, Props: graph.P("addr", "10.0.0.99", "scope", "global", "version", 4)}, {Key: table}},
+		graph.Rel{From: table, Type: graph.Contains, To: stranger, ID: "eth0", Props: graph.P("mac", "de:ad:be:ef:00:01", "link", "eth0")})
+	s.say("db1/arp/eth0", nil,
+		graph.Rel{From: graph.Key{Label: graph.NIC, ID: "n-db1/eth0"}, Type: graph.Sees, To: table},
 		graph.Rel{From: graph.Key{Label: graph.NIC, ID: "n-db1/eth0"}, Type: graph.Sees, To: graph.Key{Label: graph.IPAddr, ID: "10.0.0.13"}, Props: graph.P("mac", "00:16:3e:00:00:03")})
 	s.packages("aaaa", []string{"web1", "web2"}, map[string]string{"openssl": "3.0.11", "nginx": "1.22.1", "bash": "5.2"})
 	s.packages("bbbb", []string{"db1"}, map[string]string{"openssl": "3.0.9", "postgresql-15": "15.5", "bash": "5.2"})

@@ -1,6 +1,8 @@
 // Package arp discovers whom a system has as neighbors on its networks: the
 // entries of the kernel's ARP and NDP tables, which fill by the traffic there is.
 // Nothing is sent.
+//
+//	(NIC)-[:SEES]->(NeighborSet {hash})-[:CONTAINS {link, mac}]->(IPAddr)
 package arp
 
 import (
@@ -20,13 +22,14 @@ import (
 
 // Type is the discovery type.
 var Type = discovery.Type{
-	Name:  "arp",
-	Short: "neighbors in the ARP and NDP tables",
-	Every: 15 * time.Minute,
-	On:    []discovery.Trigger{discovery.Neighbors},
-	Make:  func() func(context.Context, discovery.Host) (any, error) { return (&memory{}).collect },
-	Graph: toGraph,
-	Whole: Unknown,
+	Name:   "arp",
+	Short:  "neighbors in the ARP and NDP tables",
+	Every:  15 * time.Minute,
+	On:     []discovery.Trigger{discovery.Neighbors},
+	Make:   func() func(context.Context, discovery.Host) (any, error) { return (&memory{}).collect },
+	Graph:  toGraph,
+	Shared: Shared,
+	Whole:  Unknown,
 	About: discovery.About{
 		Reads: []string{"rtnetlink: neighbor tables of IPv4 and IPv6", "rtnetlink: links, routes (which networks do not leave the host)"},
 		Keys: []discovery.Field{
@@ -38,7 +41,7 @@ var Type = discovery.Type{
 			{Key: "neighbors[].router", Meaning: "a default gateway of this system"},
 			{Key: "left_out", Meaning: "true when there are more neighbors than are listed"},
 		},
-		Graph: "(NIC)-[:SEES {mac}]->(IPAddr)",
+		Graph: "(NIC)-[:SEES]->(NeighborSet)-[:CONTAINS {link, mac}]->(IPAddr); within the system (NIC)-[:SEES {mac}]->(IPAddr)",
 	},
 }
 
@@ -175,33 +178,113 @@ func (m *memory) document(internal map[string]bool, routers map[netip.Addr]bool)
 	return p
 }
 
-// toGraph says whom each interface sees. Link-local addresses stay in the
-// document: they name nobody beyond their link, and who has one has others.
-func toGraph(system graph.Key, doc []byte) (graph.Change, error) {
+// parse reads a document. Link-local addresses stay in it: they name nobody
+// beyond their link, and who has one has others. Those within the system mean
+// something on it only, and the rest, which systems can see alike, is shared.
+func parse(doc []byte) (within, shared []neighbor, err error) {
 	var p *payload
 	if err := json.Unmarshal(doc, &p); err != nil {
-		return graph.Change{}, fmt.Errorf("arp: %w", err)
+		return nil, nil, fmt.Errorf("arp: %w", err)
 	}
 	if p == nil {
-		return graph.Change{}, errors.New("arp: the document is null")
+		return nil, nil, errors.New("arp: the document is null")
 	}
-	var c graph.Change
-	seen := map[graph.Key]bool{}
 	for _, n := range p.Neighbors {
 		ip, err := netip.ParseAddr(n.IP)
-		if err != nil || n.Link == "" || n.Scope == discovery.ScopeLink {
-			continue
+		switch {
+		case err != nil || n.Link == "" || n.Scope == discovery.ScopeLink:
+		case n.Scope == discovery.ScopeGlobal:
+			n.IP = ip.WithZone("").String()
+			shared = append(shared, n)
+		default:
+			within = append(within, n)
 		}
+	}
+	discovery.Sort(shared, func(a, b neighbor) int {
+		return cmp.Or(cmp.Compare(a.Link, b.Link), cmp.Compare(a.IP, b.IP), cmp.Compare(a.MAC, b.MAC))
+	})
+	return within, slices.CompactFunc(shared, func(a, b neighbor) bool { return a.Link == b.Link && a.IP == b.IP }), nil
+}
+
+// set names a list of neighbors.
+func set(list []neighbor) (graph.Node, error) {
+	text, _, err := discovery.Canonical(list)
+	if err != nil {
+		return graph.Node{}, fmt.Errorf("arp: %w", err)
+	}
+	hash := discovery.Hash(text)
+	return graph.Node{Key: graph.Key{Label: graph.NeighborSet, ID: hash}, Props: graph.P("hash", hash, "size", len(list))}, nil
+}
+
+// toGraph says whom each interface sees.
+func toGraph(system graph.Key, doc []byte) (graph.Change, error) {
+	within, shared, err := parse(doc)
+	if err != nil {
+		return graph.Change{}, err
+	}
+	var c graph.Change
+	if len(shared) > 0 {
+		all, err := set(shared)
+		if err != nil {
+			return graph.Change{}, err
+		}
+		c.Nodes = append(c.Nodes, all)
+		link := ""
+		for _, n := range shared {
+			if n.Link != link {
+				link = n.Link
+				c.Rels = append(c.Rels, graph.Rel{From: discovery.NICKey(system, link), Type: graph.Sees, To: all.Key})
+			}
+		}
+	}
+	seen := map[graph.Key]bool{}
+	for _, n := range within {
+		ip, _ := netip.ParseAddr(n.IP)
 		key := discovery.IPKey(system, ip, n.Scope)
 		if !seen[key] {
 			seen[key] = true
-			c.Nodes = append(c.Nodes, graph.Node{Key: key, Props: graph.P("addr", ip.WithZone("").String(), "scope", n.Scope, "version", version(ip))})
+			c.Nodes = append(c.Nodes, n.address(key, ip))
 		}
-		props := graph.P("mac", n.MAC)
-		if n.Router {
-			props["router"] = true
+		c.Rels = append(c.Rels, graph.Rel{From: discovery.NICKey(system, n.Link), Type: graph.Sees, To: key, Props: n.props()})
+	}
+	return c, nil
+}
+
+func (n neighbor) address(key graph.Key, ip netip.Addr) graph.Node {
+	return graph.Node{Key: key, Props: graph.P("addr", ip.WithZone("").String(), "scope", n.Scope, "version", version(ip))}
+}
+
+func (n neighbor) props() graph.Props {
+	props := graph.P("mac", n.MAC)
+	if n.Router {
+		props["router"] = true
+	}
+	return props
+}
+
+// Shared says whom the interfaces of a table see, once for all systems that have
+// the same table: thousands of servers that only ever talk to the same few do.
+func Shared(doc []byte) (graph.Change, error) {
+	_, shared, err := parse(doc)
+	if err != nil || len(shared) == 0 {
+		return graph.Change{}, err
+	}
+	all, err := set(shared)
+	if err != nil {
+		return graph.Change{}, err
+	}
+	c := graph.Change{Source: "arp/" + all.Key.ID, Nodes: []graph.Node{all}}
+	seen := map[graph.Key]bool{}
+	for _, n := range shared {
+		ip, _ := netip.ParseAddr(n.IP)
+		key := discovery.IPKey(graph.Key{}, ip, n.Scope)
+		if !seen[key] {
+			seen[key] = true
+			c.Nodes = append(c.Nodes, n.address(key, ip))
 		}
-		c.Rels = append(c.Rels, graph.Rel{From: discovery.NICKey(system, n.Link), Type: graph.Sees, To: key, Props: props})
+		props := n.props()
+		props["link"] = n.Link
+		c.Rels = append(c.Rels, graph.Rel{From: all.Key, Type: graph.Contains, To: key, ID: n.Link, Props: props})
 	}
 	return c, nil
 }

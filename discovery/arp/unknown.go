@@ -2,6 +2,7 @@ package arp
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -19,41 +20,135 @@ const maxUnknown = 100_000
 // Unknown derives the systems that others see by ARP and nobody else tells of: a
 // MAC that no interface in the graph has, answering for an address that no
 // interface carries. Each is a System of kind unknown, "mac-<mac>", with one NIC
-// and the addresses it answers for. Who enrolls later has that MAC on a NIC of
+// and the addresses it answers for; one that is only known within a system is
+// "mac-<mac>@<system>". Who enrolls later has that MAC on a NIC of
 // its own, and the unknown system ceases with the next derivation.
 func Unknown(r graph.Reader) (graph.Change, error) {
-	found := map[string][]graph.Key{} // addresses by MAC
-	owned := map[graph.NodeID]bool{}
+	f := finder{r: r, found: map[string]*stranger{}, owned: map[graph.NodeID]bool{}}
+	sets := map[graph.NodeID]bool{}
 	for rel, err := range r.Rels(graph.Sees) {
 		if err != nil {
 			return graph.Change{}, err
 		}
-		mac, _ := rel.Props["mac"].(string)
-		if mac == "" {
+		if _, ok := rel.Props["mac"].(string); !ok {
+			sets[rel.To] = true // a table that many may have is looked at once
 			continue
 		}
-		address, err := r.Node(rel.To)
-		if errors.Is(err, graph.ErrNotFound) {
-			continue
-		}
-		if err != nil {
+		if err := f.meets(rel, rel.From); err != nil {
 			return graph.Change{}, err
 		}
-		if address.Key.Label != graph.IPAddr || slices.Contains(found[mac], address.Key) {
-			continue
-		}
-		has, known := owned[rel.To]
-		if !known {
-			if has, err = carried(r, rel.To); err != nil {
+	}
+	for _, id := range slices.Sorted(maps.Keys(sets)) {
+		for rel, err := range r.Expand(id, graph.Out, graph.Contains) {
+			if err != nil {
 				return graph.Change{}, err
 			}
-			owned[rel.To] = has
-		}
-		if !has && (found[mac] != nil || len(found) < maxUnknown) {
-			found[mac] = append(found[mac], address.Key)
+			if err := f.meets(rel, id); err != nil {
+				return graph.Change{}, err
+			}
 		}
 	}
-	return unknownChange(r, found)
+	return f.change()
+}
+
+// stranger is a hardware address that answers for addresses nobody carries.
+type stranger struct {
+	mac       string
+	addresses []graph.Key
+	seen      []graph.NodeID // interfaces, and tables, that have it
+}
+
+// finder collects strangers.
+type finder struct {
+	r     graph.Reader
+	found map[string]*stranger  // by hardware address; "@" and a system behind it for one within
+	owned map[graph.NodeID]bool // addresses, and whether somebody carries them
+}
+
+// meets takes in one neighbor that an interface or a table has.
+func (f *finder) meets(rel graph.Edge, by graph.NodeID) error {
+	mac, _ := rel.Props["mac"].(string)
+	if mac == "" {
+		return nil
+	}
+	has, known := f.owned[rel.To]
+	if !known {
+		var err error
+		if has, err = carried(f.r, rel.To); err != nil {
+			return err
+		}
+		f.owned[rel.To] = has
+	}
+	if has {
+		return nil
+	}
+	address, err := f.r.Node(rel.To)
+	if errors.Is(err, graph.ErrNotFound) || err == nil && address.Key.Label != graph.IPAddr {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	id := mac
+	if system, _, within := strings.Cut(address.Key.ID, "/"); within {
+		id += "@" + system // every host gives its containers the same few
+	}
+	who := f.found[id]
+	if who == nil {
+		if len(f.found) >= maxUnknown {
+			return nil
+		}
+		who = &stranger{mac: mac}
+		f.found[id] = who
+	}
+	if !slices.Contains(who.addresses, address.Key) {
+		who.addresses = append(who.addresses, address.Key)
+	}
+	if len(who.seen) < maxSeen && !slices.Contains(who.seen, by) {
+		who.seen = append(who.seen, by)
+	}
+	return nil
+}
+
+// maxSeen is how many of those that see a stranger are looked at, and told.
+const maxSeen = 16
+
+// seers names systems that see a stranger, in order, and no more than maxSeen.
+func (f *finder) seers(who *stranger) ([]string, error) {
+	var names []string
+	add := func(nic graph.NodeID) error {
+		n, err := f.r.Node(nic)
+		if err != nil {
+			return err
+		}
+		if id, _, ok := strings.Cut(n.Key.ID, "/"); ok && !slices.Contains(names, id) {
+			names = append(names, id)
+		}
+		return nil
+	}
+	for _, id := range who.seen {
+		n, err := f.r.Node(id)
+		if err != nil {
+			return nil, err
+		}
+		if n.Key.Label == graph.NIC {
+			err = add(id)
+		} else {
+			for rel, e := range f.r.Expand(id, graph.In, graph.Sees) {
+				if err = e; err == nil {
+					err = add(rel.From)
+				}
+				if err != nil || len(names) >= maxSeen {
+					break
+				}
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(names)
+	return names[:min(len(names), maxSeen)], nil
 }
 
 // isUnknown tells the keys that this derivation makes.
@@ -76,28 +171,28 @@ func carried(r graph.Reader, address graph.NodeID) (bool, error) {
 	return false, nil
 }
 
-func unknownChange(r graph.Reader, found map[string][]graph.Key) (graph.Change, error) {
+func (f *finder) change() (graph.Change, error) {
 	c := graph.Change{Source: UnknownSource}
-	macs := make([]string, 0, len(found))
-	for mac := range found {
-		macs = append(macs, mac)
-	}
-	slices.Sort(macs)
-	for _, mac := range macs {
-		known, err := hasMAC(r, mac)
+	for _, id := range slices.Sorted(maps.Keys(f.found)) {
+		who := f.found[id]
+		known, err := hasMAC(f.r, who.mac)
 		if err != nil {
 			return graph.Change{}, err
 		}
 		if known {
 			continue
 		}
-		addresses := found[mac]
+		seen, err := f.seers(who)
+		if err != nil {
+			return graph.Change{}, err
+		}
+		addresses := who.addresses
 		discovery.Sort(addresses, func(a, b graph.Key) int { return strings.Compare(a.ID, b.ID) })
-		system := graph.Key{Label: graph.System, ID: "mac-" + mac}
+		system := graph.Key{Label: graph.System, ID: "mac-" + id}
 		nic := graph.Key{Label: graph.NIC, ID: system.ID + "/nic"}
 		c.Nodes = append(c.Nodes,
-			graph.Node{Key: system, Props: graph.P("id", system.ID, "name", unscoped(addresses[0].ID), "kind", "unknown", "status", "unknown")},
-			graph.Node{Key: nic, Props: graph.P("mac", mac)})
+			graph.Node{Key: system, Props: graph.P("id", system.ID, "name", unscoped(addresses[0].ID), "kind", "unknown", "status", "unknown", "seen_by", seen)},
+			graph.Node{Key: nic, Props: graph.P("mac", who.mac)})
 		c.Rels = append(c.Rels, graph.Rel{From: system, Type: graph.HasNIC, To: nic})
 		for _, a := range addresses {
 			c.Rels = append(c.Rels, graph.Rel{From: nic, Type: graph.HasIP, To: a})

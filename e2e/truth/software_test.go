@@ -174,6 +174,9 @@ func (s *subject) programs() {
 		out := s.tool("sh", "-c", "find -L "+dir+` -maxdepth 1 -type f -perm /111 -printf '%f\n' 2>/dev/null || true`)
 		s.sets("commands", dir+"/", names, lines(out))
 	}
+	if s.dir != "" {
+		return // see unitFiles
+	}
 	type units struct {
 		Units []struct {
 			Name   string
@@ -216,6 +219,9 @@ func (s *subject) config() {
 		has[name] = strings.Join(strings.Fields(value), " ")
 	}
 	s.alike("nsswitch", "", had, has)
+	if s.dir != "" {
+		return // the file is this machine's
+	}
 	type resolv struct{ Nameservers []string }
 	s.sets("resolv", "name server ", document1[resolv](s, "resolv").Nameservers, lines(s.tool("awk", "$1 == \"nameserver\" {print $2}", "/etc/resolv.conf")))
 }

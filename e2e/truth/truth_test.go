@@ -27,6 +27,8 @@ type subject struct {
 	*lab.Installation
 	*facts
 	bin string
+	// dir is another root file system, instead of a system of the lab.
+	dir string
 }
 
 func within(t *testing.T, d time.Duration) context.Context {
@@ -141,12 +143,18 @@ func (s *subject) must(system string, args ...string) []byte {
 // tool runs a tool on the system that is looked at.
 func (s *subject) tool(args ...string) []byte {
 	s.t.Helper()
+	if s.dir != "" {
+		return s.inside(args...)
+	}
 	return s.must("h01", args...)
 }
 
 // document is what a nanoprobe discovers on it.
 func (s *subject) document(typ string) []byte {
 	s.t.Helper()
+	if s.dir != "" {
+		return s.rooted(typ)
+	}
 	return s.tool(filepath.Join(s.bin, "nanoprobe"), "discover", typ, "--json")
 }
 
@@ -168,7 +176,7 @@ func TestWhatIsDiscoveredEqualsWhatTheHostsOwnToolsSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &subject{l, in, &facts{t: t}, bin}
+	s := &subject{l, in, &facts{t: t}, bin, ""}
 	s.settle()
 	if err := in.StartProbes(within(t, patience)); err != nil {
 		t.Fatal(err)
@@ -177,5 +185,5 @@ func TestWhatIsDiscoveredEqualsWhatTheHostsOwnToolsSay(t *testing.T) {
 		s.release, s.processor, s.mainMemory, s.accounts, s.limits, s.packages, s.files, s.programs, s.config, s.running, s.neighbor, s.graph} {
 		look()
 	}
-	s.judge()
+	s.judge(leastNamed)
 }

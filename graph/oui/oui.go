@@ -98,7 +98,7 @@ func Name(c *graph.Change) {
 		n := &c.Nodes[i]
 		mac, _ := n.Props["mac"].(string)
 		if n.Key.Label == graph.System {
-			mac, _ = strings.CutPrefix(n.Key.ID, "mac-")
+			mac, _, _ = strings.Cut(strings.TrimPrefix(n.Key.ID, "mac-"), "@")
 		}
 		vendor := Vendor(mac)
 		if vendor == "" {

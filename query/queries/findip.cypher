@@ -5,7 +5,8 @@
 MATCH (a:IPAddr)
 WHERE a.addr = $ip
 OPTIONAL MATCH (s:System)-[:HAS_NIC]->(n:NIC)-[:HAS_IP]->(a)
-OPTIONAL MATCH (w:System)-[:HAS_NIC]->(:NIC)-[seen:SEES]->(a)
-WITH a, s, n, w, seen ORDER BY w.name
+OPTIONAL MATCH (w:System)-[:HAS_NIC]->(by:NIC)-[way:SEES|CONTAINS*1..2]->(a)
+WHERE last(way).link IS NULL OR last(way).link = by.ifname
+WITH a, s, n, w, last(way) AS seen ORDER BY w.name
 RETURN a.addr AS ip, s.name AS system, n.ifname AS interface, n.mac AS mac, collect(DISTINCT seen.mac) AS seen_as, collect(DISTINCT w.name) AS seen_by
 ORDER BY system, interface

@@ -11,7 +11,7 @@ WITH n, s, a ORDER BY a.addr
 RETURN n.mac AS mac, s.name AS system, n.ifname AS interface, collect(a.addr) AS ips
 ORDER BY system, interface
 UNION
-MATCH (w:NIC)-[seen:SEES]->(a:IPAddr)
+MATCH ()-[seen:SEES|CONTAINS]->(a:IPAddr)
 WHERE seen.mac = $mac AND NOT EXISTS { MATCH (known:NIC) WHERE known.mac = $mac }
 WITH DISTINCT a ORDER BY a.addr
 RETURN $mac AS mac, null AS system, null AS interface, collect(a.addr) AS ips

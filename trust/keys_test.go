@@ -247,7 +247,7 @@ func TestARecoveryKeyIsKeptOnPaperToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	typed := filepath.Join(dir, "typed")
-	if err := os.WriteFile(typed, []byte("\n "+RecoveryString(key)+" \n"), 0o600); err != nil {
+	if err := os.WriteFile(typed, []byte("\n "+RecoveryString(key)+" \n"), 0o644); err != nil { // as a stick has it
 		t.Fatal(err)
 	}
 	if again, err := LoadRecoveryKey(typed); err != nil || !again.Equal(key) {

@@ -23,7 +23,7 @@ const recoveryPrefix = "assim-recovery1:"
 // LoadRecoveryKey reads the file that LoadCMAKeys wrote beside new keys, or one
 // with nothing but the line that RecoveryString prints.
 func LoadRecoveryKey(path string) (ed25519.PrivateKey, error) {
-	text, err := readSecret(path)
+	text, err := readCarried(path)
 	if err != nil {
 		return nil, err
 	}

@@ -204,12 +204,13 @@ func (j *Judge) view(now time.Time, p place) view {
 			rest = append(rest, id)
 		}
 	}
-	for _, id := range rest {
-		if l := j.lostLinkTo(id, p.chassis); l != nil {
-			v.dual = append(v.dual, id)
-			if len(v.silent) == 0 {
-				latestSign = latest(latestSign, l.first.Add(-j.opt.Window))
-			}
+	for _, l := range j.lostLinksTo(p.chassis) {
+		if j.suspects[l.id] != nil && !slices.Contains(rest, l.id) || slices.Contains(v.dual, l.id) {
+			continue
+		}
+		v.dual = append(v.dual, l.id)
+		if len(v.silent) == 0 {
+			latestSign = latest(latestSign, l.since)
 		}
 	}
 	if latestSign.IsZero() {

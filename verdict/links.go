@@ -20,8 +20,10 @@ type linkKey struct {
 
 // downLink is a network that one system lost.
 type downLink struct {
+	id    wire.ID
 	link  Link
 	first time.Time
+	since time.Time // who spoke after that did so without it
 	by    []wire.ID
 	sure  bool // somebody else hears nothing at all
 	in    *Incident
@@ -44,7 +46,10 @@ func (j *Judge) linkDown(now time.Time, c Claim, out *Out) {
 		return
 	}
 	if l == nil {
-		l = &downLink{link: link, first: now, sure: j.pathTo(id)}
+		l = &downLink{id: id, link: link, first: now, since: now.Add(-j.opt.Window), sure: j.pathTo(id)}
+		if id == c.By {
+			l.since = c.At // Its own kernel knows at once.
+		}
 		j.links[k] = l
 	}
 	l.by = with(l.by, c.By)
@@ -144,21 +149,19 @@ func (j *Judge) resolve(id wire.ID, name string) (linkKey, Link) {
 	return linkKey{id, name}, Link{Name: name}
 }
 
-// lostLinkTo returns the lost link of a system to a switch; nil if there is none.
-func (j *Judge) lostLinkTo(id wire.ID, chassis string) *downLink {
+// lostLinksTo returns the lost links to a switch. Where a link went is known from
+// the time that it was lost: the system itself may have said since that it hears
+// no switch there.
+func (j *Judge) lostLinksTo(chassis string) (list []*downLink) {
 	if chassis == "" || len(j.links) == 0 {
 		return nil
 	}
-	var buf [4]Link
-	for _, l := range j.m.Links(buf[:0], id) {
-		if l.Switch != chassis {
-			continue
-		}
-		if d := j.links[linkKey{id, l.Addr.String()}]; d != nil {
-			return d
+	for _, k := range j.sortedLinks() {
+		if l := j.links[k]; l.link.Switch == chassis {
+			list = append(list, l)
 		}
 	}
-	return nil
+	return list
 }
 
 // absorbLinks makes lost links to a silent switch part of its incident.

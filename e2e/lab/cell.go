@@ -174,6 +174,12 @@ var cellSysctls = []struct{ name, value string }{
 	{"net/ipv6/conf/default/accept_dad", "0"},
 	{"net/ipv6/conf/default/accept_ra", "0"},
 	{"net/ipv6/conf/default/router_solicitations", "0"},
+	// The routes of a card without a carrier do not count, as with the network
+	// managers of real systems.
+	{"net/ipv4/conf/all/ignore_routes_with_linkdown", "1"},
+	{"net/ipv4/conf/default/ignore_routes_with_linkdown", "1"},
+	{"net/ipv6/conf/all/ignore_routes_with_linkdown", "1"},
+	{"net/ipv6/conf/default/ignore_routes_with_linkdown", "1"},
 	// A system with two cards answers for an address only on the right one.
 	{"net/ipv4/conf/all/arp_ignore", "1"},
 	{"net/ipv4/conf/all/arp_announce", "2"},

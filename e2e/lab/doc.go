@@ -25,5 +25,6 @@
 //
 // Addresses are derived from the plan and stay inside the cells: subnet k is
 // 10.77.(16k).0/20 and fd77:0:0:k::/64; the second network card of a system
-// lives in subnet k+8 of its own.
+// lives in subnet k+8 of its own. A system leaves its subnets by the first card
+// that has a carrier and a router.
 package lab

@@ -370,6 +370,26 @@ func TestACutTrunkSplitsTheSwitchesAndMends(t *testing.T) {
 	reaches(t, l, "h01", "h02", true)
 }
 
+// The second card takes over when the first has lost its carrier.
+func TestADualHomedSystemIsReachedByItsSecondCardThroughTheRouter(t *testing.T) {
+	t.Parallel()
+	l := ForTest(t, parsed(t, "switch sw0\nswitch sw1\ntrunk sw0 sw1\nrouter r1 sw0 sw0\nsystem h01 sw0\nsystem h02 sw0 sw1\n"))
+	second := l.NICs("h02")[1].Addr.Addr().String()
+	ping := func(from, to string) error {
+		_, err := l.Run(within(t, 5*time.Second), from, "ping", "-q", "-c", "1", "-W", "0.5", to)
+		return err
+	}
+	for _, cut := range []bool{false, true} {
+		if cut {
+			must(t, l.CutCable("h02", "eth0"))
+		}
+		for _, way := range [][2]string{{"h01", second}, {"h02", l.Addr("h01").String()}} {
+			must(t, Until(within(t, 8*time.Second), fmt.Sprintf("%s reaches %s, first cable cut: %v", way[0], way[1], cut),
+				func() error { return ping(way[0], way[1]) }))
+		}
+	}
+}
+
 func TestARouterJoinsSubnets(t *testing.T) {
 	t.Parallel()
 	l := ForTest(t, parsed(t, "switch sw1\nswitch sw2 subnet 1\nrouter r1 sw1 sw2\nsystem h01 sw1\nsystem h02 sw2\n"))

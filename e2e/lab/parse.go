@@ -23,6 +23,7 @@ var speeches = []string{"lldp", "cdp", "both", "mute"}
 //	system h02 sw1/7 sw2/7    dual-homed, at port 7 of both
 //	system h03 sw2 root       with a root file system of its own
 //	router r1 sw1 sw3         between the subnets of these switches
+//	router r2 sw1 sw1         ... and that of the second cards on sw1
 func Parse(text string) (Plan, error) {
 	var p Plan
 	if len(text) > maxPlanText {

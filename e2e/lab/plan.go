@@ -59,7 +59,8 @@ type System struct {
 	Root bool
 	// CMA marks the system that the installation's server runs on.
 	CMA bool
-	// Router makes it forward between the subnets of its cables.
+	// Router makes it forward between the subnets of its cables. Its second cable
+	// into a subnet is for the second network cards of the systems there.
 	Router bool
 }
 
@@ -295,6 +296,12 @@ func (p *Plan) nic(s System, number, i int) NIC {
 	switch {
 	case s.Router:
 		host = firstRouter + number%256 + 1
+		for _, c := range s.Cables[:i] {
+			if p.sw(c.Switch).Subnet == subnet {
+				subnet += maxSubnets // Its second card there is for the second cards.
+				break
+			}
+		}
 	case i > 0:
 		subnet += maxSubnets
 	}

@@ -114,11 +114,11 @@ func (l *Lab) addresses(s *system) []string {
 		if i == 0 {
 			// Multicast leaves by the first card, with or without a router.
 			list = append(list, "route add 224.0.0.0/4 dev "+n.Name)
-			if r := l.routerFor(n); r != nil && !s.Router {
-				list = append(list,
-					fmt.Sprintf("route add default via %s", r.Addr.Addr()),
-					fmt.Sprintf("route add default via %s", r.Addr6.Addr()))
-			}
+		}
+		if r := l.routerFor(n); r != nil && !s.Router {
+			list = append(list,
+				fmt.Sprintf("route add default via %s metric %d", r.Addr.Addr(), 1+i),
+				fmt.Sprintf("route add default via %s metric %d", r.Addr6.Addr(), 1024+i))
 		}
 	}
 	return list

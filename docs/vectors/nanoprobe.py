@@ -170,11 +170,15 @@ def open_signal(b, key):
     return m
 
 
-def parse_desired(b):
+def parse_desired(b, old=None):
+    """What is left out is taken from old, an earlier generation; None: old is not the right one."""
     c = Cursor(b)
-    if c.num(1) != 1:
+    version = c.num(1)
+    if version not in (1, 2):
         raise Malformed("version")
-    d = {"gen": c.num(4), "interval": c.num(4), "unresponsive": c.num(4), "dead": c.num(4), "rings": []}
+    d = {"gen": c.num(4), "base": c.num(4) if version == 2 else 0}
+    d.update({"interval": c.num(4), "unresponsive": c.num(4), "dead": c.num(4), "rings": []})
+    whole = not d["base"] or old and old["gen"] == d["base"]
     for _ in range(c.num(1)):
         v = {"ring": c.num(8), "level": c.num(1)}
         flags = c.num(1)
@@ -187,7 +191,11 @@ def parse_desired(b):
         if flags & 16:
             c.take(c.num(1))  # lost
         v["members"] = []
-        for _ in range(c.num(2)):
+        if flags & 32:  # as they were
+            was = [o for o in old["rings"] if whole and (o["ring"], o["version"], o["swept"]) == (v["ring"], v["version"], v["swept"])] if old else []
+            whole = whole and was and len(was[0]["members"]) == size
+            v["members"] = was[0]["members"] if whole else []
+        for _ in range(0 if flags & 32 else c.num(2)):
             m = {"id": c.take(16), "at": c.address()}
             m["also"] = [c.address() for _ in range(c.num(1))]
             m["key"] = c.take(16) if flags & 2 else None
@@ -198,7 +206,7 @@ def parse_desired(b):
     for _ in range(c.num(1)):
         c.text(), c.num(4)  # how often each type looks
     c.done()
-    return d
+    return d if whole else None
 
 
 def neighbors(d):
@@ -411,8 +419,12 @@ class Nanoprobe:
         have[part] = c.b
         if len(have) < parts:
             return
-        d = parse_desired(b"".join(have[i] for i in range(parts)))
-        self.parts, self.applied, self.timing = {}, gen, d
+        d = parse_desired(b"".join(have[i] for i in range(parts)), self.timing if self.applied else None)
+        self.parts = {}
+        if not d:
+            return self.signal(ECHO)  # It builds on what is not run here: the CMA makes a whole one.
+        self.applied, self.timing = gen, d
+        d["gen"] = gen
         wanted = neighbors(d)
         old, self.peers = self.peers, {}
         for who, member in wanted.items():

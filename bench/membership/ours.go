@@ -188,7 +188,7 @@ func (x *node) report() {
 		var ids []wire.ID
 		switch o.Kind {
 		case wire.ObsUnresponsive, wire.ObsAlive, wire.ObsUnreachable:
-			ids = x.c.plan.Run(nil, o)
+			ids = x.c.plan.Run(nil, idOf(x.i), o)
 		case wire.ObsSwept:
 			ids, _, _ = x.c.plan.Swept(nil, nil, o)
 		}

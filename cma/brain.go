@@ -117,7 +117,7 @@ func (b *brain) run(ctx context.Context) {
 		}
 		now := b.now()
 		if due := b.auth.Deadline(); !due.IsZero() && !now.Before(due) {
-			b.auth.Busy(len(b.mail) > maxPass)
+			b.auth.Busy(len(b.mail) > maxPass || b.commits.behind())
 			b.auth.Tick(now, &b.out)
 		}
 		b.goOnTurning(now)
@@ -341,20 +341,18 @@ func (b *brain) answerHashes(l letter) {
 }
 
 // settle notes what the cores want durable, together with the number of the
-// letter that caused it (if any). What is graph goes to the committer at once,
-// so that one that the store refuses fails alone.
+// letter that caused it (if any). Letters that change no graph share a commit; of
+// the others each has its own, so that one that the store refuses fails alone.
 func (b *brain) settle(cause *letter) {
-	alone := len(b.out.Records)+len(b.out.Gone) > 0
-	if alone {
+	if cause == nil {
+		b.collect() // With the last letter: its sender may get an order, which acknowledges it.
+		return
+	}
+	if len(b.out.Records)+len(b.out.Gone) > 0 || !b.unsaved.plain() || len(b.unsaved.causes) >= maxPass {
 		b.flush()
 	}
 	b.collect()
-	if cause != nil {
-		b.unsaved.causes = append(b.unsaved.causes, *cause)
-	}
-	if alone || len(b.unsaved.causes) >= maxPass {
-		b.flush()
-	}
+	b.unsaved.causes = append(b.unsaved.causes, *cause)
 }
 
 // flush hands what is noted to the committer, and sends what may be sent when it
@@ -391,11 +389,26 @@ func (b *brain) settled(p *pending, err error) {
 	}
 	for i := range p.causes {
 		l := &p.causes[i]
-		b.reply(l, b.sess.Committed(l.id, l.sig.Session, l.sig.Seq))
+		ack := b.sess.Committed(l.id, l.sig.Session, l.sig.Seq)
+		if o := orderTo(l.id, p.orders); o == nil || !b.order(o, l) {
+			b.reply(l, ack)
+		}
 	}
 	for i := range p.orders {
-		b.order(&p.orders[i])
+		if p.orders[i].To != (wire.ID{}) {
+			b.order(&p.orders[i], nil)
+		}
 	}
+}
+
+// orderTo returns the order to a system, nil if there is none. There are few.
+func orderTo(id wire.ID, orders []authority.Order) *authority.Order {
+	for i := range orders {
+		if orders[i].To == id {
+			return &orders[i]
+		}
+	}
+	return nil
 }
 
 // collect empties what the cores put out. Pings need nothing durable.
@@ -456,29 +469,38 @@ func (b *brain) marks(p *pending) []session.Mark {
 	return list
 }
 
-// order sends a desired state in as many signals as it needs.
-func (b *brain) order(o *authority.Order) {
+// order sends a desired state in as many signals as it needs, and reports whether
+// it did. The first of them acknowledges the letter that it answers, if any. An
+// order is sent once.
+func (b *brain) order(o *authority.Order, answering *letter) bool {
 	if b.gathering() {
-		return // It is made anew when everybody can be told.
+		return false // It is made anew when everybody can be told.
 	}
+	to := o.To
+	o.To = wire.ID{}
 	for i := range o.Desired.Rings {
 		o.Desired.Rings[i].SweepKey = b.sweepKey(o.Desired.Rings[i].Ring)
 	}
 	b.encoded = wire.AppendDesired(b.encoded[:0], &o.Desired)
 	parts := session.Split(o.Desired.Gen, b.encoded)
 	if parts == nil {
-		b.health.failed("desired state of "+b.name(o.To), fmt.Errorf("it does not fit %d signals", wire.MaxParts))
-		return
+		b.health.failed("desired state of "+b.name(to), fmt.Errorf("it does not fit %d signals", wire.MaxParts))
+		return false
 	}
 	for i := range parts {
 		b.part = wire.AppendDesiredPart(b.part[:0], &parts[i])
-		m, ok := b.sess.Unasked(o.To, wire.KindDesired, b.part)
-		if !ok {
-			return
-		}
 		b.health.count("orders sent")
-		b.transmit(b.way(o.To, o.Addr), o.To, m)
+		if answering != nil && i == 0 {
+			b.reply(answering, b.sess.Answer(to, answering.sig.Session, answering.sig.Seq, wire.KindDesired, b.part))
+			continue
+		}
+		m, ok := b.sess.Unasked(to, wire.KindDesired, b.part)
+		if !ok {
+			return false
+		}
+		b.transmit(b.way(to, o.Addr), to, m)
 	}
+	return true
 }
 
 // name is what people call a system.

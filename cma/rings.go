@@ -26,6 +26,8 @@ type ringWriter struct {
 const (
 	ringEach = 20 * time.Millisecond
 	ringMost = 5 * time.Second
+	// ringCrush is the bound while many wait to be taken in: they come first.
+	ringCrush = time.Minute
 )
 
 // touched notes that a system may have come to, left, or changed in rings.
@@ -71,6 +73,10 @@ func (w *ringWriter) flush(now time.Time, b *brain) {
 		w.open = w.open[1:]
 	}
 	if w.due.IsZero() || now.Before(w.due) {
+		return
+	}
+	if b.backlog() > crushFrom && now.Sub(w.since) < ringCrush {
+		w.due = now.Add(ringDelay)
 		return
 	}
 	w.due = time.Time{}

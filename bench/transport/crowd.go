@@ -228,7 +228,7 @@ func (c *crowd) signal(i int, now time.Time, p *netio.Packet) {
 		if e.Kind != session.NewDesired {
 			continue
 		}
-		if d, err := wire.ParseDesired(e.Data); err == nil {
+		if d, err := wire.ParseDesired(e.Data); err == nil && s.member.Complete(&d) {
 			s.member.SetDesired(now, &d, &c.out)
 			s.session.Applied(e.Gen)
 			s.gen = e.Gen

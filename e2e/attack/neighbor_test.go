@@ -194,7 +194,9 @@ func (n *neighbor) packet(now time.Time, p netio.Packet) {
 			n.t.Errorf("desired state: %v", err)
 			continue
 		}
-		d.Gen = e.Gen
+		if d.Gen = e.Gen; !n.ring.Complete(&d) {
+			continue // A whole one follows.
+		}
 		n.want = d
 		n.ring.SetDesired(now, &d, &n.out)
 		n.session.Applied(e.Gen)

@@ -269,8 +269,8 @@ func (p *Plan) Run(dst []wire.ID, by wire.ID, o *wire.Observation) []wire.ID {
 }
 
 // Swept resolves the Bits of an observation into who did not answer and who
-// did. ok is false when the roster they count in is not remembered any more.
-func (p *Plan) Swept(silent, alive []wire.ID, o *wire.Observation) (s, a []wire.ID, ok bool) {
+// did. Who left the ring since had no reason to. ok is false when the roster they count in is not remembered any more.
+func (p *Plan) Swept(silent, alive []wire.ID, o *wire.Observation) (quiet, heard []wire.ID, ok bool) {
 	c := p.rings[o.Ring]
 	if c == nil {
 		return silent, alive, false
@@ -282,7 +282,9 @@ func (p *Plan) Swept(silent, alive []wire.ID, o *wire.Observation) (s, a []wire.
 	}
 	for j, m := range c.rosters[i].members {
 		if j/8 < len(o.Bits) && o.Bits[j/8]>>(j%8)&1 == 1 {
-			silent = append(silent, m.ID)
+			if s := p.seats[m.ID]; s != nil && s.in[c.level] == c {
+				silent = append(silent, m.ID)
+			}
 		} else {
 			alive = append(alive, m.ID)
 		}

@@ -28,7 +28,9 @@ type centre struct {
 	newest  map[int32]received // what was taken in, by system
 	in      uint64             // datagrams
 	outs    uint64
-	ordered uint64 // of outs, orders
+	ordered uint64         // of outs, orders
+	acks    []letter       // not sent yet: an order to the same system says the same
+	told    map[int32]bool // who was sent an order in this quantum
 	opened  map[string]verdict.Incident
 	encoded []byte
 	records []authority.Record // while it is down
@@ -42,7 +44,7 @@ type received struct {
 }
 
 func (s *Sim) newCentre() *centre {
-	c := &centre{s: s, rnd: rand.New(rand.NewPCG(s.opt.Seed, 99)), newest: map[int32]received{}, opened: map[string]verdict.Incident{}}
+	c := &centre{s: s, rnd: rand.New(rand.NewPCG(s.opt.Seed, 99)), newest: map[int32]received{}, told: map[int32]bool{}, opened: map[string]verdict.Incident{}}
 	c.start()
 	return c
 }
@@ -111,6 +113,18 @@ func (c *centre) step(q int64, now time.Time) {
 			break // the rest in the next quantum
 		}
 	}
+	c.acknowledge(q)
+}
+
+// acknowledge answers what was taken in, unless an order has done so.
+func (c *centre) acknowledge(q int64) {
+	for i := range c.acks {
+		if l := &c.acks[i]; !c.told[l.sys] {
+			c.send(q, *l, 1)
+		}
+	}
+	c.acks = c.acks[:0]
+	clear(c.told)
 }
 
 // read takes in one signal, answers it, and acts on it once.
@@ -136,8 +150,7 @@ func (c *centre) read(q int64, now time.Time, l *letter) {
 	c.follow(q)
 }
 
-// take processes a numbered signal unless it was taken in before. An announce
-// is acknowledged by the order that follows it.
+// take processes a numbered signal unless it was taken in before.
 func (c *centre) take(q int64, now time.Time, id wire.ID, l *letter) {
 	last := c.newest[l.sys]
 	if l.session < last.session {
@@ -153,9 +166,6 @@ func (c *centre) take(q int64, now time.Time, id wire.ID, l *letter) {
 		e := c.s.e
 		c.a.Announce(now, id, l.session, 0, e.names[l.sys], e.addr(l.sys, 0), e.addrs(l.sys), &c.out)
 		c.a.Attach(now, id, e.links(l.sys), &c.out)
-		if l.session > last.session {
-			return
-		}
 	case report:
 		age := time.Duration(q-l.noted) * quantum
 		obs := slices.Clone(l.obs)
@@ -166,7 +176,7 @@ func (c *centre) take(q int64, now time.Time, id wire.ID, l *letter) {
 	case stopping:
 		c.a.Stopping(now, id, &c.out)
 	}
-	c.send(q, letter{kind: ack, sys: l.sys, seq: l.seq, session: l.session}, 1)
+	c.acks = append(c.acks, letter{kind: ack, sys: l.sys, seq: l.seq, session: l.session})
 }
 
 // follow does what the core asked for.
@@ -199,6 +209,7 @@ func (c *centre) sendOrder(q int64, o *authority.Order) {
 	}
 	parts := (size + maxBody - 1) / maxBody
 	c.ordered += uint64(parts)
+	c.told[sys] = true
 	d := o.Desired
 	c.send(q, letter{kind: order, sys: sys, desired: &d, seq: c.newest[sys].seq, session: c.newest[sys].session}, parts)
 }

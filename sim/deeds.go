@@ -358,13 +358,13 @@ func (s *Sim) runTo(until time.Duration) {
 }
 
 func (s *Sim) doChores() {
-	var left []chore
-	for _, c := range s.chores {
+	due := s.chores
+	s.chores = nil // What is done may want more done later.
+	for _, c := range due {
 		if c.q <= s.q {
 			c.do()
 		} else {
-			left = append(left, c)
+			s.chores = append(s.chores, c)
 		}
 	}
-	s.chores = left
 }

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build run test dependencies truth test-neo4j lab bench sim fuzz install setup setup-test clean
+.PHONY: help build run test dependencies truth test-neo4j lab random-faults bench sim fuzz install setup setup-test clean
 
 # What -version says. A tree without git (a tarball) builds as well.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -36,6 +36,9 @@ test-neo4j: ## run the store's tests on a real Neo4j (needs a JDK and Maven)
 
 lab: setup-test build ## 2 switches, 20 systems and a CMA to play with, until Ctrl-C (LAB=FILE for your own)
 	@go run ./e2e/lab/cmd -bin bin $(if $(LAB),-plan $(LAB))
+
+random-faults: setup-test build ## random combinations of faults on the lab, as root (SEEDS=1-100, or SEEDS=7 to repeat one)
+	ASSIM_LAB=required ASSIM_BIN=$(CURDIR)/bin ASSIM_SEEDS=$(or $(SEEDS),1-100) go test ./e2e -count=1 -v -timeout 90m -parallel 6 -run TestRandomFaults
 
 bench: setup ## measure ourselves and our peers, every program under bench/ (ARGS=-json for programs)
 	@shopt -s nullglob; for main in bench/*/main.go bench/*/cmd/main.go; do \

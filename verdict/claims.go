@@ -60,7 +60,8 @@ type suspect struct {
 	shown   bool // news of its silence is out
 	status  Status
 	in      *Incident
-	doubt   wire.ID // the lone accuser whose word an answer refuted
+	planned []wire.ID // who of those that do not hear it was its neighbor by plan
+	doubt   wire.ID   // the lone accuser whose word an answer refuted
 	doubtAt time.Time
 }
 
@@ -110,6 +111,9 @@ func (j *Judge) accuse(now time.Time, c Claim, out *Out) {
 		reserved := c.Kind == wire.ObsSwept || c.By == j.opt.Local
 		s.swept = reserved && (s.swept || len(s.by) == 0)
 		s.by = with(s.by, c.By)
+		if j.watches(c.By, c.About) {
+			s.planned = with(s.planned, c.By)
+		}
 	}
 	if (c.Company || c.Kind == wire.ObsSwept) && len(j.company[c.By]) < maxCompany {
 		j.company[c.By] = append(j.company[c.By], c.About)
@@ -337,10 +341,10 @@ func (j *Judge) refute(now time.Time, s *suspect) {
 
 // reviveButDoubt clears the system and keeps an eye on its accuser.
 func (j *Judge) reviveButDoubt(now time.Time, s *suspect, out *Out) {
-	doubt, at := s.doubt, s.doubtAt
+	doubt, at, planned := s.doubt, s.doubtAt, s.planned
 	j.revive(now, s, "it answers the CMA", out)
 	kept := j.suspect(now, s.id)
-	kept.doubt, kept.doubtAt = doubt, at
+	kept.doubt, kept.doubtAt, kept.planned = doubt, at, planned
 	j.agenda.add(latest(now, at.Add(persist)), s.id)
 }
 
@@ -349,11 +353,20 @@ func (j *Judge) reviveButDoubt(now time.Time, s *suspect, out *Out) {
 func (j *Judge) settleDoubt(now time.Time, s *suspect, out *Out) {
 	liar := s.doubt
 	s.doubt = wire.ID{}
+	if slices.Contains(s.planned, liar) && !j.watches(liar, s.id) {
+		return // It has other neighbors by now, and nothing to take back.
+	}
 	j.liars[liar] = now.Add(mistrust)
 	out.Events = append(out.Events, event.Event{At: now, Kind: event.Liar, System: liar.String(), Name: j.m.Name(liar),
 		Affected: []string{j.m.Name(s.id)},
 		Text:     "report of " + j.m.Name(liar) + " refuted: " + j.m.Name(s.id) + " answers the CMA, and nobody else accuses it"})
 	j.pathBroken(now, Claim{By: liar, About: s.id, Since: s.doubtAt}, out)
+}
+
+// watches says whether two systems are neighbors by plan.
+func (j *Judge) watches(by, about wire.ID) bool {
+	var buf [8]wire.ID
+	return slices.Contains(j.m.Witnesses(buf[:0], about), by)
 }
 
 func (j *Judge) mistrusted(now time.Time, id wire.ID) bool {

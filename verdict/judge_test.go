@@ -59,6 +59,11 @@ var stories = []struct{ name, town, script, news string }{
 	6 until`, `
 	4.5 report refuted a
 	5.9 path broken between a and b by a of a b`},
+	{"an accuser who got other neighbors has nothing to take back", twoRacks, `
+	0 answering b
+	2.0 a loses b
+	2.3 b moves
+	9 until`, ``},
 	{"an accuser who takes it back is not flagged", twoRacks, `
 	0 answering b
 	2.0 a loses b

@@ -24,6 +24,7 @@ type town struct {
 	switches map[netip.Prefix][]string
 	subnets  []netip.Prefix
 	behind   map[string][]wire.ID
+	gone     map[wire.ID]bool // were taken out of the rings
 }
 
 func idOf(name string) wire.ID {
@@ -36,7 +37,7 @@ func nameOf(id wire.ID) string { return strings.TrimRight(string(id[:]), "\x00")
 
 func build(t *testing.T, text string) *town {
 	t.Helper()
-	w := &town{links: map[wire.ID][]Link{}, switches: map[netip.Prefix][]string{}, behind: map[string][]wire.ID{}}
+	w := &town{links: map[wire.ID][]Link{}, switches: map[netip.Prefix][]string{}, behind: map[string][]wire.ID{}, gone: map[wire.ID]bool{}}
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		f := strings.Fields(line)
 		n, err := strconv.Atoi(strings.TrimPrefix(f[0], "net"))
@@ -95,8 +96,12 @@ func (w *town) Witnesses(dst []wire.ID, id wire.ID) []wire.ID {
 		list = w.behind[l.Subnet.String()]
 	}
 	i := slices.Index(list, id)
-	prev, next := list[(i+len(list)-1)%len(list)], list[(i+1)%len(list)]
-	return append(dst, prev, next)
+	for _, n := range []wire.ID{list[(i+len(list)-1)%len(list)], list[(i+1)%len(list)]} {
+		if !w.gone[n] && !w.gone[id] {
+			dst = append(dst, n)
+		}
+	}
+	return dst
 }
 
 func (w *town) Beside(dst []netip.Prefix, s netip.Prefix, n int) []netip.Prefix {
@@ -128,11 +133,13 @@ func (w *town) Sample(dst []wire.ID, n int) []wire.ID {
 //	2.1 b link eth1          its own;  b link a 10.0.1.1   another's;  linkup
 //	2.1 cma refused a        to its ping;  cma link down|up
 //	2.1 a speaks             something authenticated;  a restarts;  a stops
+//	2.1 a moves              to another ring
 //	0   answering c d        these answer pings from now on (the others do not)
 //	0   mute c
 type story struct {
 	t       *testing.T
 	j       *Judge
+	town    *town
 	out     Out
 	start   time.Time
 	now     time.Time
@@ -151,7 +158,7 @@ type pong struct {
 func play(t *testing.T, w *town, opt Options, script string) *story {
 	t.Helper()
 	start := time.Unix(1_700_000_000, 0)
-	s := &story{t: t, j: New(w, opt), start: start, now: start, replies: map[wire.ID]bool{}, last: map[string]Incident{}}
+	s := &story{t: t, j: New(w, opt), town: w, start: start, now: start, replies: map[wire.ID]bool{}, last: map[string]Incident{}}
 	for line := range strings.Lines(strings.TrimSpace(script)) {
 		f := strings.Fields(line)
 		if len(f) == 0 {
@@ -241,6 +248,8 @@ func (s *story) step(who string, f []string) {
 		s.j.Alive(s.now, by, false, &s.out)
 	case "restarts":
 		s.j.Alive(s.now, by, true, &s.out)
+	case "moves": // to another ring
+		s.town.gone[by] = true
 	case "stops":
 		s.j.Stopping(s.now, by, &s.out)
 	default:

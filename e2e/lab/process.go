@@ -167,7 +167,7 @@ func (p *Process) WaitFor(ctx context.Context, text string) error {
 }
 
 // pause is how long Until waits between two looks.
-const pause = 20 * time.Millisecond
+const pause = 50 * time.Millisecond
 
 // ErrHopeless is wrapped by what waiting does not cure: Until gives up at once.
 var ErrHopeless = errors.New("hopeless")

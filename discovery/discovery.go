@@ -140,6 +140,13 @@ type Host interface {
 	Frames(ctx context.Context) (frames []Frame, listening time.Duration, err error)
 }
 
+// Keeper is a Host on which a type may keep a little from one run of the
+// nanoprobe to the next. Nothing may depend on it: it is lost like any file.
+type Keeper interface {
+	Keep(name string, data []byte) error
+	Kept(name string) []byte // nil when there is nothing
+}
+
 // Command is a program to run, and its limits. Zero limits are the host's own.
 type Command struct {
 	Name   string   // a name looked up in the system's directories, or a path

@@ -46,7 +46,7 @@ func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type) (l look) {
 			l.text, l.err = nil, fmt.Errorf("%s panicked: %v", t.Name, r)
 		}
 	}()
-	payload, err := t.Collect(ctx, n.host)
+	payload, err := t.Collect(ctx, keeper{n.host, n.cfg.Data})
 	if errors.Is(err, discovery.ErrNotYet) {
 		l.early = true
 		return l

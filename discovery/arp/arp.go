@@ -203,7 +203,13 @@ func parse(doc []byte) (within, shared []neighbor, err error) {
 	discovery.Sort(shared, func(a, b neighbor) int {
 		return cmp.Or(cmp.Compare(a.Link, b.Link), cmp.Compare(a.IP, b.IP), cmp.Compare(a.MAC, b.MAC))
 	})
-	return within, slices.CompactFunc(shared, func(a, b neighbor) bool { return a.Link == b.Link && a.IP == b.IP }), nil
+	once := shared[:0]
+	for i, n := range shared {
+		if i == 0 || n.Link != shared[i-1].Link || n.IP != shared[i-1].IP {
+			once = append(once, n)
+		}
+	}
+	return within, once, nil
 }
 
 // set names a list of neighbors.

@@ -1,8 +1,8 @@
 package arp
 
 import (
+	"cmp"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -38,7 +38,12 @@ func Unknown(r graph.Reader) (graph.Change, error) {
 			return graph.Change{}, err
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(sets)) {
+	tables := make([]graph.NodeID, 0, len(sets))
+	for id := range sets {
+		tables = append(tables, id)
+	}
+	discovery.Sort(tables, func(a, b graph.NodeID) int { return cmp.Compare(a, b) })
+	for _, id := range tables {
 		for rel, err := range r.Expand(id, graph.Out, graph.Contains) {
 			if err != nil {
 				return graph.Change{}, err
@@ -173,7 +178,12 @@ func carried(r graph.Reader, address graph.NodeID) (bool, error) {
 
 func (f *finder) change() (graph.Change, error) {
 	c := graph.Change{Source: UnknownSource}
-	for _, id := range slices.Sorted(maps.Keys(f.found)) {
+	ids := make([]string, 0, len(f.found))
+	for id := range f.found {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
 		who := f.found[id]
 		known, err := hasMAC(f.r, who.mac)
 		if err != nil {

@@ -3,7 +3,6 @@ package checksums
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"assim/discovery"
@@ -21,7 +20,7 @@ type file struct {
 
 // set names a list of files.
 func set(list []file) (graph.Key, error) {
-	slices.SortFunc(list, func(a, b file) int { return strings.Compare(a.Path, b.Path) })
+	discovery.Sort(list, func(a, b file) int { return strings.Compare(a.Path, b.Path) })
 	text, _, err := discovery.Canonical(list)
 	if err != nil {
 		return graph.Key{}, fmt.Errorf("checksums: %w", err)

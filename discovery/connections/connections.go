@@ -86,19 +86,22 @@ type Connection struct {
 // memory is what a collector keeps from one look to the next.
 type memory struct {
 	pairs    map[Connection]*pair
-	forwards map[Forward]uint64 // when last seen
-	runs     map[run]string     // identity a running process had when last seen
-	crowds   map[string]bool    // processes that call too many public addresses to tell
+	forwards map[Forward]int64 // when last seen
+	runs     map[run]string    // identity a running process had when last seen
+	crowds   map[string]bool   // processes that call too many public addresses to tell
+
+	kept uint64 // when it was kept for the next run, and with which pairs
+	last map[Connection]bool
 }
 
 func newMemory() *memory {
-	return &memory{pairs: map[Connection]*pair{}, forwards: map[Forward]uint64{}, runs: map[run]string{}, crowds: map[string]bool{}}
+	return &memory{pairs: map[Connection]*pair{}, forwards: map[Forward]int64{}, runs: map[run]string{}, crowds: map[string]bool{}}
 }
 
 // pair is when a Connection was last seen and by whom.
 type pair struct {
 	process *proc.Process
-	seen    uint64 // uptime, hundredths of a second
+	seen    int64 // uptime, hundredths of a second; less than 0 before this boot
 }
 
 // run is one process from its start to its end.
@@ -109,7 +112,7 @@ type run struct {
 
 func collector() func(context.Context, discovery.Host) (any, error) {
 	m := newMemory()
-	reader := proc.Reader{}
+	reader, first := proc.Reader{}, true
 	return func(ctx context.Context, h discovery.Host) (any, error) {
 		snap, err := reader.Read(ctx, h)
 		if err != nil {
@@ -119,8 +122,18 @@ func collector() func(context.Context, discovery.Host) (any, error) {
 		if err != nil && !errors.Is(err, discovery.ErrNotHere) {
 			return nil, err
 		}
+		keeper, keeps := h.(discovery.Keeper)
+		if keeps && first {
+			first = false
+			if err := m.load(keeper.Kept("connections"), snap.Uptime); err != nil {
+				m = newMemory()
+			}
+		}
 		m.add(snap)
 		m.translate(snap, translations)
+		if keeps {
+			m.keep(keeper, snap.Uptime)
+		}
 		return m.document(), nil
 	}
 }
@@ -134,11 +147,11 @@ func (m *memory) add(snap *proc.Snapshot) {
 		if before, ok := m.runs[r]; ok && before != p.Process.ID {
 			m.rename(before, p.Process)
 		}
-		m.pairs[Connection{p.Process.ID, p.Endpoint}] = &pair{p.Process, snap.Uptime}
+		m.pairs[Connection{p.Process.ID, p.Endpoint}] = &pair{p.Process, int64(snap.Uptime)}
 	}
 	m.runs = runs
 	for c, p := range m.pairs {
-		if snap.Uptime > p.seen+forgetAfter {
+		if int64(snap.Uptime) > p.seen+forgetAfter {
 			delete(m.pairs, c)
 		}
 	}

@@ -36,7 +36,7 @@ func (m *memory) translate(snap *proc.Snapshot, list []discovery.Translation) {
 		if own[t.Called.Addr()] && !t.Called.Addr().IsLoopback() {
 			f := Forward{endpoint(snap, t.Proto, t.Called), endpoint(snap, t.Proto, t.Server)}
 			if _, known := m.forwards[f]; known || len(m.forwards) < maxForwards {
-				m.forwards[f] = snap.Uptime
+				m.forwards[f] = int64(snap.Uptime)
 			}
 		}
 		server := t.Server
@@ -46,11 +46,11 @@ func (m *memory) translate(snap *proc.Snapshot, list []discovery.Translation) {
 	for _, p := range snap.Peers {
 		called := netip.AddrPortFrom(p.Addr, p.Port)
 		for _, server := range answers[discovery.Translation{Proto: p.Proto, Client: p.Local, Called: called}] {
-			m.pairs[Connection{p.Process.ID, endpoint(snap, p.Proto, server)}] = &pair{p.Process, snap.Uptime}
+			m.pairs[Connection{p.Process.ID, endpoint(snap, p.Proto, server)}] = &pair{p.Process, int64(snap.Uptime)}
 		}
 	}
 	for f, seen := range m.forwards {
-		if snap.Uptime > seen+forgetAfter {
+		if int64(snap.Uptime) > seen+forgetAfter {
 			delete(m.forwards, f)
 		}
 	}

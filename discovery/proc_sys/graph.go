@@ -60,7 +60,7 @@ func set(doc []byte) (graph.Key, []setting, error) {
 			list = append(list, setting{name, fmt.Sprint(value)})
 		}
 	}
-	slices.SortFunc(list, func(a, b setting) int { return strings.Compare(a.Name, b.Name) })
+	discovery.Sort(list, func(a, b setting) int { return strings.Compare(a.Name, b.Name) })
 	text, _, err := discovery.Canonical(list)
 	if err != nil {
 		return graph.Key{}, nil, fmt.Errorf("proc_sys: %w", err)

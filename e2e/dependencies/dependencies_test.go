@@ -3,12 +3,14 @@ package dependencies
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,7 +32,8 @@ const (
 type world struct {
 	*lab.Lab
 	*lab.Installation
-	t *testing.T
+	t     *testing.T
+	peers map[string]*lab.Process // by name
 }
 
 func within(t *testing.T, d time.Duration) context.Context {
@@ -66,7 +69,7 @@ func start(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{l, in, t}
+	w := &world{l, in, t, map[string]*lab.Process{}}
 	w.boxUp("box1")
 	w.boxUp("box2")
 	return w
@@ -116,6 +119,36 @@ func TestSixtyKnownPairsBecomeSixtyDependenciesAndNothingElse(t *testing.T) {
 	whole := os.Getenv("ASSIM_DEPENDENCIES") == "whole"
 	at := w.watch(list, began, whole)
 	w.judge(list, at)
+	w.restart(list)
+}
+
+// restart ends a client and its system's nanoprobe, starts the nanoprobe and
+// another client, and waits until that is known: the first one, which nobody has
+// seen since, must be known still.
+func (w *world) restart(list []pair) {
+	w.t.Helper()
+	gone, next := list[0], list[0]
+	if err := w.peers["client-"+gone.name].Kill(); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.Probe(gone.client.system).Restart(syscall.SIGTERM); err != nil {
+		w.t.Fatal(err)
+	}
+	next.name, next.port = "61", 7061
+	w.begin(next)
+	err := lab.Until(within(w.t, patience), "the restarted nanoprobe tells of the new client", func() error {
+		found, err := w.edges()
+		if err == nil && !found[next.edge()] {
+			err = errors.New("not yet")
+		}
+		if err == nil && !found[gone.edge()] {
+			err = fmt.Errorf("%w: %s is forgotten with the nanoprobe that saw it", lab.ErrHopeless, gone.edge())
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Error(err)
+	}
 }
 
 // watch notes when each pair's dependency appears. It looks until the end of the

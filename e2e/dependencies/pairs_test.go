@@ -199,7 +199,8 @@ func (w *world) peer(where place, name, role, network, address string) {
 	if where.boxed {
 		args = []string{"ip", "netns", "exec", "box", file}
 	}
-	if _, err := w.StartEnv(where.system, []string{roleVar + "=" + role, netVar + "=" + network, addrVar + "=" + address, "GOMAXPROCS=1"}, args...); err != nil {
+	w.peers[name], err = w.StartEnv(where.system, []string{roleVar + "=" + role, netVar + "=" + network, addrVar + "=" + address, "GOMAXPROCS=1"}, args...)
+	if err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -248,6 +248,9 @@ func (k *CMAKeys) EdgeKey(edge wire.Edge, a, b wire.ID) wire.EdgeKey {
 // accepted, while the epoch changes; ok is false when there is none.
 func (k *CMAKeys) EdgeAlso(edge wire.Edge, a, b wire.ID) (key wire.EdgeKey, ok bool) {
 	_, other := k.EdgeEpochs()
+	if other == 0 {
+		return wire.EdgeKey{}, false // as nearly always
+	}
 	return k.edgeKey(other, edgeText(edge, a, b))
 }
 

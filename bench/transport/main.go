@@ -4,8 +4,20 @@
 // each message over HTTPS with keys on both sides.
 //
 // With -storm N it also starts a real cma and stands in for N nanoprobes, known
-// to it, that all announce at once: on one socket, each from an address of its
-// own, with the shipped session and heartbeat cores.
+// to it, on one socket, each from an address of its own, with the shipped session
+// and heartbeat cores. All announce at once, three times:
+//
+//   - first announcement ever: they have joined, and the CMA has never heard them.
+//     Each takes its seat in a ring and comes into the graph.
+//   - announced again, processes live: each begins another session and runs the
+//     newest order; a CMA that lost its store sees this.
+//   - power on again: each process is new and is told its order again, a ring of
+//     up to 64 members with their keys, in three datagrams.
+//
+// What is counted per nanoprobe is all CPU of the cma process, the kernel's share
+// for its datagrams and its disk included, from the first announcement until the
+// last acknowledgment. Between the three the cma comes to rest. It also prints
+// what the cores of a CMA hold per nanoprobe, filled in this process.
 //
 //	go run ./bench/transport
 //	go run ./bench/transport -storm 100000 -json

@@ -83,6 +83,9 @@ func measureStorm(n int, program, profile string, patience time.Duration) ([]sto
 	for i, what := range []string{"first announcement ever", "announced again, processes live", "power on again"} {
 		s := storm{What: what, Nanoprobes: n, CMARSSBefore: before}
 		running := wire.Session(i + 1)
+		if i > 0 {
+			calm(pid)
+		}
 		switch i {
 		case 1:
 			c.again(running)
@@ -102,6 +105,21 @@ func measureStorm(n int, program, profile string, patience time.Duration) ([]sto
 	stopped = true
 	all[len(all)-1].StopS = time.Since(began).Seconds()
 	return all, nil
+}
+
+// calm waits until the server has done what the storm before left behind: rings
+// are written when everybody is in.
+func calm(pid int) {
+	const idle, most = 0.02, 60 // CPU seconds in a second; seconds
+	last := cpuSeconds(pid)
+	for range most {
+		time.Sleep(time.Second)
+		now := cpuSeconds(pid)
+		if now-last <= idle {
+			return
+		}
+		last = now
+	}
 }
 
 // gathering is a trust.KV that keeps what is put until it is stored at once:

@@ -179,3 +179,26 @@ func TestWhoHasJustStartedIsNotAccusedTogetherWithItsSilentNeighbor(t *testing.T
 		t.Errorf("h05 is %v, want dead", a.Status(idOf(5)))
 	}
 }
+
+func TestWhileMoreWaitsThanCanBeTakenInRingsFillLonger(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		a, out := New(Config{}, rand.New(rand.NewPCG(1, 2))), &Out{}
+		a.Busy(busy)
+		newcomers(a, start, 1, 1000, 10*time.Millisecond, out) // for ten seconds
+		most := 0
+		for _, n := range told(out) {
+			most = max(most, n)
+		}
+		if busy && len(told(out)) > 2*fewSeats+4 {
+			t.Errorf("busy: %d are told before all have come", len(told(out)))
+		}
+		if !busy && most == 0 {
+			t.Error("nobody is told for ten seconds")
+		}
+		a.Busy(false)
+		run(a, start.Add(time.Minute), out)
+		if n := len(told(out)); n != 1000 {
+			t.Errorf("busy %v: %d of 1000 were told in the end", busy, n)
+		}
+	}
+}

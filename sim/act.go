@@ -57,7 +57,7 @@ func (s *Sim) leave(sys int32, session wire.Session, latest int64) {
 		return
 	}
 	sh := s.shardOf(sys)
-	a.m.Goodbye(s.instant(s.q), known, &sh.out)
+	a.m.Goodbye(a.clock(s.instant(s.q)), known, &sh.out)
 	sh.follow(s.q, sys, a)
 	s.halt(sys, off)
 }
@@ -101,7 +101,7 @@ func (s *Sim) cable(sys int32, which int, up bool) {
 
 func (s *Sim) carrier(sys int32, which int, up bool) {
 	if a := &s.agents[sys]; a.state == running {
-		a.m.LinkChanged(s.instant(s.q), nicName(which), up, &s.shardOf(sys).out)
+		a.m.LinkChanged(a.clock(s.instant(s.q)), nicName(which), up, &s.shardOf(sys).out)
 		s.wakeUp(sys)
 	}
 }
@@ -126,7 +126,7 @@ func (s *Sim) switchPower(box int32, up bool) {
 // carrier tells the CMA that its own cable is dead or alive.
 func (c *centre) carrier(q int64, now time.Time, up bool) {
 	if c.up {
-		c.a.OwnLink(now, up, &c.out)
+		c.a.OwnLink(c.clock(now), up, &c.out)
 		c.follow(q)
 	}
 }
@@ -164,7 +164,7 @@ func (s *Sim) move(sys int32, box int32) {
 // remove takes a system out for good, by an operator's order.
 func (s *Sim) remove(sys int32) {
 	s.halt(sys, off)
-	s.cma.a.Remove(s.instant(s.q), s.e.id(sys), &s.cma.out)
+	s.cma.a.Remove(s.cma.clock(s.instant(s.q)), s.e.id(sys), &s.cma.out)
 	s.cma.follow(s.q)
 }
 
@@ -179,9 +179,26 @@ func (s *Sim) steal(thief, victim int32) {
 	}
 }
 
+// setClock sets the clock of a system, or of the CMA, on or back.
+func (s *Sim) setClock(who string, by time.Duration) error {
+	if who == "cma" {
+		s.cma.ahead += by
+		return nil
+	}
+	list, err := s.systems([]string{who})
+	for _, sys := range list {
+		a := &s.agents[sys]
+		a.ahead += by
+		if a.alarm = 0; a.state == running {
+			s.shardOf(sys).rearm(s.q, sys, a)
+		}
+	}
+	return err
+}
+
 // retime changes how impatient the watchers of a system are.
 func (s *Sim) retime(sys int32, t wire.Timing) {
-	s.cma.a.Retime(s.instant(s.q), s.e.id(sys), t, &s.cma.out)
+	s.cma.a.Retime(s.cma.clock(s.instant(s.q)), s.e.id(sys), t, &s.cma.out)
 	s.cma.follow(s.q)
 }
 

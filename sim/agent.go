@@ -41,8 +41,9 @@ type agent struct {
 	box     *outbox // nil when nothing waits for the CMA
 	waiting []packet
 	mail    []letter
-	alarm   int64 // quantum of the earliest alarm that is set; 0 = none
-	asked   int64 // quantum of the last question to the CMA
+	alarm   int64         // quantum of the earliest alarm that is set; 0 = none
+	asked   int64         // quantum of the last question to the CMA
+	ahead   time.Duration // of its clock, of all others
 	session wire.Session
 	state   state
 	copied  bool // another system took its address
@@ -86,11 +87,14 @@ type outbox struct {
 	pause   time.Duration
 }
 
+// clock is what a system's own clock shows.
+func (a *agent) clock(now time.Time) time.Time { return now.Add(a.ahead) }
+
 // due is the quantum by which a nanoprobe wants to run; 0 = never.
 func (a *agent) due(s *Sim) int64 {
 	var q int64
 	if d := a.m.Deadline(); !d.IsZero() {
-		q = s.quantumOf(d)
+		q = max(1, s.quantumOf(d.Add(-a.ahead)))
 	}
 	if a.box != nil && len(a.box.letters) > 0 && (q == 0 || a.box.next < q) {
 		q = a.box.next
@@ -203,7 +207,7 @@ func (sh *shard) read(q int64, now time.Time, l *letter) {
 		return
 	}
 	sh.events++
-	a.m.Voice(now)
+	a.m.Voice(a.clock(now))
 	switch l.kind {
 	case ack:
 		a.acknowledged(l)
@@ -212,7 +216,7 @@ func (sh *shard) read(q int64, now time.Time, l *letter) {
 		if !a.m.Complete(l.desired) {
 			break // A whole one follows.
 		}
-		a.m.SetDesired(now, l.desired, &sh.out)
+		a.m.SetDesired(a.clock(now), l.desired, &sh.out)
 		sh.post(q, letter{kind: applied, sys: l.sys, gen: a.m.Gen(), session: a.session})
 	case ping:
 		sh.post(q, letter{kind: pong, sys: l.sys, session: a.session})

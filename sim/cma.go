@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -23,6 +24,7 @@ type centre struct {
 	a       *authority.Authority
 	rnd     *rand.Rand
 	up      bool
+	ahead   time.Duration // of its clock, of all others
 	at      [flightSlots][]letter
 	out     authority.Out
 	newest  map[int32]received // what was taken in, by system
@@ -35,6 +37,8 @@ type centre struct {
 	encoded []byte
 	records []authority.Record // while it is down
 	version map[uint64]uint32
+	twin    *centre        // a second CMA, started from a copy of the first one's disk
+	theirs  map[int32]bool // who talks to the twin
 }
 
 // received is how far a session's signals were taken in.
@@ -62,6 +66,26 @@ func (c *centre) start() {
 // crash loses everything that is not stored.
 func (c *centre) crash() {
 	c.up = false
+	c.store()
+}
+
+// split starts a second CMA from what the first one has stored, by mistake: some
+// systems talk to it from now on.
+func (c *centre) split(systems []int32) {
+	if c.twin == nil {
+		c.store()
+		t := &centre{s: c.s, rnd: rand.New(rand.NewPCG(c.s.opt.Seed, 98)), newest: maps.Clone(c.newest), told: map[int32]bool{}, opened: map[string]verdict.Incident{},
+			records: c.records, version: c.version}
+		t.restart(c.s.q, c.s.instant(c.s.q))
+		c.twin, c.theirs = t, map[int32]bool{}
+	}
+	for _, sys := range systems {
+		c.theirs[sys] = true
+	}
+}
+
+// store notes what survives a crash.
+func (c *centre) store() {
 	c.records, c.version = c.records[:0], map[uint64]uint32{}
 	for i := range c.s.e.names {
 		if r, ok := c.a.Record(c.s.e.id(int32(i))); ok {
@@ -83,8 +107,11 @@ func (c *centre) restart(q int64, now time.Time) {
 func (c *centre) collect() {
 	for _, sh := range c.s.shards {
 		for i := range sh.toCMA {
-			l := &sh.toCMA[i]
-			slot := &c.at[l.at&(flightSlots-1)]
+			l, to := &sh.toCMA[i], c
+			if c.theirs[l.sys] {
+				to = c.twin
+			}
+			slot := &to.at[l.at&(flightSlots-1)]
 			*slot = append(*slot, *l)
 		}
 		clear(sh.toCMA)
@@ -92,9 +119,20 @@ func (c *centre) collect() {
 	}
 }
 
+// clock is what the CMA's own clock shows.
+func (c *centre) clock(now time.Time) time.Time { return now.Add(c.ahead) }
+
 // step does everything due in quantum q.
 func (c *centre) step(q int64, now time.Time) {
 	c.collect()
+	c.work(q, now)
+	if c.twin != nil {
+		c.twin.work(q, now)
+	}
+}
+
+func (c *centre) work(q int64, now time.Time) {
+	now = c.clock(now)
 	slot := &c.at[q&(flightSlots-1)]
 	for i := range *slot {
 		if c.up {

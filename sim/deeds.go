@@ -31,14 +31,16 @@ var verbs = map[string]func(*Sim, []string) error{
 	"partition":   partition,
 	"heal":        func(s *Sim, _ []string) error { s.healPartition(); return nil },
 	"cma crash":   func(s *Sim, _ []string) error { s.cma.crash(); return nil },
-	"cma restart": func(s *Sim, _ []string) error { s.cma.restart(s.q, s.instant(s.q)); return nil },
+	"cma restart": func(s *Sim, _ []string) error { s.cma.restart(s.q, s.cma.clock(s.instant(s.q))); return nil },
 	"cma cut":     func(s *Sim, _ []string) error { s.cutCMA(true); return nil },
 	"cma mend":    func(s *Sim, _ []string) error { s.cutCMA(false); return nil },
 	"cma deaf":    each(func(s *Sim, sys int32) { s.net.dirty(); s.net.cmaDeaf[sys] = true }),
 	"cma hears":   each(func(s *Sim, sys int32) { delete(s.net.cmaDeaf, sys) }),
+	"cma twin":    twin,
 	"join":        join,
 	"move":        move,
 	"steal":       steal,
+	"clock":       clock,
 	"retime":      retime,
 }
 
@@ -315,6 +317,25 @@ func steal(s *Sim, args []string) error {
 }
 
 // retime: SYSTEMS PROFILE
+func twin(s *Sim, args []string) error {
+	list, err := s.systems(args)
+	if err == nil {
+		s.cma.split(list)
+	}
+	return err
+}
+
+func clock(s *Sim, args []string) error {
+	if len(args) != 2 {
+		return errors.New("say whose clock, or cma, and how far: +1h or -10m")
+	}
+	by, err := time.ParseDuration(args[1])
+	if err != nil {
+		return err
+	}
+	return s.setClock(args[0], by)
+}
+
 func retime(s *Sim, args []string) error {
 	if len(args) < 2 {
 		return errors.New("say: retime h01 fast")

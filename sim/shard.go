@@ -146,7 +146,7 @@ func (sh *shard) fire(q int64, now time.Time) {
 
 // wake is what a nanoprobe does when its alarm rings.
 func (sh *shard) wake(q int64, now time.Time, sys int32, a *agent) {
-	a.m.Tick(now, &sh.out)
+	a.m.Tick(a.clock(now), &sh.out)
 	sh.follow(q, sys, a)
 	if a.box != nil {
 		sh.resend(q, sys, a)
@@ -189,7 +189,7 @@ func (sh *shard) deliver(q int64, now time.Time, p *packet) {
 		if p.icmp {
 			sh.refused(now, a, p)
 		} else {
-			a.m.Heard(now, netip.AddrPortFrom(ipOf(p.from), port), &p.tick, &sh.out)
+			a.m.Heard(a.clock(now), netip.AddrPortFrom(ipOf(p.from), port), &p.tick, &sh.out)
 		}
 		sh.follow(q, p.dst, a)
 		sh.rearm(q, p.dst, a)
@@ -212,7 +212,7 @@ func (sh *shard) bounce(q int64, p *packet) {
 
 func (sh *shard) refused(now time.Time, a *agent, p *packet) {
 	if id, ok := a.m.ByAddr(sh.s.e.addr(p.src, int(p.sw))); ok {
-		a.m.Unreachable(now, id, &sh.out)
+		a.m.Unreachable(a.clock(now), id, &sh.out)
 	}
 }
 

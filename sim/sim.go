@@ -154,7 +154,7 @@ func (s *Sim) startUp(first []*wire.Desired) {
 		for end := len(first) * i / slots; done < end; done++ {
 			sys := int32(done)
 			sh, a := s.shardOf(sys), &s.agents[sys]
-			a.m.SetDesired(now, first[sys], &sh.out)
+			a.m.SetDesired(a.clock(now), first[sys], &sh.out)
 			sh.follow(s.q, sys, a)
 			sh.rearm(s.q, sys, a)
 		}
@@ -165,11 +165,14 @@ func (s *Sim) startUp(first []*wire.Desired) {
 // begin starts a nanoprobe that knows nobody.
 func (s *Sim) begin(sys int32, session wire.Session) {
 	a := &s.agents[sys]
-	*a = agent{m: member.New(s.e.id(sys), session, &s.cfg, s.shardOf(sys).rnd), session: session, state: running, alarm: a.alarm}
+	*a = agent{m: member.New(s.e.id(sys), session, &s.cfg, s.shardOf(sys).rnd), session: session, state: running, alarm: a.alarm, ahead: a.ahead}
 }
 
 func (s *Sim) count() counters {
 	c := counters{in: s.cma.in, out: s.cma.outs, ordered: s.cma.ordered, q: s.q}
+	if t := s.cma.twin; t != nil {
+		c.in, c.out, c.ordered = c.in+t.in, c.out+t.outs, c.ordered+t.ordered
+	}
 	for _, sh := range s.shards {
 		c.sent += sh.sent
 	}

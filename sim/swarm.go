@@ -113,6 +113,7 @@ func SwarmSeed(seed uint64, newsTo io.Writer) *Result {
 // round does some faults, waits, mends them, and waits again.
 func (s *Sim) round(r *rand.Rand, newsTo io.Writer) {
 	p := places{s: s, r: r, taken: map[int32]bool{}}
+	before, known := s.count(), len(s.faults)
 	var mend []func()
 	for range 1 + r.IntN(3) {
 		before := len(s.faults)
@@ -140,6 +141,29 @@ func (s *Sim) round(r *rand.Rand, newsTo io.Writer) {
 	}
 	s.runTo(s.at() + swarmSettle)
 	s.allWell()
+	s.withinBudget(before, s.faults[known:])
+}
+
+// What a round of faults may cost at the CMA, there and back.
+const (
+	budgetRound  = 40 // in any case: naps, a busy deputy, lost acknowledgments
+	budgetFault  = 32 // for each fault: reports, questions, successors of deputies
+	budgetSystem = 8  // for each system that it concerns: its return, its ring's roster
+)
+
+// withinBudget checks that faults cost the CMA a number of packets that follows
+// from how many systems they concern. Lost datagrams are sent again.
+func (s *Sim) withinBudget(before counters, faults []*fault) {
+	budget := float64(budgetRound)
+	for _, f := range faults {
+		budget += budgetFault + budgetSystem*float64(len(f.systems))
+	}
+	budget /= (1 - s.net.loss) * (1 - s.net.loss)
+	now := s.count()
+	cost := float64(now.in - before.in + now.out - before.out)
+	if cost > budget {
+		s.watch.breaks(s, "%.0f packets at the CMA since the round began, and %.0f would have been enough", cost, budget)
+	}
 }
 
 // something does one random fault and returns how to mend it.
@@ -188,7 +212,7 @@ func (s *Sim) nap(sys int32) *fault {
 
 // failPath makes a system deaf to one of its neighbors.
 func (s *Sim) failPath(sys int32) *fault {
-	list := s.agents[sys].m.Neighbors(nil, s.instant(s.q))
+	list := s.agents[sys].m.Neighbors(nil, s.agents[sys].clock(s.instant(s.q)))
 	if len(list) < 2 {
 		return nil
 	}

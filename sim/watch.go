@@ -179,7 +179,7 @@ func (w *watch) check(s *Sim) {
 		if s.agents[i].state != running {
 			continue
 		}
-		w.neighbors = s.agents[i].m.Neighbors(w.neighbors[:0], now)
+		w.neighbors = s.agents[i].m.Neighbors(w.neighbors[:0], s.agents[i].clock(now))
 		for _, n := range w.neighbors {
 			if to := numberOf(n.ID); n.State == "alive" || n.State == "late" {
 				if int(to) < len(w.count) {

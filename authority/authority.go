@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"assim/agenda"
 	"assim/event"
 	"assim/ring"
 	"assim/verdict"
@@ -148,7 +149,7 @@ type Authority struct {
 	// gathering is who gets an order once the rings have filled.
 	gathering gathering
 	busy      bool
-	timers    timers
+	timers    agenda.Agenda[timer]
 	leisure   time.Time              // next helping of stale rosters; zero = none left
 	places    map[string]string      // what people call the switches, by chassis id
 	cables    map[cable]verdict.Link // where cables went that are heard nowhere now
@@ -556,7 +557,7 @@ func (a *Authority) Deadline() time.Time {
 	if len(a.queue) > 0 {
 		return a.queueSince()
 	}
-	return sooner(sooner(a.judge.Deadline(), a.timers.next()), sooner(a.leisure, a.gathering.due(a.busy)))
+	return agenda.Sooner(a.judge.Deadline(), a.timers.Next(), a.leisure, a.gathering.due(a.busy))
 }
 
 // Record returns what to store about id.

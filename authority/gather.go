@@ -1,6 +1,10 @@
 package authority
 
-import "time"
+import (
+	"time"
+
+	"assim/agenda"
+)
 
 // Times of gathering.
 const (
@@ -60,7 +64,7 @@ func (g *gathering) due(busy bool) time.Time {
 	if busy {
 		most = heldBusy
 	}
-	return sooner(g.last.Add(quietSeats), g.first.Add(most))
+	return agenda.Sooner(g.last.Add(quietSeats), g.first.Add(most))
 }
 
 // holdOrEnqueue puts a system in line for a new order about seats: now, or when

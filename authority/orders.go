@@ -7,6 +7,14 @@ import (
 	"assim/wire"
 )
 
+// timer is something to repeat for one system: a ping, with the tries that are
+// left, or its order, with none.
+type timer struct {
+	n     *node
+	tries int
+	pause time.Duration // between the tries
+}
+
 // follow hands on what the judge and the plan want after any input.
 func (a *Authority) follow(now time.Time, out *Out) {
 	for i := range a.said.Changes {
@@ -121,7 +129,7 @@ func (a *Authority) makeOrders(now time.Time, out *Out) {
 		nd.told, nd.whole = true, false
 		a.send(nd, base, out)
 		a.sent[nd] = &sending{at: now.Add(resendFirst), backoff: resendFirst, part: base != 0}
-		a.timers.add(timer{at: now.Add(resendFirst), n: nd})
+		a.timers.Add(now.Add(resendFirst), timer{n: nd})
 	}
 	a.queue = a.queue[:copy(a.queue, a.queue[n:])]
 }
@@ -173,7 +181,7 @@ func (a *Authority) ping(now time.Time, p verdict.Ping, out *Out) {
 	}
 	out.Pings = append(out.Pings, Ping{n.id, n.addr()})
 	if p.Tries > 1 {
-		a.timers.add(timer{at: now.Add(a.cfg.Verdict.Answer / time.Duration(p.Tries)), n: n, tries: p.Tries - 1, pause: a.cfg.Verdict.Answer / time.Duration(p.Tries)})
+		a.timers.Add(now.Add(a.cfg.Verdict.Answer/time.Duration(p.Tries)), timer{n: n, tries: p.Tries - 1, pause: a.cfg.Verdict.Answer / time.Duration(p.Tries)})
 	}
 }
 
@@ -181,7 +189,7 @@ func (a *Authority) ping(now time.Time, p verdict.Ping, out *Out) {
 // repeats a bounded number at a time: the rest is due still.
 func (a *Authority) fire(now time.Time, out *Out) {
 	for range a.cfg.MaxPerTick {
-		t, ok := a.timers.due(now)
+		t, ok := a.timers.Due(now)
 		if !ok {
 			break
 		}
@@ -215,7 +223,7 @@ func (a *Authority) pingAgain(now time.Time, t timer, out *Out) {
 	}
 	out.Pings = append(out.Pings, Ping{t.n.id, addr})
 	if t.tries > 1 {
-		a.timers.add(timer{at: now.Add(t.pause), n: t.n, tries: t.tries - 1, pause: t.pause})
+		a.timers.Add(now.Add(t.pause), timer{n: t.n, tries: t.tries - 1, pause: t.pause})
 	}
 }
 
@@ -230,12 +238,12 @@ func (a *Authority) sendAgain(now time.Time, n *node, out *Out) {
 	}
 	if a.busy || len(a.queue) > 0 || a.gathering.filling(now) {
 		s.at = now.Add(s.backoff) // News come before repetitions.
-		a.timers.add(timer{at: s.at, n: n})
+		a.timers.Add(s.at, timer{n: n})
 		return
 	}
 	s.backoff = min(2*s.backoff, resendLast)
 	s.at = now.Add(s.backoff)
-	a.timers.add(timer{at: s.at, n: n})
+	a.timers.Add(s.at, timer{n: n})
 	if s.part { // The whole is another message, lest parts of both be put together.
 		s.part = false
 		n.gen++

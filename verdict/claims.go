@@ -314,7 +314,7 @@ func (j *Judge) ask(now time.Time, s *suspect, tries int, out *Out) {
 	}
 	s.ping, s.askedAt, s.quick = asked, now, tries == 1 && s.swept
 	out.Pings = append(out.Pings, Ping{s.id, tries})
-	j.agenda.add(now.Add(j.patience(s)), s.id)
+	j.agenda.Add(now.Add(j.patience(s)), s.id)
 }
 
 // patience is how long an answer of s is awaited.
@@ -345,7 +345,7 @@ func (j *Judge) reviveButDoubt(now time.Time, s *suspect, out *Out) {
 	j.revive(now, s, "it answers the CMA", out)
 	kept := j.suspect(now, s.id)
 	kept.doubt, kept.doubtAt, kept.planned = doubt, at, planned
-	j.agenda.add(latest(now, at.Add(persist)), s.id)
+	j.agenda.Add(latest(now, at.Add(persist)), s.id)
 }
 
 // settleDoubt flags a reporter that stands by a refuted accusation. If it is

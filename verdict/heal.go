@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"assim/agenda"
 	"assim/event"
 	"assim/wire"
 )
@@ -80,7 +81,7 @@ func (j *Judge) revisit(now time.Time, in *Incident, g *group, out *Out) {
 	if g.settle.IsZero() {
 		places = places[:min(1, len(places))]
 	} else {
-		g.next = sooner(now.Add(g.backoff), g.settle)
+		g.next = agenda.Sooner(now.Add(g.backoff), g.settle)
 		g.backoff = min(2*g.backoff, probeLast)
 	}
 	for _, p := range places {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"assim/agenda"
 	"assim/event"
 	"assim/wire"
 )
@@ -192,7 +193,7 @@ type Judge struct {
 	probed   map[string]time.Time  // switches and subnets whose systems were sampled
 	reached  map[netip.Prefix]bool // subnets found by asking further and further
 	serial   int
-	agenda   agenda
+	agenda   agenda.Agenda[wire.ID]
 	groupDue time.Time // when to look for common causes
 	pathDue  time.Time // when to look at broken paths
 	outside  time.Time // when somebody else than Local spoke last
@@ -241,9 +242,9 @@ func (j *Judge) Open() []Incident {
 
 // Deadline is when Tick wants to be called next; zero = never.
 func (j *Judge) Deadline() time.Time {
-	at := sooner(j.agenda.next(), sooner(j.groupDue, j.pathDue))
+	at := agenda.Sooner(j.agenda.Next(), j.groupDue, j.pathDue)
 	for _, g := range j.groups {
-		at = sooner(at, g.next)
+		at = agenda.Sooner(at, g.next)
 	}
 	return at
 }
@@ -251,7 +252,7 @@ func (j *Judge) Deadline() time.Time {
 // Tick does what is due.
 func (j *Judge) Tick(now time.Time, out *Out) {
 	for {
-		id, ok := j.agenda.due(now)
+		id, ok := j.agenda.Due(now)
 		if !ok {
 			break
 		}

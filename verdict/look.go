@@ -52,7 +52,7 @@ func (j *Judge) poll(now time.Time, s *suspect, out *Out) {
 		return
 	}
 	if now.Before(s.askedAt.Add(pause)) {
-		j.agenda.add(s.askedAt.Add(pause), s.id)
+		j.agenda.Add(s.askedAt.Add(pause), s.id)
 		return
 	}
 	s.polls = min(s.polls+1, 8)
@@ -114,11 +114,11 @@ func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 		return // the company decides
 	}
 	if now.Before(deadline) {
-		j.agenda.add(j.askAgain(now, s, deadline, out), s.id)
+		j.agenda.Add(j.askAgain(now, s, deadline, out), s.id)
 		return
 	}
 	if !j.groupDue.IsZero() && now.Before(s.first.Add(j.opt.Window+2*j.opt.Answer)) {
-		j.agenda.add(latest(j.groupDue, now).Add(time.Millisecond), s.id)
+		j.agenda.Add(latest(j.groupDue, now).Add(time.Millisecond), s.id)
 		return
 	}
 	if s.ping != silent && j.dissent(s) {
@@ -192,7 +192,7 @@ func (j *Judge) askIn(now time.Time, s *suspect, tries int, out *Out) {
 	}
 	at := s.first.Add(j.opt.Agree)
 	if now.Before(at) {
-		j.agenda.add(at, s.id)
+		j.agenda.Add(at, s.id)
 		return
 	}
 	j.ask(now, s, tries, out)
@@ -226,7 +226,7 @@ func (j *Judge) declareDead(now time.Time, s *suspect, out *Out) {
 		confirmed = max(confirmed, len(r.by)+one(r.ping == silent))
 		j.setStatus(now, r, Dead, out)
 		r.shown = true
-		j.agenda.add(now, r.id)
+		j.agenda.Add(now, r.id)
 	}
 	in.Confidence = confidence(confirmed, len(s.hearers))
 	text := "system " + in.Name + " dead: " + j.whoHearsNothing(s)

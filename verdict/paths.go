@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"assim/agenda"
 	"assim/event"
 	"assim/wire"
 )
@@ -45,12 +46,12 @@ func (j *Judge) pathBroken(now time.Time, c Claim, out *Out) {
 	if p := j.paths[k]; p != nil || len(j.paths) >= maxPaths {
 		if p != nil && p.a == c.About {
 			p.deaf = false // Both complain: a deaf system would not.
-			j.pathDue = sooner(j.pathDue, now.Add(2*j.opt.Window))
+			j.pathDue = agenda.Sooner(j.pathDue, now.Add(2*j.opt.Window))
 		}
 		return
 	}
 	j.paths[k] = &path{a: c.By, b: c.About, first: now, since: c.Since, deaf: c.Kind == wire.ObsDeaf}
-	j.pathDue = sooner(j.pathDue, now.Add(2*j.opt.Window))
+	j.pathDue = agenda.Sooner(j.pathDue, now.Add(2*j.opt.Window))
 }
 
 // calm ends a suspicion that its last accuser took back.
@@ -108,7 +109,7 @@ func (j *Judge) awaitOthers(now time.Time, p *path) bool {
 		}
 	}
 	if now.Before(until) {
-		j.pathDue = sooner(j.pathDue, until)
+		j.pathDue = agenda.Sooner(j.pathDue, until)
 		return true
 	}
 	return false

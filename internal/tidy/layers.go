@@ -66,6 +66,7 @@ var places = []place{
 	{"event", vocabulary, true},
 	{"version", vocabulary, true},
 	{"admin", vocabulary, true},
+	{"agenda", vocabulary, true},
 
 	{"heartbeat", core, true},
 	{"ring", core, true},

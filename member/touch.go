@@ -7,7 +7,7 @@ package member
 func (m *Member) Touch() uint64 {
 	n := uint64(m.deadline) + uint64(m.me.Session) + uint64(m.late) + uint64(m.want.Gen)
 	for i := range m.peers {
-		n += uint64(m.peers[i].edge) + uint64(m.peers[i].hb.State())
+		n += uint64(m.peers[i].edge) + uint64(m.peers[i].hb.Session()) + uint64(m.peers[i].hb.State())
 	}
 	return n
 }
@@ -18,7 +18,7 @@ func (m *Member) TouchRosters() uint64 {
 	for i := range m.peers {
 		p := &m.peers[i]
 		v := &m.want.Rings[p.view]
-		n += v.Ring + uint64(len(v.Keys)) + uint64(v.Members[p.index].ID[0])
+		n += v.Ring + uint64(len(v.Keys)) + uint64(v.Members[p.index].ID[0]) + uint64(v.Members[p.index].Addr.Port())
 	}
 	return n
 }

@@ -109,7 +109,7 @@ func (sh *shard) touchFlight(slot []packet) {
 func (sh *shard) touchPending() {
 	var n uint64
 	for _, sys := range sh.pending {
-		n += uint64(sh.s.agents[sys].state)
+		n += uint64(sh.s.agents[sys].state) + uint64(sh.s.e.nics[sys][0].addr)
 	}
 	for _, sys := range sh.pending {
 		n += sh.s.agents[sys].m.Touch()

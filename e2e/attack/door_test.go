@@ -51,6 +51,7 @@ func (s *server) refusals() uint64 {
 // A strict CMA makes no wide join strings, wants a person besides a narrow one,
 // and whoever it refuses is patient and stays who it is.
 func TestAStrictCMALetsInByANarrowStringAndAPerson(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t, "-strict")
 	c := s.client()
 	wide := tokenRequest()
@@ -103,6 +104,7 @@ func TestAStrictCMALetsInByANarrowStringAndAPerson(t *testing.T) {
 
 // By the local socket join root, and the one user that the CMA was told of.
 func TestTheLocalSocketIsForTheNanoprobesUserOnly(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t, "-local-user", "nobody")
 	for _, dir := range []string{built, filepath.Dir(s.dir), s.dir} {
 		if err := os.Chmod(dir, 0o755); err != nil {
@@ -131,6 +133,7 @@ func TestTheLocalSocketIsForTheNanoprobesUserOnly(t *testing.T) {
 // A person accepts a name before the system is unpacked; the CMA is killed in
 // between.
 func TestAnAcceptanceAheadOutlivesTheCMA(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t, "-zero-configuration")
 	name, err := os.Hostname()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 // A nanoprobe that never had a key of another epoch has no second key by which
 // it obeys: least of all one that everybody knows.
 func TestAnOrderSealedWithNoKeyIsNotObeyed(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t, "-profile", "fast")
 	real := s.startProbe().id()
 	near, other := s.neighbor("one"), s.neighbor("two")

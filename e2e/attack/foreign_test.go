@@ -42,6 +42,7 @@ func TestTheDocumentAndItsVectorsSayTheSame(t *testing.T) {
 // announces itself, sends a document, and does its duty in the rings beside a
 // real one: it is heard, it dies when it falls silent, and says goodbye.
 func TestANanoprobeByTheDocumentAloneIsOneLikeAnyOther(t *testing.T) {
+	t.Parallel()
 	py := python(t)
 	s := startCMA(t, "-profile", "fast")
 	c := s.client()

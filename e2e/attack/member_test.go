@@ -16,6 +16,7 @@ import (
 // A join string lets systems join. It reads nothing, and who joined by it reads
 // nothing of others: there is no question that a nanoprobe could ask.
 func TestALeakedJoinStringReadsNothing(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t)
 	token, err := s.client().CreateToken(t.Context(), api.ToJoin, tokenRequest())
 	if err != nil {
@@ -45,6 +46,7 @@ func TestALeakedJoinStringReadsNothing(t *testing.T) {
 
 // On bulk, too, a member is who its key says and nobody else.
 func TestAMemberIsNobodyElseOnBulk(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t)
 	victim, evil := s.join("victim"), s.join("evil")
 	victim.quiet()
@@ -73,6 +75,7 @@ func (s *server) state(name string) string {
 // ports and services are its own. What the other says of itself stands; the lie
 // carries the liar's name, and both are to be seen.
 func TestAMembersLiesAboutAnotherAreItsOwn(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t)
 	victim, evil := s.join("victim"), s.join("evil")
 	say := func(a *actor, typ, text string) {

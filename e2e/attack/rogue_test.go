@@ -21,6 +21,7 @@ import (
 // this. All kinds of signal, with commands for bodies, orders that name programs
 // for discovery types: nothing of it is run, and it lives on.
 func TestARogueCMARunsNothing(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("a rogue CMA is not tried: nanoprobes are started as root")
 	}
@@ -62,18 +63,24 @@ func TestARogueCMARunsNothing(t *testing.T) {
 				say(wire.Signal{Session: announce.Session, Seq: seq, Cookie: cookie, Kind: wire.SignalKind(kind), Body: append([]byte{byte(len(c))}, c...)})
 			}
 		}
+		<-time.After(2 * time.Millisecond) // It is to hear all of them.
 	}
-	for gen, c := range commands {
+	order := func(gen int) {
+		c := commands[gen]
 		d := wire.Desired{Timing: wire.FastTiming, Schedule: []wire.Schedule{{Type: c, Every: time.Second}, {Type: "os;" + c, Every: time.Second}}}
 		part := wire.DesiredPart{Gen: uint32(gen + 1), Parts: 1, Data: wire.AppendDesired(nil, &d)}
+		// As a CMA does: its announce is acknowledged, and the order follows.
+		say(wire.Signal{Session: announce.Session, Seq: announce.Seq, AckThrough: announce.Seq, Cookie: cookie, Kind: wire.KindAck})
 		say(wire.Signal{Session: announce.Session, Cookie: cookie, Kind: wire.KindDesired, Body: wire.AppendDesiredPart(nil, &part)})
 	}
 	// It still speaks, with the last of our orders applied: it heard all of it.
 	var applied uint32
 	for end := time.Now().Add(patience); applied != uint32(len(commands)) && time.Now().Before(end); {
+		order(int(applied))
 		if q := x.signal(100 * time.Millisecond); q.Data != nil {
 			if m, err := wire.OpenSignal(q.Data, sealer, false); err == nil {
-				applied = m.Applied
+				applied, announce.Session = m.Applied, m.Session
+				announce.Seq = max(announce.Seq, m.Seq)
 			}
 		}
 	}

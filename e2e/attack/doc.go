@@ -26,6 +26,7 @@
 //	read others' data           TestALeakedJoinStringReadsNothing
 //	stay when it is revoked     TestRevokedMemberIsRefusedWithItsNextPacket
 //	                            TestAnOperatorStringFollowsTheCMAsNewKeyAndEndsWhenItIsRevoked
+//	lead others to a thief      TestAfterARecoveryStringsMadeBeforeAreWorthNothing
 //
 // A nanoprobe that somebody has taken over:
 //

@@ -1,12 +1,17 @@
 package attack
 
 import (
+	"errors"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"assim/api"
 	"assim/netio"
+	"assim/trust"
+	"assim/trust/bulk"
 	"assim/wire"
 )
 
@@ -90,4 +95,62 @@ func TestRecordingsFromBeforeAPardonAreWorthNothing(t *testing.T) {
 	if !slices.Contains(s.events()[1:], "joined web01") && !slices.Contains(s.events()[1:], "started web01") {
 		t.Errorf("told is %v", s.events())
 	}
+}
+
+// Somebody has copied all that the CMA has, and the CMA was recovered. Strings
+// made before lead to the thief's key: nobody follows them any more.
+func TestAfterARecoveryStringsMadeBeforeAreWorthNothing(t *testing.T) {
+	t.Parallel()
+	s := startCMA(t)
+	here := s.client()
+	key, err := trust.LoadRecoveryKey(filepath.Join(s.dir, trust.RecoveryFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator := func() (*api.Client, string) {
+		t.Helper()
+		token, err := here.CreateToken(t.Context(), api.ToOperate, tokenRequest())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := api.NewClient(token.Join)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, token.Join
+	}
+	away, old := operator()
+	join, err := here.CreateToken(t.Context(), api.ToJoin, tokenRequest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := away.Recover(t.Context(), trust.RecoveryString(key)); err == nil || !strings.Contains(err.Error(), "own host") {
+		t.Errorf("the recovery key travels: %v", err)
+	}
+	if _, err := here.Recover(t.Context(), trust.RecoveryString(key)); err != nil {
+		t.Fatal(err)
+	}
+	again, err := api.NewClient(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.Status(t.Context()); !errors.Is(err, bulk.ErrWrongCMA) {
+		t.Errorf("an operator string of before: %v", err)
+	}
+	j, err := trust.ParseJoin(join.Join)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := trust.LoadIdentity(t.TempDir(), trust.Machine{ID: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bulk.Enroll(t.Context(), id, wire.Announce{Name: "x"}, s.at.String(), bulk.Permission{Join: j}); !errors.Is(err, bulk.ErrWrongCMA) {
+		t.Errorf("a join string of before: %v", err)
+	}
+	operator() // New ones are good.
 }

@@ -441,7 +441,7 @@ func (b *brain) changes(p *pending) []graph.Change {
 		if !ok {
 			continue
 		}
-		changes = append(changes, seatChange(id, r, b.now()))
+		changes = append(changes, Seat(id, r, b.now()))
 		b.rings.touched(b.now(), id, r.Membership)
 	}
 	for _, id := range p.gone {
@@ -514,8 +514,8 @@ func (b *brain) name(id wire.ID) string {
 // seatSource is the source of what the CMA itself says of a system.
 func seatSource(id wire.ID) string { return "cma/system/" + id.String() }
 
-// seatChange is what is stored of a system when its record changes.
-func seatChange(id wire.ID, r authority.Record, now time.Time) graph.Change {
+// Seat is what is stored of a system when its record changes.
+func Seat(id wire.ID, r authority.Record, now time.Time) graph.Change {
 	text, err := json.Marshal(r)
 	if err != nil {
 		panic(fmt.Sprintf("cma: a record does not encode: %v", err)) // It holds plain values only.

@@ -48,15 +48,11 @@ const (
 	atOnce    = 512  // batches read and not handled
 )
 
-func newCrowd(keys *trust.CMAKeys, ids []wire.ID, cma netip.AddrPort) (*crowd, error) {
-	udp, err := netio.Listen(netio.Options{ReadBuffer: 64 << 20})
-	if err != nil {
-		return nil, err
-	}
+func newCrowd(udp *netio.UDP, keys *trust.CMAKeys, ids []wire.ID, cma netip.AddrPort) *crowd {
 	c := &crowd{udp: udp, cma: cma, systems: make([]system, len(ids)), packets: make(chan []netio.Packet, atOnce)}
 	c.powerOn(keys, ids, 1)
 	go c.read()
-	return c, nil
+	return c
 }
 
 // powerOn starts everybody anew, in a session greater than before.

@@ -8,7 +8,8 @@
 // and heartbeat cores. All announce at once, three times:
 //
 //   - first announcement ever: they have joined, and the CMA has never heard them.
-//     Each takes its seat in a ring and comes into the graph.
+//     Each takes its seat in a ring and comes into the graph. With -known, an
+//     earlier run of the cma has done that: they power on.
 //   - announced again, processes live: each begins another session and runs the
 //     newest order; a CMA that lost its store sees this.
 //   - power on again: each process is new and is told its order again, a ring of
@@ -40,26 +41,27 @@ type figures struct {
 
 func main() {
 	crowd := flag.Int("storm", 0, "nanoprobes that announce at once to a real cma; 0: none")
+	known := flag.Bool("known", false, "the cma knows all of them and their rings from an earlier run")
 	program := flag.String("cma", "", "the cma to measure; empty: it is built")
 	profile := flag.String("profile", "default", "heartbeats in the storm: fast, default or quiet")
 	patience := flag.Duration("patience", 2*time.Minute, "how long the storm may take")
 	each := flag.Duration("each", time.Second, "how long each plane is measured")
 	asJSON := flag.Bool("json", false, "print one JSON object")
 	flag.Parse()
-	if err := run(*crowd, *program, *profile, *patience, *each, *asJSON); err != nil {
+	if err := run(*crowd, *known, *program, *profile, *patience, *each, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/transport:", err)
 		os.Exit(1)
 	}
 }
 
-func run(crowd int, program, profile string, patience, each time.Duration, asJSON bool) error {
+func run(crowd int, known bool, program, profile string, patience, each time.Duration, asJSON bool) error {
 	var f figures
 	var err error
 	if f.Planes, err = measurePlanes(each); err != nil {
 		return err
 	}
 	if crowd > 0 {
-		if f.Storm, err = measureStorm(crowd, program, profile, patience); err != nil {
+		if f.Storm, err = measureStorm(crowd, known, program, profile, patience); err != nil {
 			return err
 		}
 		m, err := measureMemory(crowd)

@@ -71,7 +71,7 @@ func measureMemory(n int) (memory, error) {
 	m.Session = (after - before) / uint64(n)
 
 	before = after
-	rings := seated(ids)
+	rings := seated(ids, wire.Port, 48)
 	m.Rings = (held() - before) / uint64(n)
 	runtime.KeepAlive(reg)
 	runtime.KeepAlive(sessions)
@@ -79,15 +79,17 @@ func measureMemory(n int) (memory, error) {
 	return m, nil
 }
 
-// seated returns an authority that has told everybody its rings.
-func seated(ids []wire.ID) *authority.Authority {
-	const perSwitch = 48
+// seated returns an authority that has told everybody its rings. With perSwitch 0
+// it knows of no switches.
+func seated(ids []wire.ID, port uint16, perSwitch int) *authority.Authority {
 	a, now := authority.New(authority.Config{}, rand.New(rand.NewPCG(1, 1))), time.Now()
 	var out authority.Out
 	for i, id := range ids {
-		at := netip.AddrPortFrom(addressOf(i), wire.Port)
+		at := netip.AddrPortFrom(addressOf(i), port)
 		a.Announce(now, id, 1, 0, systemName(i), at, []netip.AddrPort{at}, &out)
-		a.Attach(now, id, []verdict.Link{{Name: "eth0", Addr: at.Addr(), Switch: fmt.Sprint("sw", i/perSwitch), Port: fmt.Sprint(i % perSwitch)}}, &out)
+		if perSwitch > 0 {
+			a.Attach(now, id, []verdict.Link{{Name: "eth0", Addr: at.Addr(), Switch: fmt.Sprint("sw", i/perSwitch), Port: fmt.Sprint(i % perSwitch)}}, &out)
+		}
 		out.Reset()
 	}
 	for d := a.Deadline(); !d.IsZero() && d.Before(now.Add(time.Minute)); d = a.Deadline() {

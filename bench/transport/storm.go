@@ -8,12 +8,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"assim/cma"
 	"assim/graph"
 	"assim/graph/embedded"
+	"assim/netio"
 	"assim/trust"
 	"assim/wire"
 )
@@ -52,13 +55,17 @@ func (s *storm) print() {
 	}
 }
 
-func measureStorm(n int, program, profile string, patience time.Duration) ([]storm, error) {
+func measureStorm(n int, known bool, program, profile string, patience time.Duration) ([]storm, error) {
 	dir, err := os.MkdirTemp("", "bench-storm")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	keys, ids, err := register(dir, n)
+	udp, err := netio.Listen(netio.Options{ReadBuffer: 64 << 20})
+	if err != nil {
+		return nil, err
+	}
+	keys, ids, err := register(dir, n, known, udp.Port())
 	if err != nil {
 		return nil, err
 	}
@@ -74,13 +81,14 @@ func measureStorm(n int, program, profile string, patience time.Duration) ([]sto
 	}()
 	pid := server.Process.Pid
 	before := resident(pid)
-	c, err := newCrowd(keys, ids, address)
-	if err != nil {
-		return nil, err
-	}
+	c := newCrowd(udp, keys, ids, address)
 	defer c.close()
 	var all []storm
-	for i, what := range []string{"first announcement ever", "announced again, processes live", "power on again"} {
+	first := "first announcement ever"
+	if known {
+		first = "power on, all known to an earlier run of the cma"
+	}
+	for i, what := range []string{first, "announced again, processes live", "power on again"} {
 		s := storm{What: what, Nanoprobes: n, CMARSSBefore: before}
 		running := wire.Session(i + 1)
 		if i > 0 {
@@ -145,8 +153,9 @@ func (forgetful) Walk(string) iter.Seq2[graph.Record, error] {
 	return func(func(graph.Record, error) bool) {}
 }
 
-// register makes the CMA's keys, and members whom it knows.
-func register(dir string, n int) (*trust.CMAKeys, []wire.ID, error) {
+// register makes the CMA's keys, and members whom it knows: who they are, and if
+// known where they sit in their rings.
+func register(dir string, n int, known bool, port uint16) (*trust.CMAKeys, []wire.ID, error) {
 	keys, _, err := trust.LoadCMAKeys(dir)
 	if err != nil {
 		return nil, nil, err
@@ -164,7 +173,19 @@ func register(dir string, n int) (*trust.CMAKeys, []wire.ID, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	_, err = store.Apply(context.Background(), graph.Change{Source: "cma/registry", Keep: true, Records: g.records})
+	changes := []graph.Change{{Source: "cma/registry", Keep: true, Records: g.records}}
+	if known {
+		rings := seated(ids, port, 0)
+		for _, id := range ids {
+			r, _ := rings.Record(id)
+			changes = append(changes, cma.Seat(id, r, time.Now()))
+		}
+	}
+	for chunk := range slices.Chunk(changes, 4096) {
+		if _, err = store.Apply(context.Background(), chunk...); err != nil {
+			break
+		}
+	}
 	if closed := store.Close(); err == nil {
 		err = closed
 	}

@@ -33,5 +33,6 @@
 // and whoever begins to speak is asked to prove itself. If I accused it and its
 // session is the same, I take the accusation back, together with that of all
 // others who were lost with it and answer again. A new session is no news of
-// mine: it announces itself to the CMA.
+// mine: it announces itself to the CMA; unless it is back so soon that it may
+// have done so before I accused it.
 package member

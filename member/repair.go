@@ -21,7 +21,7 @@ func (m *Member) alive(now time.Duration, p *peer, before heartbeat.State, out *
 	if p.sought {
 		m.drop(p.edge)
 	}
-	same := !p.restarted
+	same := !p.restarted || before == heartbeat.Unresponsive
 	p.witness, p.restarted = unasked, false
 	if !before.Lost() {
 		return

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"assim/event"
+	"assim/session"
 	"assim/wire"
 )
 
@@ -25,14 +26,22 @@ func (s *Sim) crash(sys int32) { s.halt(sys, stopped) }
 
 func (s *Sim) halt(sys int32, st state) {
 	a := &s.agents[sys]
-	a.state, a.box, a.waiting, a.mail = st, nil, nil, nil
+	a.state, a.node, a.waiting, a.mail = st, nil, nil, nil
 }
 
 // boot starts a nanoprobe anew: it announces itself after a moment.
 func (s *Sim) boot(sys int32) {
 	s.begin(sys, s.agents[sys].session+1)
-	sh := s.shardOf(sys)
-	sh.write(s.q, sys, &s.agents[sys], letter{kind: announce})
+	sh, a := s.shardOf(sys), &s.agents[sys]
+	a.node = session.NewNode(a.clock(s.instant(s.q)), session.DefaultOptions, a.session, sh.rnd)
+	s.announce(sys)
+}
+
+// announce has a system say of itself what has changed.
+func (s *Sim) announce(sys int32) {
+	sh, a := s.shardOf(sys), &s.agents[sys]
+	sh.talk(sys, a).Announce(s.about(sys))
+	sh.say(s.q, sys, a)
 }
 
 // shutdown stops a system in an orderly way: it tells the CMA, and then its
@@ -42,18 +51,20 @@ func (s *Sim) shutdown(sys int32) {
 	if a.state != running {
 		return
 	}
-	s.shardOf(sys).write(s.q, sys, a, letter{kind: stopping})
+	sh := s.shardOf(sys)
+	sh.talk(sys, a).Stop(wire.Stopping{Reason: "shut down"})
+	sh.say(s.q, sys, a)
 	s.leave(sys, a.session, s.q+quanta(stopTime))
 }
 
-func (s *Sim) leave(sys int32, session wire.Session, latest int64) {
+func (s *Sim) leave(sys int32, number wire.Session, latest int64) {
 	a := &s.agents[sys]
-	if a.state != running || a.session != session {
+	if a.state != running || a.session != number {
 		return
 	}
-	known := a.box == nil || len(a.box.letters) == 0
+	known := a.node.Quiet()
 	if !known && s.q < latest {
-		s.later(stopLook, func() { s.leave(sys, session, latest) })
+		s.later(stopLook, func() { s.leave(sys, number, latest) })
 		return
 	}
 	sh := s.shardOf(sys)
@@ -155,9 +166,10 @@ func (s *Sim) join(name string, box int32) int32 {
 // move plugs a system's first cable in elsewhere: it tells the CMA when it
 // hears the new switch.
 func (s *Sim) move(sys int32, box int32) {
+	s.shardOf(sys).talk(sys, &s.agents[sys]) // It announced where it was.
 	s.e.attach(sys, 0, box)
 	if a := &s.agents[sys]; a.state == running {
-		s.shardOf(sys).write(s.q, sys, a, letter{kind: announce})
+		s.announce(sys)
 	}
 }
 
@@ -172,10 +184,11 @@ func (s *Sim) remove(sys int32) {
 func (s *Sim) steal(thief, victim int32) {
 	s.net.dirty()
 	s.e.stolen = true
+	s.shardOf(thief).talk(thief, &s.agents[thief]) // It announced what it had.
 	s.e.point(s.e.nics[victim][0].addr, thief)
 	s.e.nics[thief][0].addr = s.e.nics[victim][0].addr
 	if a := &s.agents[thief]; a.state == running {
-		s.shardOf(thief).write(s.q, thief, a, letter{kind: announce})
+		s.announce(thief)
 	}
 }
 

@@ -3,15 +3,17 @@ package sim
 import (
 	"maps"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"assim/authority"
+	"assim/session"
 	"assim/verdict"
 	"assim/wire"
 )
 
 const (
+	// firstRun is the cookie of the CMA's first run.
+	firstRun = 1
 	// maxBody is what one signal carries; longer orders take several.
 	maxBody = 1150
 	// keySize is what a key adds to the encoding of each roster entry.
@@ -27,8 +29,10 @@ type centre struct {
 	ahead   time.Duration // of its clock, of all others
 	at      [flightSlots][]letter
 	out     authority.Out
-	newest  map[int32]received // what was taken in, by system
-	in      uint64             // datagrams
+	sess    *session.CMA
+	run     uint64                   // its cookie
+	newest  map[wire.ID]session.Mark // what is durable
+	in      uint64                   // datagrams
 	outs    uint64
 	ordered uint64         // of outs, orders
 	acks    []letter       // not sent yet: an order to the same system says the same
@@ -41,14 +45,8 @@ type centre struct {
 	theirs  map[int32]bool // who talks to the twin
 }
 
-// received is how far a session's signals were taken in.
-type received struct {
-	session wire.Session
-	seq     uint32
-}
-
 func (s *Sim) newCentre() *centre {
-	c := &centre{s: s, rnd: rand.New(rand.NewPCG(s.opt.Seed, 99)), newest: map[int32]received{}, told: map[int32]bool{}, opened: map[string]verdict.Incident{}}
+	c := &centre{s: s, rnd: rand.New(rand.NewPCG(s.opt.Seed, 99)), newest: map[wire.ID]session.Mark{}, told: map[int32]bool{}, opened: map[string]verdict.Incident{}}
 	c.start()
 	return c
 }
@@ -60,6 +58,11 @@ func (c *centre) start() {
 		cfg.Verdict.Local = c.s.e.id(c.s.local)
 	}
 	c.a = authority.New(cfg, c.rnd)
+	c.run++
+	c.sess = session.NewCMA(c.run)
+	for _, m := range c.newest {
+		c.sess.Restore(m)
+	}
 	c.up = true
 }
 
@@ -74,7 +77,7 @@ func (c *centre) crash() {
 func (c *centre) split(systems []int32) {
 	if c.twin == nil {
 		c.store()
-		t := &centre{s: c.s, rnd: rand.New(rand.NewPCG(c.s.opt.Seed, 98)), newest: maps.Clone(c.newest), told: map[int32]bool{}, opened: map[string]verdict.Incident{},
+		t := &centre{s: c.s, rnd: rand.New(rand.NewPCG(c.s.opt.Seed, 98)), newest: maps.Clone(c.newest), run: c.run + 1000, told: map[int32]bool{}, opened: map[string]verdict.Incident{},
 			records: c.records, version: c.version}
 		t.restart(c.s.q, c.s.instant(c.s.q))
 		c.twin, c.theirs = t, map[int32]bool{}
@@ -169,52 +172,51 @@ func (c *centre) acknowledge(q int64) {
 func (c *centre) read(q int64, now time.Time, l *letter) {
 	c.in++
 	id := c.s.e.id(l.sys)
-	if l.kind != announce && l.kind != refusal && l.session > max(1, c.newest[l.sys].session) {
-		return // a session that has not announced itself yet
-	}
-	switch l.kind {
-	case question:
-		c.a.Alive(now, id, &c.out)
-		c.send(q, letter{kind: answer, sys: l.sys}, 1)
-	case pong:
-		c.a.Alive(now, id, &c.out)
-	case refusal:
+	if l.refusal {
 		c.a.Refused(now, c.s.e.addr(l.sys, 0), &c.out)
-	case applied:
-		c.a.Echoed(now, id, l.gen, &c.out)
-	default:
-		c.take(q, now, id, l)
+		c.follow(q)
+		return
+	}
+	v := c.sess.Receive(now, id, &l.sig)
+	if v.HasReply {
+		c.send(q, letter{sys: l.sys, sig: v.Reply}, 1)
+	}
+	if v.Fresh && !v.Started {
+		c.a.Alive(now, id, &c.out)
+	}
+	if !v.Started && (v.Action == session.Process || v.Action == session.Glance) {
+		c.a.Echoed(now, id, l.sig.Applied, &c.out)
+	}
+	if v.Action == session.Process {
+		c.take(now, id, l)
 	}
 	c.follow(q)
 }
 
-// take processes a numbered signal unless it was taken in before.
-func (c *centre) take(q int64, now time.Time, id wire.ID, l *letter) {
-	last := c.newest[l.sys]
-	if l.session < last.session {
-		return
-	}
-	if l.session == last.session && l.seq <= last.seq {
-		c.send(q, letter{kind: ack, sys: l.sys, seq: last.seq, session: l.session}, 1)
-		return
-	}
-	c.newest[l.sys] = received{l.session, l.seq}
-	switch l.kind {
-	case announce:
+// take processes a numbered signal. Here it is durable at once.
+func (c *centre) take(now time.Time, id wire.ID, l *letter) {
+	switch l.sig.Kind {
+	case wire.KindAnnounce:
 		e := c.s.e
-		c.a.Announce(now, id, l.session, 0, e.names[l.sys], e.addr(l.sys, 0), e.addrs(l.sys), &c.out)
+		c.a.Announce(now, id, l.sig.Session, l.sig.Applied, e.names[l.sys], e.addr(l.sys, 0), e.addrs(l.sys), &c.out)
 		c.a.Attach(now, id, e.links(l.sys), &c.out)
-	case report:
-		age := time.Duration(q-l.noted) * quantum
-		obs := slices.Clone(l.obs)
-		for i := range obs {
-			obs[i].Ago += age
+	case wire.KindReport:
+		if obs, err := wire.ParseReport(l.sig.Body); err == nil {
+			c.a.Report(now, id, obs, &c.out)
 		}
-		c.a.Report(now, id, obs, &c.out)
-	case stopping:
+	case wire.KindStopping:
 		c.a.Stopping(now, id, &c.out)
 	}
-	c.acks = append(c.acks, letter{kind: ack, sys: l.sys, seq: l.seq, session: l.session})
+	c.newest[id] = session.Mark{ID: id, Session: l.sig.Session, Seq: l.sig.Seq}
+	c.acks = append(c.acks, letter{sys: l.sys, sig: c.sess.Committed(id, l.sig.Session, l.sig.Seq)})
+}
+
+// knows has a system be known for long, in its first session.
+func (c *centre) knows(now time.Time, id wire.ID) {
+	m := session.Mark{ID: id, Session: 1, Seq: 1}
+	c.newest[id] = m
+	c.sess.Restore(m)
+	c.sess.Receive(now, id, &wire.Signal{Session: 1, Seq: 1, Kind: wire.KindAnnounce, Cookie: firstRun})
 }
 
 // follow does what the core asked for.
@@ -225,7 +227,10 @@ func (c *centre) follow(q int64) {
 	for _, p := range c.out.Pings {
 		sys, which := c.s.e.whose(p.Addr)
 		if sys >= 0 {
-			c.sendBy(q, letter{kind: ping, sys: sys}, 1, which)
+			now := c.clock(c.s.instant(q))
+			if m, ok := c.sess.Unasked(p.To, wire.KindPing, wire.AppendToken(nil, c.sess.PingToken(now, p.To))); ok {
+				c.sendBy(q, letter{sys: sys, sig: m}, 1, which)
+			}
 		}
 	}
 	for i := range c.out.Events {
@@ -246,10 +251,14 @@ func (c *centre) sendOrder(q int64, o *authority.Order) {
 		size += keySize * len(o.Desired.Rings[i].Members)
 	}
 	parts := (size + maxBody - 1) / maxBody
+	m, ok := c.sess.Unasked(o.To, wire.KindDesired, nil)
+	if !ok {
+		return
+	}
 	c.ordered += uint64(parts)
 	c.told[sys] = true
 	d := o.Desired
-	c.send(q, letter{kind: order, sys: sys, desired: &d, seq: c.newest[sys].seq, session: c.newest[sys].session}, parts)
+	c.send(q, letter{sys: sys, desired: &d, sig: m}, parts)
 }
 
 // send puts a signal on the way by whichever NIC the system has a way.

@@ -1,10 +1,10 @@
 // Package sim runs the shipped cores of nanoprobes and CMA for any number of
 // systems over a modelled network, on one virtual clock, from one seed.
 //
-//	member (one per system) ─┐                      ┌─ authority (one)
-//	                         ├─ network model ──────┤
-//	faults, from a story ────┘  latency, loss, cuts └─▶ news, checked against
-//	or from the seed                                    the story or the faults
+//	member, session (per system) ─┐                      ┌─ authority, session (one)
+//	                              ├─ network model ──────┤
+//	faults, from a story ─────────┘  latency, loss, cuts └─▶ news, checked against
+//	or from the seed                                         the story or the faults
 //
 // Time advances in quanta. Everything that happens to one system within one
 // quantum happens at its beginning, datagrams before alarms; every datagram

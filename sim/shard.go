@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"assim/member"
+	"assim/session"
 	"assim/wire"
 )
 
@@ -50,6 +51,7 @@ type shard struct {
 	mail    [flightSlots][]letter // signals from the CMA
 	across  [2][][]crossing       // by parity of the quantum, by shard
 	toCMA   []letter
+	past    *session.CMA // with which everybody talked before the beginning
 	out     member.Out
 	sent    uint64
 	events  uint64
@@ -148,8 +150,8 @@ func (sh *shard) fire(q int64, now time.Time) {
 func (sh *shard) wake(q int64, now time.Time, sys int32, a *agent) {
 	a.m.Tick(a.clock(now), &sh.out)
 	sh.follow(q, sys, a)
-	if a.box != nil {
-		sh.resend(q, sys, a)
+	if a.node != nil {
+		sh.say(q, sys, a)
 	}
 	if due := a.due(sh.s); due > 0 {
 		sh.arm(q, sys, max(due, q+1))

@@ -6,6 +6,7 @@ import (
 
 	"assim/event"
 	"assim/member"
+	"assim/session"
 	"assim/wire"
 )
 
@@ -76,7 +77,7 @@ func (s *Sim) split() {
 		s.perShard = 1 << 30 // newcomers go there, too
 	}
 	for i := range n {
-		sh := &shard{s: s, lo: int32(i) * s.perShard, hi: int32(i+1) * s.perShard, rnd: rand.New(rand.NewPCG(s.opt.Seed, uint64(i)+1))}
+		sh := &shard{s: s, lo: int32(i) * s.perShard, hi: int32(i+1) * s.perShard, rnd: rand.New(rand.NewPCG(s.opt.Seed, uint64(i)+1)), past: session.NewCMA(firstRun)}
 		for p := range sh.across {
 			sh.across[p] = make([][]crossing, n)
 		}
@@ -115,6 +116,7 @@ func (s *Sim) warm() {
 		c.a.Announce(before, id, 1, 0, s.e.names[i], s.e.addr(sys, 0), s.e.addrs(sys), &c.out)
 		c.a.Attach(before, id, s.e.links(sys), &c.out)
 		c.out.Reset()
+		c.knows(before, id)
 	}
 	first := make([]*wire.Desired, len(s.agents))
 	for d := c.a.Deadline(); !d.IsZero() && !d.After(now); d = c.a.Deadline() {
@@ -163,9 +165,9 @@ func (s *Sim) startUp(first []*wire.Desired) {
 }
 
 // begin starts a nanoprobe that knows nobody.
-func (s *Sim) begin(sys int32, session wire.Session) {
+func (s *Sim) begin(sys int32, number wire.Session) {
 	a := &s.agents[sys]
-	*a = agent{m: member.New(s.e.id(sys), session, &s.cfg, s.shardOf(sys).rnd), session: session, state: running, alarm: a.alarm, ahead: a.ahead}
+	*a = agent{m: member.New(s.e.id(sys), number, &s.cfg, s.shardOf(sys).rnd), session: number, state: running, alarm: a.alarm, ahead: a.ahead}
 }
 
 func (s *Sim) count() counters {

@@ -218,9 +218,11 @@ func (b *brain) signal(l letter) {
 	}
 	if v.Fresh { // Anything else may be a recording: it neither lives nor moves.
 		b.sess.Heard(l.id, l.route())
+	}
+	if v.Fresh && !v.Started { // Who begins anew says so itself: see process.
 		b.auth.Alive(now, l.id, &b.out)
 	}
-	if v.Action == session.Process || v.Action == session.Glance {
+	if !v.Started && (v.Action == session.Process || v.Action == session.Glance) {
 		b.auth.Echoed(now, l.id, l.sig.Applied, &b.out)
 	}
 	switch v.Action {

@@ -15,7 +15,7 @@ import (
 const (
 	maxCommits = 4096            // waiting to be written
 	maxBatch   = 1024            // written in one transaction
-	maxChanges = 4096            // the same, counted in changes
+	maxWeight  = 4096            // the same, by what it weighs: see commit.weight
 	fullRetry  = 2 * time.Second // between attempts while there is no space
 	lastWrites = time.Second     // for what is queued at a stop; what is left was not acknowledged
 )
@@ -29,6 +29,9 @@ type commit struct {
 	events  []event.Event
 	done    func(error) // called once, from the committer; must not block
 }
+
+// weight is how many changes it is as good as. A mark is 32 bytes.
+func (c *commit) weight() int { return len(c.changes) + len(c.events) + len(c.marks)/8 }
 
 // committer is the one writer: it gathers what waits into one transaction, and
 // publishes events in the order in which they became durable.
@@ -105,12 +108,12 @@ func (c *committer) finish(ctx context.Context) {
 
 // gather takes what else waits already, so that one disk write serves all.
 func (c *committer) gather(first commit) []commit {
-	batch, changes := []commit{first}, len(first.changes)
-	for len(batch) < maxBatch && changes < maxChanges {
+	batch, weight := []commit{first}, first.weight()
+	for len(batch) < maxBatch && weight < maxWeight {
 		select {
 		case next := <-c.queue:
 			batch = append(batch, next)
-			changes += len(next.changes)
+			weight += next.weight()
 		default:
 			return batch
 		}

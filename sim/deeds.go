@@ -351,24 +351,16 @@ func retime(s *Sim, args []string) error {
 	return err
 }
 
-// chore is something the simulator does by itself later.
-type chore struct {
-	q  int64
-	do func()
-}
-
 // later has something done after a while.
-func (s *Sim) later(d time.Duration, do func()) {
-	s.chores = append(s.chores, chore{s.q + quanta(d), do})
-}
+func (s *Sim) later(d time.Duration, do func()) { s.chores.Add(s.instant(s.q+quanta(d)), do) }
 
 // runTo runs on, doing chores and checking invariants every second.
 func (s *Sim) runTo(until time.Duration) {
 	const second = int64(time.Second / quantum)
 	for end := quanta(until); s.q < end; {
 		next := min(end, (s.q/second+1)*second)
-		for _, c := range s.chores {
-			next = min(next, max(c.q, s.q+1))
+		if at := s.chores.Next(); !at.IsZero() {
+			next = min(next, max(s.quantumOf(at), s.q+1))
 		}
 		s.run(time.Duration(next) * quantum)
 		s.doChores()
@@ -379,13 +371,8 @@ func (s *Sim) runTo(until time.Duration) {
 }
 
 func (s *Sim) doChores() {
-	due := s.chores
-	s.chores = nil // What is done may want more done later.
-	for _, c := range due {
-		if c.q <= s.q {
-			c.do()
-		} else {
-			s.chores = append(s.chores, c)
-		}
+	now := s.instant(s.q)
+	for do, ok := s.chores.Due(now); ok; do, ok = s.chores.Due(now) {
+		do()
 	}
 }

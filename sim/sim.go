@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"assim/agenda"
 	"assim/event"
 	"assim/member"
 	"assim/session"
@@ -42,7 +43,7 @@ type Sim struct {
 	faults   []*fault
 	news     []event.Event
 	onNews   func(*event.Event)
-	chores   []chore
+	chores   agenda.Agenda[func()] // what the simulator does by itself later
 	watch    *watch
 	base     counters // at the end of warming up
 }

@@ -36,7 +36,7 @@ func (h *Host) Watch(ctx context.Context, files []string, happened func(Event)) 
 		return nil
 	}
 	var one sync.Mutex
-	w := &watcher{host: h, neighbors: map[place]string{}, tell: func(e Event) {
+	w := &watcher{host: h, neighbors: map[place]string{}, downs: map[int]uint32{}, tell: func(e Event) {
 		one.Lock()
 		defer one.Unlock()
 		happened(e)
@@ -74,6 +74,7 @@ type watcher struct {
 	tell      func(Event)
 	listener  *capture.Listener // nil when frames cannot be captured
 	neighbors map[place]string  // hardware address by place
+	downs     map[int]uint32    // how often an interface lost its carrier, by index
 
 	mu    sync.Mutex
 	names map[int]string // of the interfaces, for captured frames
@@ -163,6 +164,9 @@ func (w *watcher) network(ctx context.Context, socket *os.File) error {
 		}
 		fired := map[discovery.Trigger]bool{}
 		for m := range messages(buf[:n]) {
+			if w.unplugged(m) {
+				fired[discovery.Frames] = true
+			}
 			if t := w.trigger(m); t != "" {
 				fired[t] = true
 			}
@@ -184,6 +188,28 @@ func (w *watcher) fire(ctx context.Context, fired map[discovery.Trigger]bool) {
 	for t := range fired {
 		w.tell(Event{Trigger: t})
 	}
+}
+
+// unplugged forgets what an interface heard before it lost its carrier. On a
+// busy machine it may have a carrier again by the time somebody looks, and
+// another switch at the cable's end; the kernel counts.
+func (w *watcher) unplugged(m message) bool {
+	if m.typ != unix.RTM_NEWLINK {
+		return false
+	}
+	l, ok := parseLink(m.data)
+	if !ok {
+		return false
+	}
+	lost := !l.Carrier
+	for typ, value := range attrs(m.data, unix.SizeofIfInfomsg) {
+		if typ == unix.IFLA_CARRIER_DOWN_COUNT {
+			before, known := w.downs[l.Index]
+			w.downs[l.Index] = number(value)
+			lost = lost || known && before != number(value)
+		}
+	}
+	return lost && w.host.heard.forget(l.Name)
 }
 
 // trigger says what a message means; empty = nothing worth a look.

@@ -266,3 +266,32 @@ func TestAPortOfABridgeHearsBothAndTheBridgeNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestACableThatWasMovedFasterThanAnybodyLookedIsForgottenAllTheSame(t *testing.T) {
+	w := &watcher{host: New("/"), downs: map[int]uint32{}}
+	w.host.heard.listen(time.Now())
+	link := func(flags, downs uint32) message {
+		b := make([]byte, unix.SizeofIfInfomsg)
+		native.PutUint32(b[4:], 7)
+		native.PutUint32(b[8:], flags)
+		count := native.AppendUint32(nil, downs)
+		return message{typ: unix.RTM_NEWLINK, data: join(b, attribute(unix.IFLA_IFNAME, 'e', '0', 0), attribute(unix.IFLA_CARRIER_DOWN_COUNT, count...))}
+	}
+	const up = unix.IFF_UP | unix.IFF_LOWER_UP
+	for _, step := range []struct {
+		what      string
+		message   message
+		forgotten bool
+	}{
+		{"the first word of an interface", link(up, 3), false},
+		{"something else changed", link(up, 3), false},
+		{"it lost its carrier", link(unix.IFF_UP, 4), true},
+		{"it has one again", link(up, 4), false},
+		{"it lost it and has one again, in one message", link(up, 5), true},
+	} {
+		w.host.heard.keep(time.Now(), "e0", []byte("an Ethernet frame"))
+		if got := w.unplugged(step.message); got != step.forgotten {
+			t.Errorf("%s: forgotten %v, want %v", step.what, got, step.forgotten)
+		}
+	}
+}

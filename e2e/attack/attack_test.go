@@ -63,6 +63,7 @@ func TestNothingUnprovenIsAnswered(t *testing.T) {
 }
 
 func TestReplayedMessagesChangeNothing(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t)
 	a := s.join("web01")
 	a.quiet()
@@ -191,6 +192,7 @@ func TestRevokedMemberIsRefusedWithItsNextPacket(t *testing.T) {
 // Killed five times by kill -9 while members report: every report is durable
 // once, which the CMA's own count per member shows.
 func TestKilledCMALosesNoReport(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t)
 	const members = 4
 	each := *reports / members

@@ -32,6 +32,7 @@ const bomb = 8 << 20
 // for ever, and kept aside or refused with its reason; its good ones and
 // everybody else's go on being taken in.
 func TestBadDocumentsOfAMemberAreRefusedAndHinderNobody(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t)
 	bad, good := s.join("bad"), s.join("good")
 	bad.quiet()

@@ -70,6 +70,7 @@ func TestAStrangerIsNeitherAmplifiedNorRemembered(t *testing.T) {
 }
 
 func TestASystemWithoutAJoinStringWaitsForAPerson(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t, "-zero-configuration")
 	c := s.client()
 	p := s.startProbe("-run", t.TempDir(), "-zero-configuration", "-cma", s.at.String())
@@ -180,6 +181,7 @@ func newImpostor(t *testing.T) *impostor {
 
 // Somebody who sits where a join string leads is not the CMA that made it.
 func TestAnImpostorGetsNobodyWhoHasAJoinString(t *testing.T) {
+	t.Parallel()
 	s := startCMA(t)
 	token, err := s.client().CreateToken(t.Context(), api.ToJoin, tokenRequest())
 	if err != nil {

@@ -10,6 +10,9 @@ import (
 // A crowd is N systems that watch one another.
 type crowd interface {
 	kill(i int)
+	starve(i int, until time.Time) // it does not run until then
+	mustKnow(dead int) int         // how many of the others have to know of a death
+	patience() time.Duration       // how long one must be held for lost to be dead
 	log() *newsLog
 	wires() *wires
 	stop()

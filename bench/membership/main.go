@@ -3,21 +3,27 @@
 // Both send real datagrams over the loopback; a kill makes a system a black
 // hole, as a cut cable does.
 //
-//	go run ./bench/membership -n 100,300 -scenarios steady,kill,tenth,rack,loss
+//	go run ./bench/membership                      the whole table, about 14 minutes
+//	go run ./bench/membership -n 100,300 -scenarios steady,kill
 //
-// Every figure is about the same machine, the same minute and the same faults.
+// Every figure is about the same machine, the same minutes and the same faults.
 // ours: a system is known when its first witness reports it unresponsive, and
-// by all who must know when its second one does. memberlist: when the first
-// member declares it dead, and when the last one has.
+// to all who must know when its second one does; it is dead when it was silent
+// for 7 s. memberlist: when the first member declares it dead, and when every
+// living one has.
+//
+// A starved system neither runs nor receives nor sends (of memberlist, which
+// runs in the same process, timers go on: it neither receives nor sends). The
+// machine is overcommitted when ten programs per processor want all of it.
 package main
 
 import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,35 +31,30 @@ import (
 )
 
 func main() {
-	sizes := flag.String("n", "100,300", "numbers of systems")
-	scenarios := flag.String("scenarios", "steady,kill,tenth,rack,loss", "what to measure")
+	sizes := flag.String("n", "", "numbers of systems; empty = those that belong to each scenario")
+	which := flag.String("scenarios", "steady,kill,tenth,rack,loss,starved,overcommitted", "what to measure")
 	who := flag.String("who", "ours,memberlist", "whom to measure")
 	seed := flag.Uint64("seed", 1, "of everything random here")
-	kills := flag.Int("kills", 5, "deaths, one after another, per size")
-	lossFor := flag.Duration("loss-for", time.Minute, "how long each loss lasts")
+	kills := flag.Int("kills", 3, "deaths of memberlist's, one after another, per size; five times as many of ours")
+	lossFor := flag.Duration("loss-for", 30*time.Second, "how long each loss lasts")
+	hungry := flag.Duration("hungry", time.Minute, "how long systems, or the machine, are starved")
 	asJSON := flag.Bool("json", false, "print one JSON object")
+	burning := flag.Bool("burn", false, "want all of a processor, for ever: what the scenario overcommitted starts")
 	flag.Parse()
+	if *burning {
+		burnForEver()
+	}
 	if err := raiseFiles(); err != nil {
 		fmt.Fprintln(os.Stderr, "membership:", err)
 	}
-	b := bench{kills: *kills, lossFor: *lossFor, quiet: *asJSON}
+	b := &bench{seed: *seed, kills: *kills, lossFor: *lossFor, hungry: *hungry, quiet: *asJSON}
 	if !*asJSON {
 		fmt.Printf("%s, %d CPUs, %s, seed %d\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), *seed)
 	}
-	for _, size := range strings.Split(*sizes, ",") {
-		n, err := strconv.Atoi(size)
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "membership: -n %q is not a list of numbers\n", *sizes)
-			os.Exit(2)
-		}
-		for _, s := range strings.Split(*scenarios, ",") {
-			for _, w := range strings.Split(*who, ",") {
-				b.rnd = rand.New(rand.NewPCG(*seed, uint64(n)))
-				if err := b.run(w, n, s); err != nil {
-					fmt.Fprintf(os.Stderr, "membership: %s, %d systems, %s: %v\n", w, n, s, err)
-					os.Exit(1)
-				}
-			}
+	for _, name := range strings.Split(*which, ",") {
+		if err := b.all(name, *sizes, strings.Split(*who, ",")); err != nil {
+			fmt.Fprintln(os.Stderr, "membership:", err)
+			os.Exit(1)
 		}
 	}
 	if *asJSON {
@@ -65,6 +66,38 @@ func main() {
 		}
 		fmt.Println(string(text))
 	}
+}
+
+// burnForEver is ended by who started it.
+func burnForEver() {
+	for n := uint64(1); n != 0; n += 2 { // an odd number never is
+		runtime.KeepAlive(n)
+	}
+}
+
+// all measures one scenario in all its sizes.
+func (b *bench) all(name, sizes string, who []string) error {
+	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
+	if i < 0 {
+		return fmt.Errorf("there is no scenario %q; see -h", name)
+	}
+	list := scenarios[i].sizes
+	if sizes != "" {
+		list = nil
+		for _, size := range strings.Split(sizes, ",") {
+			n, err := strconv.Atoi(size)
+			if err != nil {
+				return fmt.Errorf("-n %q is not a list of numbers", sizes)
+			}
+			list = append(list, n)
+		}
+	}
+	for _, n := range list {
+		if err := b.run(who, n, scenarios[i]); err != nil {
+			return fmt.Errorf("%d systems, %s: %w", n, name, err)
+		}
+	}
+	return nil
 }
 
 // raiseFiles allows as many open files as the system lets us have: memberlist

@@ -3,16 +3,14 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"assim/member"
 	"assim/ring"
@@ -22,7 +20,7 @@ import (
 // rackSize is how many systems hear one switch.
 const rackSize = 48
 
-// ours are N members of our rings, each with a socket and a goroutine of its own.
+// ours are N members of our rings, each with a socket of its own.
 type ours struct {
 	nodes []*node
 	where map[wire.ID]int
@@ -34,14 +32,17 @@ type ours struct {
 }
 
 type node struct {
-	c    *ours
-	i    int
-	m    *member.Member
-	conn *net.UDPConn
-	raw  syscall.RawConn
-	out  member.Out
-	buf  []byte
-	dead atomic.Bool
+	c       *ours
+	i       int
+	m       *member.Member
+	fd      int
+	out     member.Out
+	buf     []byte
+	dead    atomic.Bool
+	starved atomic.Int64 // does not run until then, in nanoseconds since 1970
+	armed   time.Time    // its next alarm in the heap
+	place   int32        // in its loop
+	asleep  bool         // its socket is not looked at
 }
 
 func idOf(i int) wire.ID {
@@ -63,30 +64,48 @@ func newOurs(n int) (*ours, error) {
 	start := time.Now()
 	cfg := &member.Config{Start: start}
 	for i := range n {
-		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		fd, at, err := bind()
 		if err != nil {
 			c.stop()
 			return nil, err
 		}
-		raw, err := conn.SyscallConn()
-		if err != nil {
-			c.stop()
-			return nil, err
-		}
-		x := &node{c: c, i: i, conn: conn, raw: raw, buf: make([]byte, 0, wire.LongTickSize)}
+		x := &node{c: c, i: i, fd: fd, buf: make([]byte, 0, wire.LongTickSize)}
 		x.m = member.New(idOf(i), wire.Session(start.UnixNano()), cfg, rand.New(rand.NewPCG(uint64(i), 1)))
 		c.nodes, c.where[idOf(i)] = append(c.nodes, x), i
 		c.plan.Join(ring.Seat{
-			ID: idOf(i), Addr: conn.LocalAddr().(*net.UDPAddr).AddrPort(),
+			ID: idOf(i), Addr: at,
 			Switch: fmt.Sprintf("sw%d", i/rackSize), Port: fmt.Sprint(i % rackSize),
 			Subnet: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i / rackSize / 10), 0, 0}), 16),
 		})
 	}
 	for _, x := range c.nodes {
 		x.m.SetDesired(start, c.desired(x), &x.out)
-		c.all.Go(x.run)
 	}
-	return c, nil
+	return c, c.startLoops()
+}
+
+// bind opens a socket on the loopback.
+func bind() (fd int, at netip.AddrPort, err error) {
+	if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
+		return -1, at, err
+	}
+	if err = unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		unix.Close(fd)
+		return -1, at, err
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		unix.Close(fd)
+		return -1, at, err
+	}
+	return fd, addrOf(sa), nil
+}
+
+func addrOf(sa unix.Sockaddr) netip.AddrPort {
+	if a, ok := sa.(*unix.SockaddrInet4); ok {
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	}
+	return netip.AddrPort{}
 }
 
 // desired is what the CMA would tell a system.
@@ -100,45 +119,6 @@ func (c *ours) desired(x *node) *wire.Desired {
 		}
 	}
 	return d
-}
-
-// run is the loop of one system: all datagrams that wait, then time.
-func (x *node) run() {
-	var b [2048]byte
-	for !x.c.done.Load() {
-		d := x.m.Deadline()
-		if d.IsZero() {
-			d = time.Now().Add(time.Second)
-		}
-		_ = x.conn.SetReadDeadline(d)
-		n, from, err := x.conn.ReadFromUDPAddrPort(b[:])
-		switch {
-		case err == nil:
-			x.heard(b[:n], from)
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			x.drain(b[:])
-			x.m.Tick(time.Now(), &x.out)
-		default:
-			return
-		}
-		x.flush()
-	}
-}
-
-// drain reads what waits in the socket.
-func (x *node) drain(b []byte) {
-	_ = x.conn.SetReadDeadline(time.Time{})
-	_ = x.raw.Read(func(fd uintptr) bool {
-		for {
-			n, sa, err := syscall.Recvfrom(int(fd), b, syscall.MSG_DONTWAIT)
-			if err != nil {
-				return true
-			}
-			if a, ok := sa.(*syscall.SockaddrInet4); ok {
-				x.heard(b[:n], netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port)))
-			}
-		}
-	})
 }
 
 func (x *node) heard(b []byte, from netip.AddrPort) {
@@ -168,7 +148,7 @@ func (x *node) flush() {
 		s := &x.out.Sends[i]
 		x.buf = wire.AppendTick(x.buf[:0], &s.Tick, *s.Key, s.Dir)
 		x.c.net.sent(len(x.buf))
-		_, _ = x.conn.WriteToUDPAddrPort(x.buf, s.Addr) // a full buffer is a lost datagram
+		_ = unix.Sendto(x.fd, x.buf, 0, &unix.SockaddrInet4{Addr: s.Addr.Addr().As4(), Port: int(s.Addr.Port())}) // a full buffer is a lost datagram
 	}
 	if len(x.out.Reports) > 0 {
 		x.report()
@@ -204,10 +184,18 @@ func (c *ours) kill(i int)    { c.nodes[i].dead.Store(true) }
 func (c *ours) log() *newsLog { return &c.news }
 func (c *ours) wires() *wires { return &c.net }
 
+func (c *ours) starve(i int, until time.Time) { c.nodes[i].starved.Store(until.UnixNano()) }
+
+// mustKnow: its two witnesses tell the CMA, and nobody else needs to know.
+func (c *ours) mustKnow(int) int { return 2 }
+
+// patience is how long somebody must be silent to be dead.
+func (c *ours) patience() time.Duration { return wire.DefaultTiming.Dead }
+
 func (c *ours) stop() {
 	c.done.Store(true)
-	for _, x := range c.nodes {
-		x.conn.Close()
-	}
 	c.all.Wait()
+	for _, x := range c.nodes {
+		unix.Close(x.fd)
+	}
 }

@@ -26,6 +26,7 @@ type hole struct {
 	*memberlist.NetTransport
 	net     *wires
 	dead    atomic.Bool
+	starved atomic.Int64 // neither receives nor sends until then, in nanoseconds since 1970
 	packets chan *memberlist.Packet
 	streams chan net.Conn
 	done    chan struct{}
@@ -37,7 +38,7 @@ func newPeers(n int) (*peers, error) {
 	c := &peers{}
 	quiet := log.New(io.Discard, "", 0)
 	for i := range n {
-		t, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{BindAddrs: []string{"127.0.0.1"}, Logger: quiet})
+		t, err := listen(quiet)
 		if err != nil {
 			c.stop()
 			return nil, err
@@ -63,6 +64,16 @@ func newPeers(n int) (*peers, error) {
 		}
 	}
 	return c, c.settle(n)
+}
+
+// listen finds a port that is free for both datagrams and streams.
+func listen(quiet *log.Logger) (t *memberlist.NetTransport, err error) {
+	for range 20 {
+		if t, err = memberlist.NewNetTransport(&memberlist.NetTransportConfig{BindAddrs: []string{"127.0.0.1"}, Logger: quiet}); err == nil {
+			return t, nil
+		}
+	}
+	return nil, err
 }
 
 // settle waits until everybody knows everybody.
@@ -92,6 +103,7 @@ func (h *hole) pass() {
 	for {
 		select {
 		case p := <-h.NetTransport.PacketCh():
+			h.sleep()
 			if h.dead.Load() || h.net.loses() {
 				continue
 			}
@@ -126,6 +138,7 @@ func (h *hole) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error)
 	if h.dead.Load() {
 		return time.Now(), nil
 	}
+	h.sleep()
 	h.net.sent(len(b))
 	return h.NetTransport.WriteToAddress(b, a)
 }
@@ -134,7 +147,16 @@ func (h *hole) DialAddressTimeout(a memberlist.Address, d time.Duration) (net.Co
 	if h.dead.Load() {
 		return nil, errHole
 	}
+	h.sleep()
 	return h.NetTransport.DialAddressTimeout(a, d)
+}
+
+// sleep holds whoever sends or receives for a starved member. Its timers run: no
+// program can stop those of a library in it.
+func (h *hole) sleep() {
+	if d := time.Until(time.Unix(0, h.starved.Load())); d > 0 {
+		time.Sleep(d)
+	}
 }
 
 // listener writes down what one member declares.
@@ -155,7 +177,15 @@ func (l *listener) note(n *memberlist.Node, lost bool) {
 	l.c.news.add(false, news{time.Now(), l.by, about, lost})
 }
 
-func (c *peers) kill(i int)    { c.holes[i].dead.Store(true) }
+func (c *peers) kill(i int)                    { c.holes[i].dead.Store(true) }
+func (c *peers) starve(i int, until time.Time) { c.holes[i].starved.Store(until.UnixNano()) }
+
+// mustKnow: every member that lives has its own list of all.
+func (c *peers) mustKnow(dead int) int { return len(c.members) - dead }
+
+// patience: what a member declares is the death.
+func (c *peers) patience() time.Duration { return 0 }
+
 func (c *peers) log() *newsLog { return &c.news }
 func (c *peers) wires() *wires { return &c.net }
 

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"container/heap"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// loop serves some of our systems: their datagrams and their alarms. One per processor serves all of them, as one program would
+// that holds so many; each system has a socket, a core and alarms of its own.
+type loop struct {
+	c      *ours
+	poll   int
+	nodes  []*node
+	alarms alarms
+	buf    [2048]byte
+}
+
+// Times of a loop.
+const (
+	// quantum is how long a datagram may wait for others, as in a network card
+	// that holds its interrupts back: it is part of every figure.
+	quantum = 5 * time.Millisecond
+	// onTime is how late an alarm may be without a look for datagrams that came
+	// meanwhile: they have just been read.
+	onTime = 10 * time.Millisecond
+)
+
+// startLoops begins to serve all systems.
+func (c *ours) startLoops() error {
+	loops := make([]*loop, runtime.NumCPU())
+	for i := range loops {
+		poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+		if err != nil {
+			return err
+		}
+		loops[i] = &loop{c: c, poll: poll}
+	}
+	for i, x := range c.nodes {
+		l := loops[i%len(loops)]
+		if err := unix.EpollCtl(l.poll, unix.EPOLL_CTL_ADD, x.fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(l.nodes))}); err != nil {
+			return err
+		}
+		x.place = int32(len(l.nodes))
+		l.nodes = append(l.nodes, x)
+	}
+	for _, l := range loops {
+		c.all.Go(l.run)
+	}
+	return nil
+}
+
+func (l *loop) run() {
+	defer unix.Close(l.poll)
+	for _, x := range l.nodes {
+		x.flush()
+		l.arm(x)
+	}
+	var ready [256]unix.EpollEvent
+	for !l.c.done.Load() {
+		time.Sleep(l.pause())
+		n, _ := unix.EpollWait(l.poll, ready[:], 0)
+		for i := range max(n, 0) {
+			x := l.nodes[ready[i].Fd]
+			if !x.sleeps(l) {
+				l.read(x)
+				x.flush()
+				l.arm(x)
+			}
+		}
+		l.ring()
+	}
+}
+
+// pause is how long to wait for more to do.
+func (l *loop) pause() time.Duration {
+	if len(l.alarms) == 0 {
+		return quantum
+	}
+	return min(max(time.Until(l.alarms[0].at), 0), quantum)
+}
+
+// ring serves the alarms that are due.
+func (l *loop) ring() {
+	for len(l.alarms) > 0 {
+		now := time.Now()
+		a := l.alarms[0]
+		if a.at.After(now) {
+			return
+		}
+		heap.Pop(&l.alarms)
+		x := a.x
+		if !a.at.Equal(x.armed) {
+			continue // it was armed anew for earlier
+		}
+		x.armed = time.Time{}
+		if x.sleeps(l) {
+			continue
+		}
+		if d := x.m.Deadline(); !d.IsZero() && now.Sub(d) > onTime {
+			for l.read(x) {
+			}
+		}
+		x.m.Tick(time.Now(), &x.out)
+		x.flush()
+		l.arm(x)
+	}
+}
+
+// arm sets the alarm of a system, unless an earlier one is set.
+func (l *loop) arm(x *node) {
+	d := x.m.Deadline()
+	if d.IsZero() {
+		d = time.Now().Add(time.Second)
+	}
+	l.alarm(x, d)
+}
+
+func (l *loop) alarm(x *node, at time.Time) {
+	if x.armed.IsZero() || at.Before(x.armed) {
+		x.armed = at
+		heap.Push(&l.alarms, alarm{at, x})
+	}
+}
+
+// sleeps says whether a system is starved. Its socket is not looked at until it
+// runs again.
+func (x *node) sleeps(l *loop) bool {
+	until := time.Unix(0, x.starved.Load())
+	asleep := time.Now().Before(until)
+	if asleep != x.asleep {
+		x.asleep = asleep
+		e := unix.EpollEvent{Fd: x.place}
+		if !asleep {
+			e.Events = unix.EPOLLIN
+		}
+		_ = unix.EpollCtl(l.poll, unix.EPOLL_CTL_MOD, x.fd, &e)
+	}
+	if asleep {
+		x.armed = time.Time{}
+		l.alarm(x, until)
+	}
+	return asleep
+}
+
+// read takes one datagram in, if one waits.
+func (l *loop) read(x *node) bool {
+	n, from, err := unix.Recvfrom(x.fd, l.buf[:], unix.MSG_DONTWAIT)
+	if err != nil {
+		return false
+	}
+	x.heard(l.buf[:n], addrOf(from))
+	return true
+}
+
+// alarms is a heap, earliest first.
+type alarms []alarm
+
+type alarm struct {
+	at time.Time
+	x  *node
+}
+
+func (a alarms) Len() int           { return len(a) }
+func (a alarms) Less(i, j int) bool { return a[i].at.Before(a[j].at) }
+func (a alarms) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
+func (a *alarms) Push(v any)        { *a = append(*a, v.(alarm)) }
+func (a *alarms) Pop() any {
+	old := *a
+	last := old[len(old)-1]
+	*a = old[:len(old)-1]
+	return last
+}

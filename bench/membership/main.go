@@ -32,7 +32,7 @@ import (
 
 func main() {
 	sizes := flag.String("n", "", "numbers of systems; empty = those that belong to each scenario")
-	which := flag.String("scenarios", "steady,kill,tenth,rack,loss,starved,overcommitted", "what to measure")
+	which := flag.String("scenarios", "", "what to measure, each with crowds of its own: of steady, kill, tenth, rack, loss, starved, overcommitted; empty = the whole table")
 	who := flag.String("who", "ours,memberlist", "whom to measure")
 	seed := flag.Uint64("seed", 1, "of everything random here")
 	kills := flag.Int("kills", 3, "deaths of memberlist's, one after another, per size; five times as many of ours")
@@ -51,11 +51,9 @@ func main() {
 	if !*asJSON {
 		fmt.Printf("%s, %d CPUs, %s, seed %d\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), *seed)
 	}
-	for _, name := range strings.Split(*which, ",") {
-		if err := b.all(name, *sizes, strings.Split(*who, ",")); err != nil {
-			fmt.Fprintln(os.Stderr, "membership:", err)
-			os.Exit(1)
-		}
+	if err := b.measure(*which, *sizes, strings.Split(*who, ",")); err != nil {
+		fmt.Fprintln(os.Stderr, "membership:", err)
+		os.Exit(1)
 	}
 	if *asJSON {
 		text, err := json.MarshalIndent(map[string]any{"date": time.Now().Format(time.DateOnly), "cpus": runtime.NumCPU(),
@@ -75,22 +73,37 @@ func burnForEver() {
 	}
 }
 
+// measure measures what is asked for.
+func (b *bench) measure(which, sizes string, who []string) error {
+	if which == "" {
+		list, err := numbers(sizes, scenarios[0].sizes)
+		if err != nil {
+			return err
+		}
+		for _, n := range list {
+			if err := b.size(who, n); err != nil {
+				return fmt.Errorf("%d systems: %w", n, err)
+			}
+		}
+		which = "loss,starved,overcommitted"
+	}
+	for _, name := range strings.Split(which, ",") {
+		if err := b.all(name, sizes, who); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // all measures one scenario in all its sizes.
 func (b *bench) all(name, sizes string, who []string) error {
 	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
 	if i < 0 {
 		return fmt.Errorf("there is no scenario %q; see -h", name)
 	}
-	list := scenarios[i].sizes
-	if sizes != "" {
-		list = nil
-		for _, size := range strings.Split(sizes, ",") {
-			n, err := strconv.Atoi(size)
-			if err != nil {
-				return fmt.Errorf("-n %q is not a list of numbers", sizes)
-			}
-			list = append(list, n)
-		}
+	list, err := numbers(sizes, scenarios[i].sizes)
+	if err != nil {
+		return err
 	}
 	for _, n := range list {
 		if err := b.run(who, n, scenarios[i]); err != nil {
@@ -98,6 +111,21 @@ func (b *bench) all(name, sizes string, who []string) error {
 		}
 	}
 	return nil
+}
+
+// numbers reads a list of sizes; an empty one is def.
+func numbers(text string, def []int) (list []int, err error) {
+	if text == "" {
+		return def, nil
+	}
+	for _, size := range strings.Split(text, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 2 {
+			return nil, fmt.Errorf("-n %q is not a list of numbers from 2 on", text)
+		}
+		list = append(list, n)
+	}
+	return list, nil
 }
 
 // raiseFiles allows as many open files as the system lets us have: memberlist

@@ -33,7 +33,7 @@ type result struct {
 }
 
 // tell prints a result for people, or keeps it for programs.
-func (b *bench) tell(h head, figures map[string]float64, format string, args ...any) {
+func (b *bench) tell(h *head, figures map[string]float64, format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := h.result
@@ -58,7 +58,7 @@ var scenarios = []scenario{
 	{"steady", []int{100, 300, 1000, 5000}, false, (*bench).steady},
 	{"kill", []int{100, 300, 1000, 5000}, true, (*bench).killOneByOne},
 	{"tenth", []int{100, 300, 1000, 5000}, false, (*bench).tenth},
-	{"rack", []int{300, 1000, 5000}, false, (*bench).rack},
+	{"rack", []int{100, 300, 1000, 5000}, false, (*bench).rack},
 	{"loss", []int{100}, true, (*bench).lossy},
 	{"starved", []int{100}, true, (*bench).starved},
 	{"overcommitted", []int{100}, true, (*bench).overcommitted},
@@ -68,12 +68,13 @@ type scenario struct {
 	name     string
 	sizes    []int
 	together bool
-	run      func(*bench, head, crowd)
+	run      func(*bench, *head, crowd)
 }
 
 // head begins a line of the table.
 type head struct {
 	result
+	gone   map[int]bool // who was killed
 	n      int
 	rnd    *rand.Rand
 	before uint64 // memory without the crowd
@@ -107,23 +108,60 @@ func (b *bench) run(who []string, n int, s scenario) error {
 	return err
 }
 
-func (b *bench) one(who string, n int, s scenario) error {
-	h := head{result: result{Who: who, Systems: n, Scenario: s.name}, n: n, rnd: rand.New(rand.NewPCG(b.seed, uint64(n))), before: memory()}
+// one measures scenarios one after another with one crowd.
+func (b *bench) one(who string, n int, list ...scenario) error {
+	h := &head{result: result{Who: who, Systems: n}, gone: map[int]bool{}, n: n, rnd: rand.New(rand.NewPCG(b.seed, uint64(n))), before: memory()}
 	c, err := b.crowd(who, n)
 	if err != nil {
 		return fmt.Errorf("%s: %w", who, err)
 	}
 	defer c.stop()
-	time.Sleep(warmUp)
-	c.log().take()
-	s.run(b, h, c)
+	for _, s := range list {
+		time.Sleep(warmUp)
+		c.log().take()
+		h.Scenario = s.name
+		s.run(b, h, c)
+	}
 	return nil
 }
 
-func (b *bench) tenth(h head, c crowd) { b.killAtOnce(h, c, h.rnd.Perm(h.n)[:max(h.n/10, 1)]) }
+// size measures all that is measured in this size: what it costs to be one of a
+// crowd while that crowd has the machine for itself, deaths in both crowds at the
+// same time.
+func (b *bench) size(who []string, n int) error {
+	steady, deaths := scenarios[0], scenarios[1:4]
+	var errs [2]error
+	var ours sync.WaitGroup
+	if slices.Contains(who, "ours") {
+		if err := b.one("ours", n, steady); err != nil {
+			return err
+		}
+	}
+	start := scenario{run: func(*bench, *head, crowd) {
+		if slices.Contains(who, "ours") {
+			ours.Go(func() { errs[0] = b.one("ours", n, deaths...) })
+		}
+	}}
+	if slices.Contains(who, "memberlist") && n <= maxPeers {
+		errs[1] = b.one("memberlist", n, slices.Concat([]scenario{steady, start}, deaths)...)
+	} else {
+		start.run(b, nil, nil)
+	}
+	ours.Wait()
+	return errors.Join(errs[:]...)
+}
 
-func (b *bench) rack(h head, c crowd) {
-	b.killAtOnce(h, c, span(rackSize*((h.n/rackSize)/2), min(rackSize, h.n/2)))
+func (b *bench) tenth(h *head, c crowd) {
+	b.killAtOnce(h, c, h.living(h.rnd.Perm(h.n))[:max(h.n/10, 1)])
+}
+
+func (b *bench) rack(h *head, c crowd) {
+	b.killAtOnce(h, c, h.living(span(rackSize*((h.n/rackSize)/2), min(rackSize, h.n/2))))
+}
+
+// living leaves out who was killed.
+func (h *head) living(all []int) []int {
+	return slices.DeleteFunc(all, func(i int) bool { return h.gone[i] })
 }
 
 func (b *bench) crowd(who string, n int) (crowd, error) {
@@ -145,7 +183,7 @@ func span(first, n int) []int {
 }
 
 // steady measures what watching costs when nothing happens.
-func (b *bench) steady(h head, c crowd) {
+func (b *bench) steady(h *head, c crowd) {
 	n, before := h.n, h.before
 	w := c.wires()
 	p0, b0, cpu0, t0 := w.packets.Load(), w.bytes.Load(), cpu(), time.Now()
@@ -158,14 +196,15 @@ func (b *bench) steady(h head, c crowd) {
 }
 
 // killOneByOne measures single deaths.
-func (b *bench) killOneByOne(h head, c crowd) {
+func (b *bench) killOneByOne(h *head, c crowd) {
 	var first, all []time.Duration
-	for k, victim := range h.rnd.Perm(h.n)[:b.kills*killsOf(c)] {
+	for _, victim := range h.living(h.rnd.Perm(h.n))[:b.kills*killsOf(c)] {
 		time.Sleep(time.Duration(h.rnd.Int64N(int64(time.Second))))
 		c.log().take()
 		killed := time.Now()
 		c.kill(victim)
-		f, last := await(c, killed, []int{victim}, c.mustKnow(k+1))
+		h.gone[victim] = true
+		f, last := await(c, killed, []int{victim}, c.mustKnow(len(h.gone)))
 		first = append(first, f)
 		all = append(all, last)
 	}
@@ -176,18 +215,19 @@ func (b *bench) killOneByOne(h head, c crowd) {
 }
 
 // killAtOnce measures many deaths at one moment.
-func (b *bench) killAtOnce(h head, c crowd, victims []int) {
+func (b *bench) killAtOnce(h *head, c crowd, victims []int) {
 	c.log().take()
 	killed := time.Now()
 	for _, v := range victims {
 		c.kill(v)
+		h.gone[v] = true
 	}
 	last, _ := await(c, killed, victims, 1)
 	time.Sleep(2 * time.Second)
 	all, reports := c.log().take()
 	wrong := map[int]bool{}
 	for _, x := range all {
-		if x.lost && !slices.Contains(victims, x.about) {
+		if x.lost && !h.gone[x.about] {
 			wrong[x.about] = true
 		}
 	}
@@ -226,7 +266,7 @@ func await(c crowd, killed time.Time, victims []int, enough int) (first, all tim
 }
 
 // lossy measures what lost datagrams do to the living.
-func (b *bench) lossy(h head, c crowd) {
+func (b *bench) lossy(h *head, c crowd) {
 	calm := 0.0
 	for _, percent := range []int64{0, 5, 20, 40} {
 		w := c.wires()
@@ -248,7 +288,7 @@ func (b *bench) lossy(h head, c crowd) {
 }
 
 // starved keeps one in six of the systems from running, for 5 s in every 6.
-func (b *bench) starved(h head, c crowd) {
+func (b *bench) starved(h *head, c crowd) {
 	hungry := h.rnd.Perm(h.n)[:h.n*16/100]
 	for end := time.Now().Add(b.hungry); time.Now().Before(end); {
 		until := time.Now().Add(5 * time.Second)
@@ -261,13 +301,13 @@ func (b *bench) starved(h head, c crowd) {
 }
 
 // overcommitted lets ten programs per processor want all of it.
-func (b *bench) overcommitted(h head, c crowd) {
+func (b *bench) overcommitted(h *head, c crowd) {
 	time.Sleep(b.hungry)
 	b.tellFalse(h, c, nil, fmt.Sprintf("%d programs on %d processors for %v", overcommit*runtime.NumCPU(), runtime.NumCPU(), b.hungry))
 }
 
 // tellFalse tells what was said of the living. hungry are those who did not run.
-func (b *bench) tellFalse(h head, c crowd, hungry []int, what string) {
+func (b *bench) tellFalse(h *head, c crowd, hungry []int, what string) {
 	time.Sleep(8 * time.Second) // so that who is accused can be heard again
 	all, _ := c.log().take()
 	deaths, accused := falseDeaths(all, c.patience(), nil)

@@ -30,3 +30,27 @@ func TestAfterALongSilenceHurrySendsAtOnceAndBacksOffFromTheStart(t *testing.T) 
 		t.Errorf("then it waits %s", wait)
 	}
 }
+
+// News and last words do not wait until a long pause between two tries is over.
+func TestNewsAndLastWordsDoNotWaitForALongPause(t *testing.T) {
+	for name, say := range map[string]func(*Node, time.Time){
+		"news":       func(n *Node, now time.Time) { n.Report(now, []wire.Observation{{Kind: wire.ObsUnresponsive, About: wire.ID{1}}}) },
+		"last words": func(n *Node, _ time.Time) { n.Stop(wire.Stopping{}) },
+	} {
+		now := time.Unix(1, 0)
+		n := NewNode(now, Options{Retry: time.Second, RetryMax: time.Minute}, 1, rand.New(rand.NewPCG(1, 1)))
+		n.Announce(wire.Announce{Name: "h"})
+		for range 8 {
+			now = n.Deadline()
+			n.Poll(now)
+		}
+		now = now.Add(time.Second)
+		if _, ok := n.Poll(now); ok {
+			t.Fatalf("%s: it is sent before its time", name)
+		}
+		say(n, now)
+		if _, ok := n.Poll(now); !ok {
+			t.Errorf("%s: what is in flight is not sent again at once", name)
+		}
+	}
+}

@@ -146,6 +146,9 @@ func (n *Node) Report(now time.Time, obs []wire.Observation) {
 	if lost := n.out.report(now, obs); lost > 0 {
 		n.tell(Event{Kind: Overflow, Lost: lost})
 	}
+	if n.head.kind != 0 && n.head.sent && n.next.After(now.Add(n.opt.Retry)) {
+		n.next = now // News cannot wait for a long pause between two tries to end.
+	}
 }
 
 // restate makes what waits, or is in flight and may be sent again, say the
@@ -214,7 +217,12 @@ func (m *message) unusable() bool { return m.kind == wire.KindDocument && m.body
 
 // Stop says that this is an orderly stop, ahead of everything that waits. Poll
 // until it is sent; there is no need to wait for the answer.
-func (n *Node) Stop(s wire.Stopping) { n.out.stopping = wire.AppendStopping(nil, &s) }
+func (n *Node) Stop(s wire.Stopping) {
+	n.out.stopping = wire.AppendStopping(nil, &s)
+	if n.head.kind != 0 && n.head.sent {
+		n.next = time.Time{} // There is no time for a pause.
+	}
+}
 
 // Applied records the generation of desired state that runs now.
 func (n *Node) Applied(gen uint32) {

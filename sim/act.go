@@ -113,6 +113,9 @@ func (s *Sim) cable(sys int32, which int, up bool) {
 func (s *Sim) carrier(sys int32, which int, up bool) {
 	if a := &s.agents[sys]; a.state == running {
 		a.m.LinkChanged(a.clock(s.instant(s.q)), nicName(which), up, &s.shardOf(sys).out)
+		if up && a.node != nil {
+			a.node.Hurry(a.clock(s.instant(s.q)))
+		}
 		s.wakeUp(sys)
 	}
 }

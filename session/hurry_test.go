@@ -34,7 +34,9 @@ func TestAfterALongSilenceHurrySendsAtOnceAndBacksOffFromTheStart(t *testing.T) 
 // News and last words do not wait until a long pause between two tries is over.
 func TestNewsAndLastWordsDoNotWaitForALongPause(t *testing.T) {
 	for name, say := range map[string]func(*Node, time.Time){
-		"news":       func(n *Node, now time.Time) { n.Report(now, []wire.Observation{{Kind: wire.ObsUnresponsive, About: wire.ID{1}}}) },
+		"news": func(n *Node, now time.Time) {
+			n.Report(now, []wire.Observation{{Kind: wire.ObsUnresponsive, About: wire.ID{1}}})
+		},
 		"last words": func(n *Node, _ time.Time) { n.Stop(wire.Stopping{}) },
 	} {
 		now := time.Unix(1, 0)

@@ -326,12 +326,14 @@ func (j *Judge) patience(s *suspect) time.Duration {
 }
 
 // refute notes who accused a system that answers. Its author has a moment to
-// take the accusation back before the news says that it is wrong.
+// take the accusation back before the news says that it is wrong. Who found a
+// system silent beyond its neighbor does not look at it again, and is not held
+// to it.
 // Saying it again and again gains none.
 func (j *Judge) refute(now time.Time, s *suspect) {
 	was := s.doubt
 	s.doubt = wire.ID{}
-	if len(s.by) == 1 && !s.old && !j.mistrusted(now, s.by[0]) && j.suspects[s.by[0]] == nil && s.ping != notAsked {
+	if len(s.by) == 1 && !s.old && !j.beyond(s.by[0], s.id) && !j.mistrusted(now, s.by[0]) && j.suspects[s.by[0]] == nil && s.ping != notAsked {
 		s.doubt = s.by[0]
 	}
 	if s.doubt != was {
@@ -361,6 +363,12 @@ func (j *Judge) settleDoubt(now time.Time, s *suspect, out *Out) {
 		Affected: []string{j.m.Name(s.id)},
 		Text:     "report of " + j.m.Name(liar) + " refuted: " + j.m.Name(s.id) + " answers the CMA, and nobody else accuses it"})
 	j.pathBroken(now, Claim{By: liar, About: s.id, Since: s.doubtAt}, out)
+}
+
+// beyond says whether a system was accused as one beyond a neighbor of the
+// accuser, and is none itself.
+func (j *Judge) beyond(by, about wire.ID) bool {
+	return slices.Contains(j.company[by], about) && !j.watches(by, about)
 }
 
 // watches says whether two systems are neighbors by plan.

@@ -59,6 +59,10 @@ var stories = []struct{ name, town, script, news string }{
 	6 until`, `
 	4.5 report refuted a
 	5.9 path broken between a and b by a of a b`},
+	{"who found a system silent beyond its neighbor is not held to it", twoRacks, `
+	0 answering c
+	2.0 a alsoloses c
+	9 until`, ``},
 	{"an accuser who got other neighbors has nothing to take back", twoRacks, `
 	0 answering b
 	2.0 a loses b

@@ -127,6 +127,7 @@ func (w *town) Sample(dst []wire.ID, n int) []wire.ID {
 // story drives a Judge through a script and writes down the news.
 //
 //	2.1 b loses a            b reports a unresponsive (last heard at 0)
+//	2.1 b alsoloses c        ... and c beyond it
 //	2.1 b sweeps a c         ... and c in one sweep;  b hears d
 //	2.1 b refused a          port unreachable;  b goodbye a;  b path a;  b deaf a
 //	2.1 b takesback a        b hears a again
@@ -220,6 +221,8 @@ func (s *story) step(who string, f []string) {
 	case "lost": // long ago
 		at := s.now.Add(-time.Minute)
 		s.j.Heard(s.now, Claim{By: by, Kind: wire.ObsUnresponsive, About: idOf(rest[0]), At: at, Since: at.Add(-2 * time.Second)}, &s.out)
+	case "alsoloses": // beyond its neighbor
+		s.j.Heard(s.now, Claim{By: by, Kind: wire.ObsUnresponsive, About: idOf(rest[0]), At: s.now, Since: s.now.Add(-2 * time.Second), Company: true}, &s.out)
 	case "sweeps":
 		for _, n := range rest {
 			claim(wire.ObsSwept, n)

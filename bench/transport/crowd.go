@@ -23,6 +23,7 @@ type system struct {
 	gen     uint32 // of the desired state it runs
 	acked   bool
 	beating bool
+	off     bool  // it has no power
 	slot    int64 // of the wheel it waits in
 }
 
@@ -39,7 +40,8 @@ type crowd struct {
 	out     member.Out
 	buf     []byte
 
-	announces, signals, acked, deaths int
+	announces, signals, heard, acked, deaths int
+	kinds                                    [32]int // of signals, either way
 }
 
 const (
@@ -90,7 +92,7 @@ func (c *crowd) begin() {
 func (c *crowd) introduce(i int, running wire.Session) *rand.Rand {
 	s := &c.systems[i]
 	rng := rand.New(rand.NewPCG(uint64(i), uint64(running)))
-	s.session = session.NewNode(c.began, session.DefaultOptions, running, rng)
+	s.session = session.NewNode(time.Now(), session.DefaultOptions, running, rng)
 	s.session.Announce(wire.Announce{Name: systemName(i), Version: "bench", Addrs: []netip.AddrPort{netip.AddrPortFrom(s.addr, c.udp.Port())}})
 	return rng
 }
@@ -187,7 +189,14 @@ func (c *crowd) packetsOf(batch []netio.Packet) {
 		if at < 0 || at >= len(c.systems) {
 			continue
 		}
-		switch wire.PlaneOf(p.Data) {
+		plane := wire.PlaneOf(p.Data)
+		if plane == wire.PlaneSignal {
+			c.heard++
+		}
+		if c.systems[at].off {
+			continue
+		}
+		switch plane {
 		case wire.PlaneTick:
 			c.tick(at, now, p)
 		case wire.PlaneSignal:
@@ -215,6 +224,7 @@ func (c *crowd) signal(i int, now time.Time, p *netio.Packet) {
 	if err != nil {
 		return
 	}
+	c.kinds[m.Kind%32]++
 	s.session.Receive(now, &m)
 	if !s.acked && m.AckThrough > 0 {
 		s.acked = true
@@ -255,6 +265,7 @@ func (c *crowd) settle(i int, now time.Time) {
 	c.out.Reset()
 	for m, ok := s.session.Poll(now); ok; m, ok = s.session.Poll(now) {
 		c.signals++
+		c.kinds[m.Kind%32]++
 		if m.Kind == wire.KindAnnounce {
 			c.announces++
 		}
@@ -286,7 +297,7 @@ func (c *crowd) due(now time.Time) {
 		c.wheel[slot%wheelSize] = nil
 		for _, i := range list {
 			s := &c.systems[i]
-			if s.slot != slot {
+			if s.slot != slot || s.off {
 				continue
 			}
 			s.slot = 0

@@ -36,35 +36,38 @@ import (
 type figures struct {
 	Planes []plane `json:"planes"`
 	Storm  []storm `json:"storm,omitempty"`
+	Deaths *deaths `json:"deaths,omitempty"`
 	Memory *memory `json:"memory,omitempty"`
 }
 
 func main() {
-	crowd := flag.Int("storm", 0, "nanoprobes that announce at once to a real cma; 0: none")
-	known := flag.Bool("known", false, "the cma knows all of them and their rings from an earlier run")
-	program := flag.String("cma", "", "the cma to measure; empty: it is built")
-	profile := flag.String("profile", "default", "heartbeats in the storm: fast, default or quiet")
-	patience := flag.Duration("patience", 2*time.Minute, "how long the storm may take")
+	var w weather
+	flag.IntVar(&w.crowd, "storm", 0, "nanoprobes that announce at once to a real cma; 0: none")
+	flag.BoolVar(&w.known, "known", false, "the cma knows all of them and their rings from an earlier run")
+	flag.IntVar(&w.die, "die", 0, "how many of them die one after the other afterwards, and return; not with -profile quiet")
+	flag.StringVar(&w.program, "cma", "", "the cma to measure; empty: it is built")
+	flag.StringVar(&w.profile, "profile", "default", "heartbeats in the storm: fast, default or quiet")
+	flag.DurationVar(&w.patience, "patience", 2*time.Minute, "how long each storm may take")
 	each := flag.Duration("each", time.Second, "how long each plane is measured")
 	asJSON := flag.Bool("json", false, "print one JSON object")
 	flag.Parse()
-	if err := run(*crowd, *known, *program, *profile, *patience, *each, *asJSON); err != nil {
+	if err := run(w, *each, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/transport:", err)
 		os.Exit(1)
 	}
 }
 
-func run(crowd int, known bool, program, profile string, patience, each time.Duration, asJSON bool) error {
+func run(w weather, each time.Duration, asJSON bool) error {
 	var f figures
 	var err error
 	if f.Planes, err = measurePlanes(each); err != nil {
 		return err
 	}
-	if crowd > 0 {
-		if f.Storm, err = measureStorm(crowd, known, program, profile, patience); err != nil {
+	if w.crowd > 0 {
+		if f.Storm, f.Deaths, err = measureStorm(w); err != nil {
 			return err
 		}
-		m, err := measureMemory(crowd)
+		m, err := measureMemory(w.crowd)
 		if err != nil {
 			return err
 		}
@@ -84,6 +87,9 @@ func (f *figures) print() {
 	}
 	for i := range f.Storm {
 		f.Storm[i].print()
+	}
+	if f.Deaths != nil {
+		f.Deaths.print()
 	}
 	if f.Memory != nil {
 		f.Memory.print()

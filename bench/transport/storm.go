@@ -55,23 +55,34 @@ func (s *storm) print() {
 	}
 }
 
-func measureStorm(n int, known bool, program, profile string, patience time.Duration) ([]storm, error) {
+// weather is what is asked of a storm.
+type weather struct {
+	crowd    int  // nanoprobes that announce at once
+	known    bool // to an earlier run of the cma
+	die      int  // of them, afterwards
+	program  string
+	profile  string
+	patience time.Duration
+}
+
+func measureStorm(w weather) (all []storm, dead *deaths, err error) {
+	n := w.crowd
 	dir, err := os.MkdirTemp("", "bench-storm")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	udp, err := netio.Listen(netio.Options{ReadBuffer: 64 << 20})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	keys, ids, err := register(dir, n, known, udp.Port())
+	keys, ids, err := register(dir, n, w.known, udp.Port())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	server, address, err := startCMA(dir, program, profile)
+	server, address, err := startCMA(dir, w.program, w.profile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	stopped := false
 	defer func() {
@@ -83,9 +94,8 @@ func measureStorm(n int, known bool, program, profile string, patience time.Dura
 	before := resident(pid)
 	c := newCrowd(udp, keys, ids, address)
 	defer c.close()
-	var all []storm
 	first := "first announcement ever"
-	if known {
+	if w.known {
 		first = "power on, all known to an earlier run of the cma"
 	}
 	for i, what := range []string{first, "announced again, processes live", "power on again"} {
@@ -101,18 +111,22 @@ func measureStorm(n int, known bool, program, profile string, patience time.Dura
 			c.powerOn(keys, ids, running)
 		}
 		used := cpuSeconds(pid)
-		c.run(patience, pid, &s)
+		c.run(w.patience, pid, &s)
 		s.CMARSSMB, s.CMACPUS = resident(pid), cpuSeconds(pid)-used
 		all = append(all, s)
 		if s.Beating < n {
 			break // Out of patience: what is of interest now is how it stops.
 		}
 	}
+	if w.die > 0 && all[len(all)-1].Beating == n {
+		d := measureDeaths(c, keys, w.die, pid, wire.Session(len(all)+1))
+		dead = &d
+	}
 	began := time.Now()
 	stop(server)
 	stopped = true
 	all[len(all)-1].StopS = time.Since(began).Seconds()
-	return all, nil
+	return all, dead, nil
 }
 
 // calm lets everybody live until the server has done what the storm before left
@@ -121,10 +135,7 @@ func calm(pid int, c *crowd) {
 	const idle, most = 0.02, 60 // CPU seconds in two seconds; times
 	last := cpuSeconds(pid)
 	for range most {
-		for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
-			c.receive()
-			c.due(time.Now())
-		}
+		c.live(2 * time.Second)
 		now := cpuSeconds(pid)
 		if now-last <= idle {
 			return

@@ -60,8 +60,7 @@ type suspect struct {
 	shown   bool // news of its silence is out
 	status  Status
 	in      *Incident
-	planned []wire.ID // who of those that do not hear it was its neighbor by plan
-	doubt   wire.ID   // the lone accuser whose word an answer refuted
+	doubt   wire.ID // the lone accuser whose word an answer refuted
 	doubtAt time.Time
 }
 
@@ -111,9 +110,6 @@ func (j *Judge) accuse(now time.Time, c Claim, out *Out) {
 		reserved := c.Kind == wire.ObsSwept || c.By == j.opt.Local
 		s.swept = reserved && (s.swept || len(s.by) == 0)
 		s.by = with(s.by, c.By)
-		if j.watches(c.By, c.About) {
-			s.planned = with(s.planned, c.By)
-		}
 	}
 	if (c.Company || c.Kind == wire.ObsSwept) && len(j.company[c.By]) < maxCompany {
 		j.company[c.By] = append(j.company[c.By], c.About)
@@ -326,14 +322,12 @@ func (j *Judge) patience(s *suspect) time.Duration {
 }
 
 // refute notes who accused a system that answers. Its author has a moment to
-// take the accusation back before the news says that it is wrong. Who found a
-// system silent beyond its neighbor does not look at it again, and is not held
-// to it.
+// take the accusation back before the news says that it is wrong.
 // Saying it again and again gains none.
 func (j *Judge) refute(now time.Time, s *suspect) {
 	was := s.doubt
 	s.doubt = wire.ID{}
-	if len(s.by) == 1 && !s.old && !j.beyond(s.by[0], s.id) && !j.mistrusted(now, s.by[0]) && j.suspects[s.by[0]] == nil && s.ping != notAsked {
+	if len(s.by) == 1 && !s.old && !j.mistrusted(now, s.by[0]) && j.suspects[s.by[0]] == nil && s.ping != notAsked {
 		s.doubt = s.by[0]
 	}
 	if s.doubt != was {
@@ -343,10 +337,10 @@ func (j *Judge) refute(now time.Time, s *suspect) {
 
 // reviveButDoubt clears the system and keeps an eye on its accuser.
 func (j *Judge) reviveButDoubt(now time.Time, s *suspect, out *Out) {
-	doubt, at, planned := s.doubt, s.doubtAt, s.planned
+	doubt, at := s.doubt, s.doubtAt
 	j.revive(now, s, "it answers the CMA", out)
 	kept := j.suspect(now, s.id)
-	kept.doubt, kept.doubtAt, kept.planned = doubt, at, planned
+	kept.doubt, kept.doubtAt = doubt, at
 	j.agenda.Add(latest(now, at.Add(persist)), s.id)
 }
 
@@ -355,20 +349,14 @@ func (j *Judge) reviveButDoubt(now time.Time, s *suspect, out *Out) {
 func (j *Judge) settleDoubt(now time.Time, s *suspect, out *Out) {
 	liar := s.doubt
 	s.doubt = wire.ID{}
-	if slices.Contains(s.planned, liar) && !j.watches(liar, s.id) {
-		return // It has other neighbors by now, and nothing to take back.
+	if !j.watches(liar, s.id) {
+		return // They are no neighbors, or not any more: it does not look again, and has nothing to take back.
 	}
 	j.liars[liar] = now.Add(mistrust)
 	out.Events = append(out.Events, event.Event{At: now, Kind: event.Liar, System: liar.String(), Name: j.m.Name(liar),
 		Affected: []string{j.m.Name(s.id)},
 		Text:     "report of " + j.m.Name(liar) + " refuted: " + j.m.Name(s.id) + " answers the CMA, and nobody else accuses it"})
 	j.pathBroken(now, Claim{By: liar, About: s.id, Since: s.doubtAt}, out)
-}
-
-// beyond says whether a system was accused as one beyond a neighbor of the
-// accuser, and is none itself.
-func (j *Judge) beyond(by, about wire.ID) bool {
-	return slices.Contains(j.company[by], about) && !j.watches(by, about)
 }
 
 // watches says whether two systems are neighbors by plan.

@@ -59,6 +59,14 @@ var stories = []struct{ name, town, script, news string }{
 	6 until`, `
 	4.5 report refuted a
 	5.9 path broken between a and b by a of a b`},
+	{"the word of two that are no neighbors any more is checked before it is a death", twoRacks, `
+	0 answering b
+	2.0 a loses b
+	2.2 c loses b
+	3.0 b moves
+	30 until`, `
+	2.2 unresponsive b by a c
+	7.2 alive again b`},
 	{"who found a system silent beyond its neighbor is not held to it", twoRacks, `
 	0 answering c
 	2.0 a alsoloses c
@@ -294,7 +302,7 @@ var stories = []struct{ name, town, script, news string }{
 	2.1 unresponsive c by b g
 	2.7 unresponsive d by b g
 	2.7 unresponsive e by b g
-	7.1 system dead 4 neighbors on switch sw1 by b g of c d e f`},
+	7.7 system dead 4 neighbors on switch sw1 by b g of c d e f`},
 	{"a subnet whose every switch is silent is one partition", "net1 sw1 a b\nnet1 sw2 c d\nnet2 sw3 e f\nnet2 sw4 g h", `
 	0 answering e f g h
 	2.0 e loses a

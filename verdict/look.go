@@ -121,7 +121,7 @@ func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 		j.agenda.Add(latest(j.groupDue, now).Add(time.Millisecond), s.id)
 		return
 	}
-	if s.ping != silent && j.dissent(s) {
+	if s.ping != silent && (j.dissent(s) || j.outdated(s)) {
 		j.ask(now, s, 3, out)
 		return
 	}
@@ -183,6 +183,18 @@ func (j *Judge) dissent(s *suspect) bool {
 		}
 	}
 	return false
+}
+
+// outdated says whether fewer than two of those who accuse s are its neighbors by
+// plan. The others may not have been told yet that they are none any more, while
+// s was: then it rightly says nothing to them.
+func (j *Judge) outdated(s *suspect) bool {
+	var buf [8]wire.ID
+	near := 0
+	for _, w := range j.m.Witnesses(buf[:0], s.id) {
+		near += one(slices.Contains(s.by, w))
+	}
+	return near < 2
 }
 
 // askIn pings once the lone accusation had its time to be joined by another.

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build run test dependencies truth test-neo4j lab random-faults bench sim fuzz install setup setup-test clean
+.PHONY: help build run test dependencies truth quiet-hour discovery-cost test-neo4j lab random-faults bench sim fuzz install setup setup-test clean
 
 # What -version says. A tree without git (a tarball) builds as well.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -49,6 +49,12 @@ dependencies: setup-test build ## 60 known pairs for 5 minutes: each a dependenc
 
 truth: setup-test build ## what is discovered equals what the host's own tools say, here and in other root file systems (as root)
 	@ASSIM_LAB=required ASSIM_BIN=$$PWD/bin ASSIM_TRUTH=whole go test -count=1 -timeout 20m -v ./e2e/truth
+
+quiet-hour: setup-test build ## count what systems send in an hour of ordinary load (QUIET=10m for less)
+	@ASSIM_LAB=required ASSIM_BIN=$(CURDIR)/bin ASSIM_QUIET=$(or $(QUIET),1h) go test ./e2e -count=1 -v -timeout 3h -run TestASystemUnderOrdinaryLoad
+
+discovery-cost: setup-test build ## measure discovery on a box with 20,000 sockets, 2,000 processes, 100,000 files
+	@go build -o bin/discovery-cost ./bench/discovery/box && bin/discovery-cost -bin bin $(ARGS)
 
 sim: ## simulate an installation (ARGS="-systems 1000000")
 	@go run ./sim/cmd $(ARGS)

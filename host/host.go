@@ -19,11 +19,11 @@ import (
 // Host is this machine, or another root file system of which only the files can
 // be asked.
 type Host struct {
-	root  *rootFS
-	live  bool
-	heard heard // newest LLDP and CDP frames
+	root   *rootFS
+	live   bool
+	heard  heard     // newest LLDP and CDP frames
 	owners [2]owners // of TCP and UDP sockets
-	brief briefs // connections too short to be met
+	brief  briefs    // connections too short to be met
 
 	mu     sync.Mutex
 	cannot []string // what is not seen for lack of privilege, one sentence each

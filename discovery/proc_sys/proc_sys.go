@@ -49,7 +49,7 @@ const maxSettings = 16384
 var restless = regexp.MustCompile(`^(` + strings.Join([]string{
 	`fs\.(dentry-state|file-nr|inode-nr|inode-state|aio-nr|quota\..*)`,
 	`fs\.binfmt_misc\..*`,
-	`kernel\.(ns_last_pid|cad_pid|pty\.nr|perf_event_max_sample_rate|hung_task_detect_count|sched_domain\..*|tainted_by.*|random\.(entropy_avail|uuid|boot_id))`,
+	`kernel\.(ns_last_pid|cad_pid|pty\.nr|perf_event_max_sample_rate|hung_task_detect_count|hung_task_warnings|sched_domain\..*|tainted_by.*|random\.(entropy_avail|uuid|boot_id))`,
 	`kernel\.random\.urandom_min_reseed_secs`,
 	`kernel\.keys\.gc_delay`,
 	`net\.netfilter\.nf_conntrack_count`,

@@ -91,6 +91,9 @@ func say(c Change) (Said, error) {
 	if n := len(c.Nodes) + len(c.Rels); n > MaxElements {
 		return Said{}, fmt.Errorf("%d nodes and relationships, the limit is %d", n, MaxElements)
 	}
+	if d := c.Document; d != nil && strings.ContainsRune(d.System.Label+d.Type+d.Instance, 0) {
+		return Said{}, fmt.Errorf("document %.40q: a label, type or instance has a zero byte in it", d.Type)
+	}
 	nodes := make([]Node, 0, len(c.Nodes)+8) // 8: ends that are not among them are few
 	for _, n := range c.Nodes {
 		props, err := canonical(n.Props)

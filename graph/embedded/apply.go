@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,7 +64,7 @@ func (w *writer) applySaid(p *prepared, newest bool, res *graph.Result) (bool, e
 	var packed []byte
 	known, err := w.c.one(func(r *rows) {
 		src.id, src.hash, packed = r.int(0), r.blob(1), r.blob(2)
-	}, "SELECT id, hash, elems FROM source WHERE name=?1", p.Source)
+	}, "SELECT s.id, s.hash, s.elems FROM place p CROSS JOIN source s ON s.id=p.id WHERE p.key=?1 AND p.kind=?2", p.Source, placeOfSource)
 	if err != nil {
 		return false, err
 	}
@@ -79,7 +80,7 @@ func (w *writer) applySaid(p *prepared, newest bool, res *graph.Result) (bool, e
 		// Who speaks of the past may have to be compared with others by name;
 		// all others are written down once, when it is known what they say.
 		if known = !newest; known {
-			if err := w.c.exec("INSERT INTO source(id, name) VALUES(?1,?2)", src.id, p.Source); err != nil {
+			if err := w.newSource(src.id, p.Source, nil, nil); err != nil {
 				return false, err
 			}
 		}
@@ -103,16 +104,32 @@ func (w *writer) applySaid(p *prepared, newest bool, res *graph.Result) (bool, e
 
 func (w *writer) writeSource(src source, known bool, p *prepared, now []elem) error {
 	if len(now) == 0 {
-		return w.c.exec("DELETE FROM source WHERE id=?1", src.id)
+		return errors.Join(w.c.exec("DELETE FROM source WHERE id=?1", src.id), w.displace(p.Source, placeOfSource))
 	}
 	hash := p.hash
 	if p.Keep {
 		hash = nil // what it says in all is not what it said just now
 	}
 	if !known {
-		return w.c.exec("INSERT INTO source(id, name, hash, elems) VALUES(?1,?2,?3,?4)", src.id, p.Source, hash, encodeElems(now))
+		return w.newSource(src.id, p.Source, hash, encodeElems(now))
 	}
 	return w.c.exec("UPDATE source SET hash=?2, elems=?3 WHERE id=?1", src.id, hash, encodeElems(now))
+}
+
+func (w *writer) newSource(id int64, name string, hash, elems []byte) error {
+	if err := w.c.exec("INSERT INTO source(id, name, hash, elems) VALUES(?1,?2,?3,?4)", id, name, hash, elems); err != nil {
+		return err
+	}
+	return w.place(name, placeOfSource, id)
+}
+
+// place notes where something is found by name.
+func (w *writer) place(key string, kind, id int64) error {
+	return w.c.exec("INSERT INTO place(key, kind, id) VALUES(?1,?2,?3)", key, kind, id)
+}
+
+func (w *writer) displace(key string, kind int64) error {
+	return w.c.exec("DELETE FROM place WHERE key=?1 AND kind=?2", key, kind)
 }
 
 // saidNode is a node of the change at hand.
@@ -157,7 +174,7 @@ const findAtOnce = 12
 // findNodes answers for each of findAtOnce (place, label, key) that exists.
 var findNodes = "SELECT n.id, n.born, n.since, n.src, n.at, n.body, v.column1 FROM (VALUES " +
 	strings.TrimSuffix(strings.Repeat("(?,?,?),", findAtOnce), ",") +
-	") v CROSS JOIN node n ON n.label=v.column2 AND n.key=v.column3"
+	") v CROSS JOIN place p ON p.key=v.column3 AND p.kind=v.column2 CROSS JOIN node n ON n.id=p.id"
 
 // sayNodes makes true what the change says of up to findAtOnce nodes.
 func (d *diff) sayNodes(nodes []graph.Node) error {
@@ -165,7 +182,7 @@ func (d *diff) sayNodes(nodes []graph.Node) error {
 	args := make([]any, 0, 3*findAtOnce)
 	for i := range findAtOnce {
 		if i >= len(nodes) {
-			args = append(args, int64(i), int64(-1), "") // no node has this label
+			args = append(args, int64(i), noKind, "") // nothing has this place
 			continue
 		}
 		label, err := d.w.s.names.add(d.w.c, nodes[i].Key.Label)
@@ -189,6 +206,9 @@ func (d *diff) sayNodes(nodes []graph.Node) error {
 	}
 	return nil
 }
+
+// noKind is the kind of a place that nothing has.
+const noKind = int64(-3)
 
 // missing is the number of an element that does not exist yet.
 const missing = elem(-1)

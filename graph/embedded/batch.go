@@ -43,19 +43,20 @@ func (b *batch) write(c *conn) error {
 
 // batches are the tables that a first discovery writes most of.
 type batches struct {
-	nodes, rels, values *batch
+	nodes, places, rels, values *batch
 }
 
 func newBatches() batches {
 	return batches{
 		nodes:  newBatch("INSERT INTO node(id, label, key, born, since, src, at, body)", 8),
+		places: newBatch("INSERT INTO place(key, kind, id)", 3),
 		rels:   newBatch("INSERT INTO rel(id, a, type, b, rid, born, since, src, at, body)", 10),
 		values: newBatch("INSERT OR IGNORE INTO value(ix, value, node)", 3),
 	}
 }
 
 func (b *batches) write(c *conn) error {
-	for _, t := range []*batch{b.nodes, b.rels, b.values} {
+	for _, t := range []*batch{b.nodes, b.places, b.rels, b.values} {
 		if err := t.write(c); err != nil {
 			return err
 		}
@@ -65,7 +66,7 @@ func (b *batches) write(c *conn) error {
 
 // forget drops what was gathered for a transaction that was rolled back.
 func (b *batches) forget() {
-	for _, t := range []*batch{b.nodes, b.rels, b.values} {
+	for _, t := range []*batch{b.nodes, b.places, b.rels, b.values} {
 		t.args = t.args[:0]
 	}
 }

@@ -11,6 +11,7 @@
 // What is in it (schema.go has the SQL):
 //
 //	name       every label, type and property name, once
+//	place      where a node, a source or a document is found by name
 //	source     who says something, the hash of it, and which elements
 //	node, rel  what holds now: the union of what the sources say
 //	claim      what each source says of an element that several speak of

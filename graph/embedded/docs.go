@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 
@@ -21,44 +22,69 @@ var unpacker, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithD
 // applyDoc stores a document, unless its content is known, and makes it the
 // newest of its system, type and instance. It reports whether that is news.
 func (w *writer) applyDoc(d *graph.Document, p *preparedDoc) (bool, error) {
+	key := docsKey(d.System.Label, d.System.ID, d.Type, d.Instance)
 	var current []byte
-	var old struct{ since, doc int64 }
-	had, err := w.c.one(func(r *rows) { current, old.since, old.doc = r.blob(0), r.int(1), r.int(2) },
-		"SELECT d.hash, r.since, r.doc FROM docref r JOIN doc d ON d.id=r.doc WHERE r.label=?1 AND r.key=?2 AND r.type=?3 AND r.instance=?4 AND r.till=?5",
-		d.System.Label, d.System.ID, d.Type, d.Instance, stillOpen)
+	var old docref
+	placed, err := w.c.one(func(r *rows) { old.slot, old.since, old.doc, current = r.int(0), r.int(1), r.int(2), r.blob(3) },
+		"SELECT p.id, r.since, r.doc, d.hash FROM place p LEFT JOIN docref r ON r.slot=p.id AND r.till=?3 LEFT JOIN doc d ON d.id=r.doc WHERE p.key=?1 AND p.kind=?2",
+		key, placeOfDocs, stillOpen)
 	if err != nil {
 		return false, err
 	}
+	had := current != nil
 	if had == !p.gone && bytes.Equal(current, p.hash) {
 		return false, nil
 	}
 	if p.gone {
-		return true, w.endDoc(d, old.since, old.doc)
+		return true, errors.Join(w.endDoc(old), w.dropSlot(key, old.slot))
 	}
 	id, err := w.storeDoc(p)
 	if err != nil {
 		return false, fmt.Errorf("document %s: %w", d.Type, err)
 	}
-	if had {
-		if err := w.endDoc(d, old.since, old.doc); err != nil {
+	if !placed {
+		old.slot = w.nextSlot
+		w.nextSlot++
+		if err := w.place(key, placeOfDocs, old.slot); err != nil {
 			return false, err
 		}
 	}
-	return true, w.c.exec("INSERT INTO docref(label, key, type, instance, till, since, doc) VALUES(?1,?2,?3,?4,?5,?6,?7)",
-		d.System.Label, d.System.ID, d.Type, d.Instance, stillOpen, w.clock, id)
+	if had {
+		if err := w.endDoc(old); err != nil {
+			return false, err
+		}
+	}
+	return true, w.c.exec("INSERT INTO docref(slot, till, since, doc, label, key, type, instance) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+		old.slot, stillOpen, w.clock, id, d.System.Label, d.System.ID, d.Type, d.Instance)
 }
+
+// docref is the newest of the documents that follow each other: those of one
+// system, type and instance.
+type docref struct{ slot, since, doc int64 }
+
+// docsKey is by what their place is found.
+func docsKey(label, key, typ, instance string) string {
+	return docsOf(label, key) + typ + "\x00" + instance
+}
+
+// docsOf is how the keys of all documents of one system begin.
+func docsOf(label, key string) string { return key + "\x00" + label + "\x00" }
 
 // endDoc ends the interval of the document that was the newest. One that began
 // at this very time was never seen and is not kept.
-func (w *writer) endDoc(d *graph.Document, since, doc int64) error {
-	const which = " WHERE label=?1 AND key=?2 AND type=?3 AND instance=?4 AND till=?5"
-	if since == w.clock {
-		if err := w.c.exec("DELETE FROM docref"+which, d.System.Label, d.System.ID, d.Type, d.Instance, stillOpen); err != nil {
+func (w *writer) endDoc(old docref) error {
+	if old.since == w.clock {
+		if err := w.c.exec("DELETE FROM docref WHERE slot=?1 AND till=?2", old.slot, stillOpen); err != nil {
 			return err
 		}
-		return w.dropDoc(doc)
+		return w.dropDoc(old.doc)
 	}
-	return w.c.exec("UPDATE docref SET till=?6"+which, d.System.Label, d.System.ID, d.Type, d.Instance, stillOpen, w.clock)
+	return w.c.exec("UPDATE docref SET till=?3 WHERE slot=?1 AND till=?2", old.slot, stillOpen, w.clock)
+}
+
+// dropSlot forgets where documents are of which none is left.
+func (w *writer) dropSlot(key string, slot int64) error {
+	return w.c.exec("DELETE FROM place WHERE key=?1 AND kind=?2 AND NOT EXISTS (SELECT 1 FROM docref WHERE slot=?3)", key, placeOfDocs, slot)
 }
 
 // storeDoc returns the number of a content, storing it if it is new.

@@ -55,6 +55,7 @@ func (w *writer) load(e elem) (*version, error) {
 func (w *writer) createNode(v *version, b body) error {
 	v.born, v.since = w.clock, w.clock
 	w.fresh.nodes.add(number(v.e.id()), number(v.label), text(v.key), number(v.born), number(v.since), number(v.src), number(v.at), blob(v.body))
+	w.fresh.places.add(text(v.key), number(v.label), number(v.e.id()))
 	w.touched = append(w.touched, v.e)
 	w.use(usedLabel, v.label, 1)
 	return w.indexBody(v, b)
@@ -98,6 +99,11 @@ func (w *writer) remove(v *version) error {
 	}
 	if err := w.c.exec(sql, v.e.id()); err != nil {
 		return err
+	}
+	if !v.e.isRel() {
+		if err := w.displace(v.key, v.label); err != nil {
+			return err
+		}
 	}
 	w.touched = append(w.touched, v.e)
 	w.use(kind, v.label, -1)

@@ -359,6 +359,7 @@ func TestCheckFindsDamage(t *testing.T) {
 	for _, damage := range []string{
 		"DELETE FROM node WHERE key='2'",
 		"DELETE FROM claim",
+		"DELETE FROM place WHERE key='2'",
 		"DELETE FROM source WHERE name='b'",
 		"UPDATE usage SET n=n+1 WHERE name=-1",
 		"INSERT INTO value VALUES(1, x'00', 999)",

@@ -51,7 +51,7 @@ func (r *reader) exportDocuments() iter.Seq2[graph.Change, error] {
 		return graph.Change{Source: copied, At: d.At, Keep: true, Document: &d}, err
 	}, `SELECT r.label, r.key, r.type, r.instance, r.since AS moment, d.hash, d.json, 1 AS came FROM docref r JOIN doc d ON d.id=r.doc
 		UNION ALL SELECT o.label, o.key, o.type, o.instance, o.till, NULL, NULL, 0 FROM docref o WHERE o.till<?1 AND NOT EXISTS
-			(SELECT 1 FROM docref n WHERE n.label=o.label AND n.key=o.key AND n.type=o.type AND n.instance=o.instance AND n.since=o.till)
+			(SELECT 1 FROM docref n WHERE n.slot=o.slot AND n.since=o.till)
 		ORDER BY moment, came`, stillOpen)
 }
 

@@ -300,14 +300,16 @@ func (w *writer) prune(before int64) (more bool, err error) {
 
 func (w *writer) pruneDocs(before int64) (more bool, err error) {
 	n := 0
-	var docs []int64
+	var docs, slots []int64
+	var keys []string
 	err = w.c.each(func(r *rows) error {
-		docs = append(docs, r.int(0))
+		docs, slots = append(docs, r.int(0)), append(slots, r.int(1))
+		keys = append(keys, docsKey(r.text(2), r.text(3), r.text(4), r.text(5)))
 		n++
 		return nil
-	}, "DELETE FROM docref WHERE (label, key, type, instance, till) IN (SELECT label, key, type, instance, till FROM docref WHERE till<=?1 AND till < 9223372036854775807 LIMIT ?2) RETURNING doc", before, int64(pruneSlice))
-	for _, id := range docs {
-		err = errors.Join(err, w.dropDoc(id))
+	}, "DELETE FROM docref WHERE (slot, till) IN (SELECT slot, till FROM docref WHERE till<=?1 AND till < 9223372036854775807 LIMIT ?2) RETURNING doc, slot, label, key, type, instance", before, int64(pruneSlice))
+	for i := range docs {
+		err = errors.Join(err, w.dropDoc(docs[i]), w.dropSlot(keys[i], slots[i]))
 	}
 	return n == pruneSlice, err
 }

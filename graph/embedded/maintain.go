@@ -65,6 +65,9 @@ func checkQuestions(r *reader) ([]string, error) {
 		{"claims on nothing", "SELECT count(*) FROM claim WHERE (elem%2=0 AND elem/2 NOT IN (SELECT id FROM node WHERE src=0)) OR (elem%2=1 AND elem/2 NOT IN (SELECT id FROM rel WHERE src=0))"},
 		{"indexed values of no node", "SELECT count(*) FROM value WHERE node NOT IN (SELECT id FROM node)"},
 		{"labels of no node", "SELECT count(*) FROM nodelabel WHERE node NOT IN (SELECT id FROM node)"},
+		{"nodes, sources and documents that are not found by name, or found and not there", "SELECT abs((SELECT count(*) FROM place) - (SELECT count(*) FROM place p WHERE " +
+			"EXISTS (SELECT 1 FROM node n WHERE n.id=p.id AND n.key=p.key AND n.label=p.kind) OR EXISTS (SELECT 1 FROM source s WHERE p.kind=-1 AND s.id=p.id AND s.name=p.key) OR EXISTS (SELECT 1 FROM docref r WHERE p.kind=-2 AND r.slot=p.id)))" +
+			" + abs((SELECT count(*) FROM place) - (SELECT count(*) FROM node) - (SELECT count(*) FROM source) - (SELECT count(DISTINCT slot) FROM docref))"},
 		{"documents without content", "SELECT count(*) FROM docref WHERE doc NOT IN (SELECT id FROM doc)"},
 		{"versions that ended before they began", "SELECT (SELECT count(*) FROM oldnode WHERE till<=since) + (SELECT count(*) FROM oldrel WHERE till<=since)"},
 		{"nodes counted wrong", "SELECT abs((SELECT count(*) FROM node) - ifnull((SELECT n FROM usage WHERE kind=0 AND name=-1), 0))"},

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"assim/graph"
@@ -226,7 +227,12 @@ func (r *reader) Find(k graph.Key) (graph.Vertex, error) {
 	if !ok {
 		return graph.Vertex{}, fmt.Errorf("graph: node %s: %w", k, graph.ErrNotFound)
 	}
-	return only(walk(r, r.vertex, r.nodesWhere("label=?2 AND key=?3"), r.when, label, k.ID), "node %s", k)
+	const placed = "id=(SELECT id FROM place WHERE key=?3 AND kind=?2)"
+	now := walk(r, r.vertex, "SELECT "+nodeColumns+" FROM node WHERE (?1=0 OR since<=?1) AND "+placed, r.when, label, k.ID)
+	if r.past {
+		now = concat(now, walk(r, r.vertex, "SELECT "+nodeColumns+" FROM oldnode WHERE since<=?1 AND till>?1 AND label=?2 AND key=?3", r.when, label, k.ID))
+	}
+	return only(now, "node %s", k)
 }
 
 // Rel returns one relationship.
@@ -377,19 +383,22 @@ func (r *reader) used(kind int64) []string {
 
 // Documents walks the documents that were the newest at this moment.
 func (r *reader) Documents(system graph.Key, typ string) iter.Seq2[graph.Document, error] {
-	sql := "SELECT r.label, r.key, r.type, r.instance, r.since, d.hash, d.json FROM docref r JOIN doc d ON d.id=r.doc WHERE (?2='' OR r.type=?2)"
+	which := "(?2='' OR type=?2)"
 	args := []any{r.when, typ}
 	if r.past {
-		sql += " AND r.since<=?1 AND r.till>?1"
+		which += " AND since<=?1 AND till>?1"
 	} else {
-		sql += " AND r.till=?1"
+		which += " AND till=?1"
 		args[0] = stillOpen
 	}
 	if (system != graph.Key{}) {
-		sql += " AND r.label=?3 AND r.key=?4"
-		args = append(args, system.Label, system.ID)
+		which += " AND label=?3 AND key=?4 AND slot IN (SELECT id FROM place WHERE kind=?5 AND key>=?6 AND key<?7)"
+		first := docsOf(system.Label, system.ID)
+		args = append(args, system.Label, system.ID, placeOfDocs, first, strings.TrimSuffix(first, "\x00")+"\x01")
 	}
-	return walk(r, scanDocument, sql+" ORDER BY r.label, r.key, r.type, r.instance", args...)
+	// Sorted first and joined then, so that no JSON is sorted.
+	return walk(r, scanDocument, "SELECT r.label, r.key, r.type, r.instance, r.since, d.hash, d.json FROM (SELECT label, key, type, instance, since, doc FROM docref WHERE "+
+		which+" ORDER BY label, key, type, instance LIMIT -1) r CROSS JOIN doc d ON d.id=r.doc", args...)
 }
 
 func scanDocument(q *rows) (graph.Document, error) {

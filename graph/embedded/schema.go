@@ -68,15 +68,45 @@ CREATE TABLE record(bucket TEXT, name TEXT, value BLOB, PRIMARY KEY(bucket, name
 CREATE VIRTUAL TABLE words USING fts5(text, content='', contentless_delete=1, detail=none, tokenize='unicode61 remove_diacritics 0');
 `
 
-// format2 keeps what one system's discovery says of it together: keys begin
-// with the system's id, so a first discovery touches one page of this index
-// where it touched one for each label. Walking a label has an index of its own,
-// which only grows at its end.
+// format2 keeps together what is found by name: nodes, sources and documents.
+// Their names begin with a system's id, so a first discovery touches one page
+// of this index where it touched one for each label, one for its source and one
+// for its document. All else only grows at its end.
 const format2 = `
+CREATE TABLE place(key TEXT, kind INTEGER, id INTEGER NOT NULL, PRIMARY KEY(key, kind)) WITHOUT ROWID;
+
 DROP INDEX node_key;
-CREATE UNIQUE INDEX node_key ON node(key, label);
 CREATE INDEX node_label ON node(label);
+INSERT INTO place(key, kind, id) SELECT key, label, id FROM node;
+
+ALTER TABLE source RENAME TO source1;
+CREATE TABLE source(id INTEGER PRIMARY KEY, name TEXT NOT NULL, hash BLOB, elems BLOB);
+INSERT INTO source(id, name, hash, elems) SELECT id, name, hash, elems FROM source1;
+INSERT INTO place(key, kind, id) SELECT name, -1, id FROM source;
+DROP TABLE source1;
+
+DROP INDEX docref_till;
+DROP INDEX docref_doc;
+ALTER TABLE docref RENAME TO docref1;
+CREATE TABLE slot2(slot INTEGER PRIMARY KEY, label TEXT, key TEXT, type TEXT, instance TEXT);
+INSERT INTO slot2(label, key, type, instance) SELECT DISTINCT label, key, type, instance FROM docref1;
+CREATE TABLE docref(
+  slot INTEGER, till INTEGER, since INTEGER NOT NULL, doc INTEGER NOT NULL,
+  label TEXT NOT NULL, key TEXT NOT NULL, type TEXT NOT NULL, instance TEXT NOT NULL, PRIMARY KEY(slot, till)) WITHOUT ROWID;
+INSERT INTO docref(slot, till, since, doc, label, key, type, instance)
+  SELECT s.slot, r.till, r.since, r.doc, r.label, r.key, r.type, r.instance FROM docref1 r JOIN slot2 s USING (label, key, type, instance);
+INSERT INTO place(key, kind, id) SELECT key || char(0) || label || char(0) || type || char(0) || instance, -2, slot FROM slot2;
+DROP TABLE docref1;
+DROP TABLE slot2;
+CREATE INDEX docref_till ON docref(till) WHERE till < 9223372036854775807;
+CREATE INDEX docref_doc ON docref(doc);
 `
+
+// The kinds of a place, beside a node's: the number of its label.
+const (
+	placeOfSource int64 = -1 // key: its name
+	placeOfDocs   int64 = -2 // key: see docsKey; id: the slot that its documents follow each other in
+)
 
 // migrate brings the file behind c to the newest format, one transaction per
 // step.

@@ -155,7 +155,7 @@ type writer struct {
 	clock int64 // nanoseconds; the time of the newest change
 
 	nextNode, nextRel, nextSeq, nextSource int64
-	nextDoc                                int64
+	nextDoc, nextSlot                      int64
 	usage                                  map[usageKey]int64 // not yet written
 	touched                                []elem             // by the change at hand
 	fresh                                  batches            // rows of the change at hand, not yet written
@@ -213,6 +213,7 @@ func (w *writer) reload() error {
 		{&w.nextNode, "SELECT 1 + max((SELECT ifnull(max(id), 0) FROM node), (SELECT ifnull(max(id), 0) FROM oldnode), (SELECT ifnull(max(value), 0) FROM meta WHERE name = 'node'))"},
 		{&w.nextRel, "SELECT 1 + max((SELECT ifnull(max(id), 0) FROM rel), (SELECT ifnull(max(id), 0) FROM oldrel), (SELECT ifnull(max(value), 0) FROM meta WHERE name = 'rel'))"},
 		{&w.nextSource, "SELECT 1 + ifnull(max(id), 0) FROM source"},
+		{&w.nextSlot, "SELECT 1 + ifnull(max(slot), 0) FROM docref"},
 		{&w.nextDoc, "SELECT 1 + ifnull(max(id), 0) FROM doc"},
 		{&w.lastWord, "SELECT ifnull(max(id), 0) FROM words_docsize"},
 		{&w.nextSeq, "SELECT 1 + max((SELECT ifnull(max(seq), 0) FROM log), (SELECT ifnull(max(value), 0) FROM meta WHERE name = 'words'))"},

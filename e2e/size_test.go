@@ -7,7 +7,7 @@ import (
 )
 
 // maxNanoprobe is how big the agent's program may be, stripped.
-const maxNanoprobe = 8 << 20
+const maxNanoprobe = 8_000_000
 
 func TestTheNanoprobeIsSmall(t *testing.T) {
 	t.Parallel()

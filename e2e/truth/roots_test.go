@@ -9,7 +9,6 @@ import (
 	"testing"
 )
 
-
 // brings are the packages of such a root beside the least there can be: rpm and
 // rpmbuild among them, so that it also has packages of the other family.
 const brings = "systemd,systemd-sysv,openssh-server,procps,rpm,python3-pip,cron"

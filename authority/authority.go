@@ -86,10 +86,11 @@ const (
 	// again until it is echoed.
 	resendFirst = time.Second
 	resendLast  = time.Minute
-	// resendEach is how much later the first copy is for each order that waits for
-	// its echo: when a site starts they cannot all have answered in a second, and
-	// copies would keep them from it.
-	resendEach = 200 * time.Microsecond
+	// resendCrowd orders that wait for their echoes make the first copies of those
+	// after them later by resendSpread: when a site starts they cannot all have
+	// answered in a second, and copies would keep them from it.
+	resendCrowd  = 100
+	resendSpread = 20 * time.Millisecond
 	// leisure is the pause between two helpings of orders that can wait.
 	leisure = time.Second
 	// maxLinks bounds the attachments kept per system.

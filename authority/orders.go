@@ -128,8 +128,9 @@ func (a *Authority) makeOrders(now time.Time, out *Out) {
 		}
 		nd.told, nd.whole = true, false
 		a.send(nd, base, out)
-		a.sent[nd] = &sending{at: now.Add(resendFirst), backoff: resendFirst, part: base != 0}
-		a.timers.Add(now.Add(resendFirst), timer{n: nd})
+		first := min(resendFirst+time.Duration(len(a.sent)/resendCrowd)*resendSpread, resendLast)
+		a.sent[nd] = &sending{at: now.Add(first), backoff: first, part: base != 0}
+		a.timers.Add(now.Add(first), timer{n: nd})
 	}
 	a.queue = a.queue[:copy(a.queue, a.queue[n:])]
 }

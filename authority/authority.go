@@ -82,15 +82,6 @@ func (o *Out) Reset() {
 }
 
 const (
-	// resendFirst and resendLast bound the interval at which an order is sent
-	// again until it is echoed.
-	resendFirst = time.Second
-	resendLast  = time.Minute
-	// resendCrowd orders that wait for their echoes make the first copies of those
-	// after them later by resendSpread: when a site starts they cannot all have
-	// answered in a second, and copies would keep them from it.
-	resendCrowd  = 100
-	resendSpread = 20 * time.Millisecond
 	// leisure is the pause between two helpings of orders that can wait.
 	leisure = time.Second
 	// maxLinks bounds the attachments kept per system.

@@ -7,6 +7,18 @@ import (
 	"assim/wire"
 )
 
+const (
+	// resendFirst and resendLast bound the interval at which an order is sent
+	// again until it is echoed.
+	resendFirst = time.Second
+	resendLast  = time.Minute
+	// resendCrowd orders that wait for their echoes make the first copies of those
+	// after them later by resendSpread: when a site starts they cannot all have
+	// answered in a second, and copies would keep them from it.
+	resendCrowd  = 100
+	resendSpread = 20 * time.Millisecond
+)
+
 // timer is something to repeat for one system: a ping, with the tries that are
 // left, or its order, with none.
 type timer struct {

@@ -327,7 +327,7 @@ func (j *Judge) patience(s *suspect) time.Duration {
 func (j *Judge) refute(now time.Time, s *suspect) {
 	was := s.doubt
 	s.doubt = wire.ID{}
-	if len(s.by) == 1 && !s.old && !j.mistrusted(now, s.by[0]) && j.suspects[s.by[0]] == nil && s.ping != notAsked {
+	if len(s.by) == 1 && !s.old && !j.mistrusted(now, s.by[0]) && j.suspects[s.by[0]] == nil && s.ping != notAsked && len(j.linksOf(s.id)) == 0 {
 		s.doubt = s.by[0]
 	}
 	if s.doubt != was {

@@ -145,9 +145,22 @@ var stories = []struct{ name, town, script, news string }{
 	10.3 c loses b
 	30 until`, `
 	1.7 link down b eth0 by b c
-	10.3 unresponsive b by a c
+	11.1 unresponsive b by a c
 	15.3 resolved b eth0
 	15.3 system dead b by a c`},
+	{"all neighbors of a dual-homed system knew it by the cable it lost", "net1 sw1 a b+sw2 c\nnet1 sw2 d e f", `
+	0 answering a b c
+	1.0 b link eth0
+	2.0 a loses b
+	2.3 c loses b
+	30 until`, `
+	2.3 link down b eth0 by b`},
+	{"one neighbor knew it by the cable it lost, and keeps saying so", "net1 sw1 a b+sw2 c\nnet1 sw2 d e f", `
+	0 answering a b c
+	1.0 b link eth0
+	2.0 a loses b
+	30 until`, `
+	2.3 link down b eth0 by b`},
 	{"a path that is a lost link is no news of its own", "net1 sw1 a b+sw2 c\nnet1 sw2 d e f", `
 	0 answering a c
 	1.0 b link eth0

@@ -147,7 +147,8 @@ func (j *Judge) askAgain(now time.Time, s *suspect, deadline time.Time, out *Out
 
 // agree says whether a system is believed to be silent: two say so whom we
 // trust and nobody objects, or one does and the CMA's own ping fails, too. The
-// CMA alone proves nothing: its pings may be lost.
+// CMA alone proves nothing: its pings may be lost. A system that lost a link may
+// have no neighbors but by that one, so the CMA asks it by the others first.
 func (j *Judge) agree(now time.Time, s *suspect) bool {
 	if j.livesElsewhere(s) {
 		return false
@@ -155,7 +156,7 @@ func (j *Judge) agree(now time.Time, s *suspect) bool {
 	if s.ping == silent {
 		return len(s.by) > 0 || s.missing
 	}
-	if s.old || len(s.hearers) > 0 {
+	if s.old || len(s.hearers) > 0 || len(j.linksOf(s.id)) > 0 {
 		return false
 	}
 	trusted := 0

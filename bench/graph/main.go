@@ -7,6 +7,8 @@
 //	go run ./bench/graph                         about ten seconds
 //	go run ./bench/graph -systems 1000,10000,100000
 //	go run ./bench/graph -json                   one JSON object per line
+//	go run ./bench/graph -neo4j bolt://...       our store on that Neo4j too, and a plain
+//	                                             loop over its driver; its data are thrown away
 package main
 
 import (
@@ -27,6 +29,7 @@ func main() {
 	asJSON := flag.Bool("json", false, "print one JSON object")
 	dir := flag.String("dir", "", "where to put the files; default a temporary directory")
 	only := flag.String("only", "", "measure only this engine (the parent process uses it)")
+	neo4j := flag.String("neo4j", "", "measure on this Neo4j without passwords, too (scripts/neo4j starts one)")
 	profile := flag.String("cpuprofile", "", "with -only, write where the processor's time goes to this file")
 	flag.Parse()
 	if *profile != "" {
@@ -42,7 +45,7 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := run(context.Background(), *sizes, *dir, *only, *asJSON); err != nil {
+	if err := run(context.Background(), *sizes, *dir, *only, *neo4j, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/graph:", err)
 		os.Exit(1)
 	}
@@ -50,13 +53,13 @@ func main() {
 
 // run measures each engine at each size in a process of its own, so that
 // memory is its own too.
-func run(ctx context.Context, sizes, dir, only string, asJSON bool) error {
+func run(ctx context.Context, sizes, dir, only, neo4j string, asJSON bool) error {
 	if only != "" {
 		n, err := strconv.Atoi(sizes)
 		if err != nil {
 			return err
 		}
-		figures, err := measure(ctx, only, n, dir)
+		figures, err := measure(ctx, only, n, dir, neo4j)
 		if err != nil {
 			return err
 		}
@@ -73,14 +76,18 @@ func run(ctx context.Context, sizes, dir, only string, asJSON bool) error {
 	if !asJSON {
 		printHeader()
 	}
+	engines := []string{"embedded", "baseline"}
+	if neo4j != "" {
+		engines = append(engines, "neo4j", "driver")
+	}
 	var all []json.RawMessage
 	for _, size := range strings.Split(sizes, ",") {
-		for _, engine := range []string{"embedded", "baseline"} {
+		for _, engine := range engines {
 			sub := filepath.Join(dir, engine+size)
 			if err := os.MkdirAll(sub, 0o700); err != nil {
 				return err
 			}
-			cmd := exec.CommandContext(ctx, os.Args[0], "-only", engine, "-systems", size, "-dir", sub)
+			cmd := exec.CommandContext(ctx, os.Args[0], "-only", engine, "-systems", size, "-dir", sub, "-neo4j", neo4j)
 			cmd.Stderr = os.Stderr
 			out, err := cmd.Output()
 			if err != nil {

@@ -24,9 +24,14 @@ const (
 // threeHops asks which processes a system depends on, three hops away.
 const threeHops = `MATCH (s:System {name: $name})-[:RUNS]->(p:Process)-[:CONNECTS_TO]->(e:Endpoint)<-[:LISTENS_ON]-(q:Process) RETURN q.name, e.addr, p.name`
 
-func measure(ctx context.Context, engine string, n int, dir string) (figures, error) {
-	if engine == "baseline" {
+func measure(ctx context.Context, engine string, n int, dir, neo4j string) (figures, error) {
+	switch engine {
+	case "baseline":
 		return measureBaseline(ctx, n, filepath.Join(dir, "baseline.db"))
+	case "neo4j":
+		return measureNeo4j(ctx, n, neo4j)
+	case "driver":
+		return measureDriver(ctx, n, neo4j)
 	}
 	return measureEmbedded(ctx, n, filepath.Join(dir, "graph.db"))
 }

@@ -38,7 +38,10 @@ type crowd struct {
 	began   time.Time
 	packets chan []netio.Packet
 	out     member.Out
-	buf     []byte
+
+	outgoing netio.Outgoing
+	waiting  []netio.Packet // of Batch, to be sent with one system call
+	full     int            // so many of them are
 
 	announces, signals, heard, acked, deaths int
 	kinds                                    [32]int // of signals, either way
@@ -51,7 +54,7 @@ const (
 )
 
 func newCrowd(udp *netio.UDP, keys *trust.CMAKeys, ids []wire.ID, cma netip.AddrPort) *crowd {
-	c := &crowd{udp: udp, cma: cma, systems: make([]system, len(ids)), packets: make(chan []netio.Packet, atOnce)}
+	c := &crowd{udp: udp, cma: cma, systems: make([]system, len(ids)), packets: make(chan []netio.Packet, atOnce), waiting: make([]netio.Packet, netio.Batch)}
 	c.powerOn(keys, ids, 1)
 	go c.read()
 	return c
@@ -242,6 +245,21 @@ func (c *crowd) signal(i int, now time.Time, p *netio.Packet) {
 	}
 }
 
+// next is the packet to fill for sending.
+func (c *crowd) next() *netio.Packet {
+	if c.full == len(c.waiting) {
+		c.flush()
+	}
+	c.full++
+	return &c.waiting[c.full-1]
+}
+
+// flush sends what waits.
+func (c *crowd) flush() {
+	c.udp.WriteBatch(&c.outgoing, c.waiting[:c.full])
+	c.full = 0
+}
+
 // settle sends what a system wants sent, and puts it in the wheel for when it
 // is due next.
 func (c *crowd) settle(i int, now time.Time) {
@@ -251,8 +269,8 @@ func (c *crowd) settle(i int, now time.Time) {
 		if o.Key == nil {
 			continue
 		}
-		c.buf = wire.AppendTick(c.buf[:0], &o.Tick, *o.Key, o.Dir)
-		_ = c.udp.Write(netio.Packet{Data: c.buf, Peer: o.Addr, Local: s.addr})
+		p := c.next()
+		*p = netio.Packet{Data: wire.AppendTick(p.Data[:0], &o.Tick, *o.Key, o.Dir), Peer: o.Addr, Local: s.addr}
 	}
 	if len(c.out.Reports) > 0 {
 		for _, o := range c.out.Reports {
@@ -270,8 +288,8 @@ func (c *crowd) settle(i int, now time.Time) {
 			c.announces++
 		}
 		e := wire.Envelope{Epoch: 1, ID: s.id, Nonce: trust.Nonce()}
-		c.buf = wire.AppendSignal(c.buf[:0], wire.NewSealer(s.key), e, &m)
-		_ = c.udp.Write(netio.Packet{Data: c.buf, Peer: c.cma, Local: s.addr})
+		p := c.next()
+		*p = netio.Packet{Data: wire.AppendSignal(p.Data[:0], wire.NewSealer(s.key), e, &m), Peer: c.cma, Local: s.addr}
 	}
 	due := s.session.Deadline()
 	if d := s.member.Deadline(); !d.IsZero() && (due.IsZero() || d.Before(due)) {
@@ -289,7 +307,7 @@ func (c *crowd) settle(i int, now time.Time) {
 	c.wheel[slot%wheelSize] = append(c.wheel[slot%wheelSize], int32(i))
 }
 
-// due looks at everybody whose time has come.
+// due looks at everybody whose time has come, and sends what waits.
 func (c *crowd) due(now time.Time) {
 	for until := int64(now.Sub(c.began) / wheelStep); c.turn <= until; c.turn++ {
 		slot := c.turn
@@ -307,6 +325,7 @@ func (c *crowd) due(now time.Time) {
 			c.settle(int(i), now)
 		}
 	}
+	c.flush()
 }
 
 // beating counts who hears all its neighbors.

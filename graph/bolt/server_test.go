@@ -187,6 +187,9 @@ func TestPasswordsAreCheckedAndExplained(t *testing.T) {
 func TestACrashLosesNothingAcknowledged(t *testing.T) {
 	uri := servers(t)[0]
 	rounds := 10
+	if testing.Short() {
+		rounds = 3
+	}
 	first := os.Getenv("GRAPHTEST_CRASH_DIR") == ""
 	if first {
 		if err := openEmpty(t, uri).Close(); err != nil {

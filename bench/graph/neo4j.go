@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/neo4j/neo4j-go-driver/v6/neo4j"
+
+	"assim/graph"
+	"assim/graph/bolt"
+	"assim/graph/cypher"
+)
+
+const (
+	group         = 1000 // changes in one transaction, as the CMA's committer gathers them
+	slowOneByOne  = 300  // a sample of what takes milliseconds each
+	slowQuestions = 500
+)
+
+// emptyNeo4j throws away what a server has.
+func emptyNeo4j(ctx context.Context, uri string) (neo4j.Driver, error) {
+	driver, err := neo4j.NewDriver(uri, neo4j.NoAuth())
+	if err != nil {
+		return nil, err
+	}
+	session := driver.NewSession(ctx, neo4j.SessionConfig{})
+	defer session.Close(ctx)
+	res, err := session.Run(ctx, "MATCH (n) CALL { WITH n DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS", nil)
+	if err == nil {
+		_, err = res.Consume(ctx)
+	}
+	return driver, err
+}
+
+// measureNeo4j measures our store on the Neo4j at uri, which it empties first.
+// Memory and disk are the server's own matter and not looked at.
+func measureNeo4j(ctx context.Context, n int, uri string) (figures, error) {
+	f := figures{Engine: "neo4j", Systems: n, OneByOneSample: min(slowOneByOne, n/2)}
+	driver, err := emptyNeo4j(ctx, uri)
+	if err != nil {
+		return f, err
+	}
+	defer driver.Close(ctx)
+	s, err := bolt.Open(ctx, uri, bolt.Options{})
+	if err != nil {
+		return f, err
+	}
+	for _, part := range []struct {
+		first, last, group int
+		rate, cpu          *float64
+	}{
+		{0, f.OneByOneSample, 1, &f.OneByOne, &f.OneByOneCPU},
+		{f.OneByOneSample, n, group, &f.Grouped, &f.GroupedCPU},
+		{0, n, group, &f.Unchanged, &f.UnchangedCPU},
+	} {
+		*part.rate, *part.cpu, err = inGroups(part.first, part.last, part.group, n, func(changes []graph.Change) error {
+			_, err := s.Apply(ctx, changes...)
+			return err
+		})
+		if err != nil {
+			return f, err
+		}
+	}
+	if err := askNeo4j(ctx, s, n, &f); err != nil {
+		return f, err
+	}
+	f.PeakRSSMB = peakRSS()
+	if err := s.Close(); err != nil {
+		return f, err
+	}
+	opened := time.Now()
+	if s, err = bolt.Open(ctx, uri, bolt.Options{}); err != nil {
+		return f, err
+	}
+	f.OpenMillis = float64(time.Since(opened).Microseconds()) / 1000
+	return f, s.Close()
+}
+
+// inGroups hands the discoveries from first to last to apply, so many at a
+// time, and returns how many it does in a second of wall clock and of this
+// process's processor time.
+func inGroups(first, last, size, n int, apply func([]graph.Change) error) (perSecond, perCPU float64, err error) {
+	var wall, cpu time.Duration
+	count := last - first
+	for ; first < last; first += chunk {
+		var changes []graph.Change
+		for i := first; i < min(first+chunk, last); i++ {
+			changes = append(changes, discovery(i, n))
+		}
+		began, before := time.Now(), processorTime()
+		for part := range slices.Chunk(changes, size) {
+			if err := apply(part); err != nil {
+				return 0, 0, err
+			}
+		}
+		wall += time.Since(began)
+		cpu += processorTime() - before
+	}
+	return float64(count) / wall.Seconds(), float64(count) / cpu.Seconds(), nil
+}
+
+func askNeo4j(ctx context.Context, s graph.Store, n int, f *figures) error {
+	r, err := s.View(ctx, time.Time{})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	rnd := rand.New(rand.NewPCG(1, 2))
+	p50, p99, err := percentiles(slowQuestions, func(int) error { return one(r, graph.IPAddr, "addr", address(rnd.IntN(n))) })
+	if err != nil {
+		return fmt.Errorf("looking up an address: %w", err)
+	}
+	f.LookupMicros, f.LookupP99 = micros(p50), micros(p99)
+	q, err := cypher.Parse(threeHops)
+	if err != nil {
+		return err
+	}
+	p50, p99, err = percentiles(slowQuestions, func(int) error {
+		rows, err := q.Run(ctx, r, map[string]any{"name": fmt.Sprintf("host%06d", rnd.IntN(n))}, cypher.Limits{})
+		if err != nil {
+			return err
+		}
+		got, err := rows.Collect()
+		if err == nil && len(got) != 3 {
+			err = fmt.Errorf("%d rows, want 3", len(got))
+		}
+		return err
+	})
+	f.HopsMillis, f.HopsP99 = micros(p50)/1000, micros(p99)/1000
+	return err
+}
+
+// measureDriver is what a plain loop over the driver reaches on the same
+// server: merge every node and relationship by its key. It knows no sources,
+// so nothing ever ceases, and no history, search or "unchanged".
+func measureDriver(ctx context.Context, n int, uri string) (figures, error) {
+	f := figures{Engine: "driver", Systems: n, OneByOneSample: min(slowOneByOne, n/2)}
+	driver, err := emptyNeo4j(ctx, uri)
+	if err != nil {
+		return f, err
+	}
+	defer driver.Close(ctx)
+	session := driver.NewSession(ctx, neo4j.SessionConfig{})
+	defer session.Close(ctx)
+	run := func(text string, params map[string]any) error {
+		res, err := session.Run(ctx, text, params)
+		if err != nil {
+			return err
+		}
+		_, err = res.Consume(ctx)
+		return err
+	}
+	for _, l := range []string{graph.System, graph.NIC, graph.IPAddr, graph.Subnet, graph.SwitchPort, graph.Process, graph.Endpoint, "Plain"} {
+		if err := run("CREATE CONSTRAINT plain_"+strings.ToLower(l)+" IF NOT EXISTS FOR (x:"+l+") REQUIRE x._plain IS UNIQUE", nil); err != nil {
+			return f, err
+		}
+		defer run("DROP CONSTRAINT plain_"+strings.ToLower(l), nil) // what it leaves behind would cost the others
+	}
+	apply := func(changes []graph.Change) error { return plainly(ctx, session, changes) }
+	if f.OneByOne, f.OneByOneCPU, err = inGroups(0, f.OneByOneSample, 1, n, apply); err != nil {
+		return f, err
+	}
+	f.Grouped, f.GroupedCPU, err = inGroups(f.OneByOneSample, n, group, n, apply)
+	if err == nil {
+		f.Unchanged, f.UnchangedCPU, err = inGroups(0, min(n, 5*group), group, n, apply)
+	}
+	f.PeakRSSMB = peakRSS()
+	return f, err
+}
+
+func plainly(ctx context.Context, session neo4j.Session, changes []graph.Change) error {
+	statements := map[string][]any{}
+	add := func(text string, row map[string]any) { statements[text] = append(statements[text], row) }
+	for _, c := range changes {
+		said, err := graph.Say(c)
+		if err != nil {
+			return err
+		}
+		for _, n := range said.Nodes {
+			add("1 MERGE (n:"+n.Key.Label+" {_plain: x.id}) SET n += x.p", map[string]any{"id": n.Key.ID, "p": map[string]any(n.Props)})
+		}
+		for _, r := range said.Rels {
+			add("2 MATCH (a:"+r.From.Label+" {_plain: x.a}) MATCH (b:"+r.To.Label+" {_plain: x.b}) MERGE (a)-[r:"+r.Type+"]->(b) SET r += x.p",
+				map[string]any{"a": r.From.ID, "b": r.To.ID, "p": map[string]any(r.Props)})
+		}
+		d := c.Document
+		add("3 MERGE (d:Plain {_plain: x.hash}) SET d.json = x.json", map[string]any{"hash": d.Hash, "json": string(d.JSON)})
+	}
+	_, err := session.ExecuteWrite(ctx, func(tx neo4j.ManagedTransaction) (any, error) {
+		for _, text := range slices.Sorted(maps.Keys(statements)) {
+			res, err := tx.Run(ctx, "UNWIND $rows AS x "+text[2:], map[string]any{"rows": statements[text]})
+			if err != nil {
+				return nil, err
+			}
+			if _, err := res.Consume(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	})
+	return err
+}

@@ -68,7 +68,7 @@ type because struct{ what, why string }
 // leftOut are what a document leaves out by a rule that it is documented to
 // have. They are counted, and are no facts; what is there all the same is one.
 var leftOut = []because{
-	{`^proc_sys (fs\.(dentry-state|file-nr|inode-nr|inode-state|aio-nr|quota\.)|fs\.binfmt_misc|kernel\.(ns_last_pid|cad_pid|pty\.nr|perf_event_max_sample_rate|hung_task_detect_count|random\.|keys\.gc_delay|tainted)|net\.netfilter\.nf_conntrack_count)`,
+	{`^proc_sys (fs\.(dentry-state|file-nr|inode-nr|inode-state|aio-nr|quota\.)|fs\.binfmt_misc|kernel\.(ns_last_pid|cad_pid|pty\.nr|perf_event_max_sample_rate|hung_task_detect_count|hung_task_warnings|random\.|keys\.gc_delay|tainted)|net\.netfilter\.nf_conntrack_count)`,
 		"it changes by itself"},
 	{`^proc_sys net\.ipv4\.route\.flush|^proc_sys vm\.(stat_refresh|compact_memory|drop_caches)`, "it is no setting; to write it does something"},
 	{`^proc_sys net\.(ipv4|ipv6|mpls)\.(conf|neigh)\.(veth|dummy|tap|vxlan)`, "the interface is of those that come and go with containers"},

@@ -50,7 +50,9 @@ func (s *subject) graph() {
 	s.told("the packages are in the graph", me+"-[:HAS_PACKAGES]->(p) RETURN p.size")
 	s.told("the lists are in the graph", me+"-[:HAS_SETTINGS]->(p) RETURN p.size")
 	s.told("the cable is in the graph", me+"-[:HAS_NIC]->(:NIC)-[:CABLED_TO]->(p) RETURN p.port")
-	s.told("the dependency is in the graph", me+"-[:RUNS]->(:Process)-[:DEPENDS_ON]->(p) RETURN p.name")
+	for _, on := range []string{"redis-server", "cma"} { // each is found when it is first talked to
+		s.told("the dependency on "+on+" is in the graph", me+"-[:RUNS]->(:Process)-[:DEPENDS_ON]->(p {name: '"+on+"'}) RETURN p.name")
+	}
 
 	var cards, addresses []string
 	for _, l := range decode[[]ipLink](s.t, "ip link", s.tool("ip", "-j", "-d", "link")) {

@@ -54,7 +54,7 @@ func measureEmbedded(ctx context.Context, n int, path string) (figures, error) {
 			return f, err
 		}
 	}
-	if err := ask(ctx, s, n, &f); err != nil {
+	if err := ask(ctx, s, n, questions, &f); err != nil {
 		return f, err
 	}
 	f.PeakRSSMB = peakRSS()
@@ -122,21 +122,22 @@ func each(ctx context.Context, s *embedded.Store, changes []graph.Change, caller
 	}
 }
 
-func ask(ctx context.Context, s *embedded.Store, n int, f *figures) error {
+// ask asks a store of n systems each question so many times.
+func ask(ctx context.Context, s graph.Store, n, times int, f *figures) error {
 	r, err := s.View(ctx, time.Time{})
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	rnd := rand.New(rand.NewPCG(1, 2))
-	p50, p99, err := percentiles(questions, func(int) error {
+	p50, p99, err := percentiles(times, func(int) error {
 		return one(r, graph.IPAddr, "addr", address(rnd.IntN(n)))
 	})
 	if err != nil {
 		return fmt.Errorf("looking up an address: %w", err)
 	}
 	f.LookupMicros, f.LookupP99 = micros(p50), micros(p99)
-	if p50, _, err = percentiles(questions, func(int) error { return hops(r, fmt.Sprintf("host%06d", rnd.IntN(n))) }); err != nil {
+	if p50, _, err = percentiles(times, func(int) error { return hops(r, fmt.Sprintf("host%06d", rnd.IntN(n))) }); err != nil {
 		return fmt.Errorf("three hops by the reader: %w", err)
 	}
 	f.HopsAPIMicros = micros(p50)
@@ -144,7 +145,7 @@ func ask(ctx context.Context, s *embedded.Store, n int, f *figures) error {
 	if err != nil {
 		return err
 	}
-	p50, p99, err = percentiles(questions, func(int) error {
+	p50, p99, err = percentiles(times, func(int) error {
 		rows, err := q.Run(ctx, r, map[string]any{"name": fmt.Sprintf("host%06d", rnd.IntN(n))}, cypher.Limits{})
 		if err != nil {
 			return err

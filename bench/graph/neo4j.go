@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +11,6 @@ import (
 
 	"assim/graph"
 	"assim/graph/bolt"
-	"assim/graph/cypher"
 )
 
 const (
@@ -66,7 +63,7 @@ func measureNeo4j(ctx context.Context, n int, uri string) (figures, error) {
 			return f, err
 		}
 	}
-	if err := askNeo4j(ctx, s, n, &f); err != nil {
+	if err := ask(ctx, s, n, slowQuestions, &f); err != nil {
 		return f, err
 	}
 	f.PeakRSSMB = peakRSS()
@@ -102,37 +99,6 @@ func inGroups(first, last, size, n int, apply func([]graph.Change) error) (perSe
 		cpu += processorTime() - before
 	}
 	return float64(count) / wall.Seconds(), float64(count) / cpu.Seconds(), nil
-}
-
-func askNeo4j(ctx context.Context, s graph.Store, n int, f *figures) error {
-	r, err := s.View(ctx, time.Time{})
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	rnd := rand.New(rand.NewPCG(1, 2))
-	p50, p99, err := percentiles(slowQuestions, func(int) error { return one(r, graph.IPAddr, "addr", address(rnd.IntN(n))) })
-	if err != nil {
-		return fmt.Errorf("looking up an address: %w", err)
-	}
-	f.LookupMicros, f.LookupP99 = micros(p50), micros(p99)
-	q, err := cypher.Parse(threeHops)
-	if err != nil {
-		return err
-	}
-	p50, p99, err = percentiles(slowQuestions, func(int) error {
-		rows, err := q.Run(ctx, r, map[string]any{"name": fmt.Sprintf("host%06d", rnd.IntN(n))}, cypher.Limits{})
-		if err != nil {
-			return err
-		}
-		got, err := rows.Collect()
-		if err == nil && len(got) != 3 {
-			err = fmt.Errorf("%d rows, want 3", len(got))
-		}
-		return err
-	})
-	f.HopsMillis, f.HopsP99 = micros(p50)/1000, micros(p99)/1000
-	return err
 }
 
 // measureDriver is what a plain loop over the driver reaches on the same

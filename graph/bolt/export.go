@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -36,8 +37,9 @@ func (s *Store) Export(ctx context.Context) iter.Seq2[graph.Change, error] {
 	}
 }
 
-// exportDocuments yields every document that came, in order of time, and every
-// one that went without another in its place.
+// exportDocuments yields every document that came, in order of the commits (of
+// which several may be of one moment), and every one that went without another
+// in its place.
 func (s *Store) exportDocuments(ctx context.Context, yield func(graph.Change) bool) (bool, error) {
 	rows, err := s.read(ctx, "MATCH (d:AssimDocRef) RETURN d.ref, d.from, d.label, d.id, d.type, d.instance, d.hash, d.at, null AS json, d.to, d.till", nil)
 	if err != nil {
@@ -47,15 +49,19 @@ func (s *Store) exportDocuments(ctx context.Context, yield func(graph.Change) bo
 	for _, row := range rows {
 		next[fmt.Sprint(row[0], row[1])] = true
 	}
-	var docs []graph.Document
+	type numbered struct {
+		graph.Document
+		commit int64
+	}
+	var docs []numbered
 	for _, row := range rows {
 		d := documentOf(row[2:])
-		docs = append(docs, d)
+		docs = append(docs, numbered{d, number(row[1])})
 		if to := number(row[9]); to != open && !next[fmt.Sprint(row[0], to)] {
-			docs = append(docs, graph.Document{System: d.System, Type: d.Type, Instance: d.Instance, At: instant(number(row[10]))})
+			docs = append(docs, numbered{graph.Document{System: d.System, Type: d.Type, Instance: d.Instance, At: instant(number(row[10]))}, to})
 		}
 	}
-	slices.SortStableFunc(docs, func(a, b graph.Document) int { return a.At.Compare(b.At) })
+	slices.SortFunc(docs, func(a, b numbered) int { return cmp.Compare(a.commit, b.commit) })
 	for group := range slices.Chunk(docs, exportGroup) {
 		var hashes []string
 		for _, d := range group {
@@ -71,7 +77,7 @@ func (s *Store) exportDocuments(ctx context.Context, yield func(graph.Change) bo
 		}
 		for _, d := range group {
 			d.JSON = json[d.Hash]
-			if !yield(graph.Change{Source: copied, At: d.At, Keep: true, Document: &d}) {
+			if !yield(graph.Change{Source: copied, At: d.At, Keep: true, Document: &d.Document}) {
 				return false, nil
 			}
 		}

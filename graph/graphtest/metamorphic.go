@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -227,6 +228,41 @@ func (s suite) copied(t *testing.T) {
 		apply(t, st, gone...)
 		apply(t, back, gone...)
 		want(t, "hash after a loss", hash(t, back), hash(t, st))
+	})
+}
+
+// copiedMoment copies what came and went within one moment of a clock.
+func (s suite) copiedMoment(t *testing.T) {
+	st, back := s.store(t), s.store(t)
+	system := key("System", "k1")
+	apply(t, st, graph.Change{Source: "a/os", At: start, Nodes: []graph.Node{{Key: system}}})
+	for _, h := range []struct{ typ, came string }{
+		{"last-of-many", "12345678"}, {"gone", "1-"}, {"gone-and-back", "1-2"}, {"long-gone", "-"}, {"same-again", "121"},
+	} {
+		for _, c := range h.came {
+			d := document(system, h.typ, "", fmt.Sprintf(`{"n":%c}`, c))
+			if c == '-' {
+				d.Hash, d.JSON = "", nil
+			}
+			apply(t, st, graph.Change{Source: "a/" + h.typ, At: start, Keep: true, Document: d})
+		}
+	}
+	if _, err := graph.Copy(t.Context(), back, st); err != nil {
+		t.Fatal(err)
+	}
+	look(t, back, func(r graph.Reader) {
+		look(t, st, func(orig graph.Reader) {
+			got := documents(t, r)
+			want(t, "documents", got, documents(t, orig))
+			for _, last := range []string{`last-of-many  {"n":8}`, `gone-and-back  {"n":2}`, `same-again  {"n":1}`} {
+				if !slices.ContainsFunc(got, func(d string) bool { return strings.Contains(d, last) }) {
+					t.Errorf("%s is not among %v", last, got)
+				}
+			}
+			if len(got) != 3 {
+				t.Errorf("%d documents, want 3: %v", len(got), got)
+			}
+		})
 	})
 }
 

@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t testing.TB) graph.Store) {
 		{"TheReferenceAgreesOnEverything", s.agrees},
 		{"ThePastIsWhatWasSeenThen", s.past},
 		{"ACopyIsEqual", s.copied},
+		{"ACopyOfOneMomentIsEqual", s.copiedMoment},
 		{"RebuildingFromDocumentsMakesTheSameGraph", s.rebuilt},
 		{"ManyWritersAndReadersAgree", s.concurrent},
 	} {

@@ -76,9 +76,12 @@ func listen(quiet *log.Logger) (t *memberlist.NetTransport, err error) {
 	return nil, err
 }
 
-// settle waits until everybody knows everybody.
+const settleFor = 3 * time.Minute
+
+// settle waits until everybody knows everybody: whoever was not told at once
+// learns it when two exchange all they know, every 30 seconds.
 func (c *peers) settle(n int) error {
-	for range 600 {
+	for start := time.Now(); time.Since(start) < settleFor; {
 		known := 0
 		for _, m := range c.members {
 			if m.NumMembers() == n {
@@ -95,7 +98,7 @@ func (c *peers) settle(n int) error {
 	for _, m := range c.members {
 		few = min(few, m.NumMembers())
 	}
-	return fmt.Errorf("memberlist: somebody knows only %d of %d after a minute", few, n)
+	return fmt.Errorf("memberlist: somebody knows only %d of %d after %v: try again with less load on this machine", few, n, settleFor)
 }
 
 // pass hands over what arrives, unless it is lost.

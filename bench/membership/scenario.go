@@ -190,7 +190,7 @@ func (b *bench) steady(h *head, c crowd) {
 	time.Sleep(steadyFor)
 	s := time.Since(t0).Seconds() * float64(n)
 	packets, bytes := float64(w.packets.Load()-p0)/s, float64(w.bytes.Load()-b0)/s
-	work, room := (cpu()-cpu0).Seconds()*60/s, float64(memory()-before)/float64(n)/1024
+	work, room := (cpu()-cpu0).Seconds()*60/s, float64(int64(memory())-int64(before))/float64(n)/1024
 	b.tell(h, map[string]float64{"packets_per_second": packets, "bytes_per_second": bytes, "cpu_seconds_per_minute": work, "kb": room},
 		"%.2f packets/s, %.0f B/s, %.4f CPU-s/min, %.0f KB per system", packets, bytes, work, room)
 }

@@ -48,11 +48,11 @@ type Config struct {
 
 // Limits of the loop.
 const (
-	maxPackets  = 1024                   // datagrams read and not handled yet
-	patience    = 3                      // tries before the CMA is looked for elsewhere
-	tidyDelay   = 2 * time.Second        // after a look, before memory is given back
-	stopTime    = 300 * time.Millisecond // for the last words
-	retryAfter  = 2 * time.Second        // at first, when nobody lets us join
+	maxPackets  = 1024            // datagrams read and not handled yet
+	patience    = 3               // tries before the CMA is looked for elsewhere
+	tidyDelay   = 2 * time.Second // after a look, before memory is given back
+	stopTime    = time.Second     // for the last words; a CMA that answers needs a hundredth of it
+	retryAfter  = 2 * time.Second // at first, when nobody lets us join
 	retryAtMost = time.Minute
 )
 
@@ -570,7 +570,7 @@ func (n *Nanoprobe) farewell() {
 			}
 			n.toCMA(limited, time.Now(), &m)
 		}
-		if n.session.Quiet() {
+		if n.session.Stopped() {
 			break
 		}
 		select {
@@ -580,7 +580,7 @@ func (n *Nanoprobe) farewell() {
 		case <-time.After(max(time.Millisecond, min(stopTime, time.Until(n.session.Deadline())))):
 		}
 	}
-	n.member.Goodbye(time.Now(), n.session.Quiet(), &n.out)
+	n.member.Goodbye(time.Now(), n.session.Stopped(), &n.out)
 	n.settle(time.Now())
 	n.log.Info("nanoprobe stopped")
 }

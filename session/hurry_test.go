@@ -56,3 +56,29 @@ func TestNewsAndLastWordsDoNotWaitForALongPause(t *testing.T) {
 		}
 	}
 }
+
+// Who is stopped before its first announcement was due says both at once, and
+// knows when the CMA has taken the stop in.
+func TestLastWordsDoNotWaitForTheFirstAnnouncement(t *testing.T) {
+	now := time.Unix(1, 0)
+	n := NewNode(now, Options{Retry: time.Second, RetryMax: time.Minute, First: time.Hour}, 1, rand.New(rand.NewPCG(1, 1)))
+	n.Announce(wire.Announce{Name: "h"})
+	n.Hashes([]wire.DocRef{{Type: "os"}})
+	if _, ok := n.Poll(now); ok {
+		t.Fatal("it is announced before its time")
+	}
+	n.Stop(wire.Stopping{})
+	for seq, want := range []wire.SignalKind{wire.KindAnnounce, wire.KindStopping} {
+		m, ok := n.Poll(now)
+		if !ok || m.Kind != want {
+			t.Fatalf("sent %v of kind %v, want %v", ok, m.Kind, want)
+		}
+		if n.Stopped() {
+			t.Fatal("it is taken for told before it was acknowledged")
+		}
+		n.Receive(now, &wire.Signal{Kind: wire.KindAck, Session: n.Session(), AckThrough: uint32(seq + 1)})
+	}
+	if !n.Stopped() || n.Quiet() {
+		t.Errorf("stopped %v, all said %v; want only the stop said", n.Stopped(), n.Quiet())
+	}
+}

@@ -76,12 +76,13 @@ type Node struct {
 	rtt    time.Duration
 	olds   int // sessions begun because the CMA said "old" in a row
 
-	echo  bool   // tell the CMA what I run
-	ask   bool   // and ask whether it hears me
-	token uint64 // what its answer has to return; 0: nothing asked
-	pongs []uint64
-	parts assembler
-	bulk  bulk
+	stopping bool   // Stop was called
+	echo     bool   // tell the CMA what I run
+	ask      bool   // and ask whether it hears me
+	token    uint64 // what its answer has to return; 0: nothing asked
+	pongs    []uint64
+	parts    assembler
+	bulk     bulk
 
 	events []Event
 }
@@ -215,13 +216,17 @@ func (n *Node) replaceHead(d wire.Document, confidential bool) bool {
 // unusable is marked by an empty, non-nil body.
 func (m *message) unusable() bool { return m.kind == wire.KindDocument && m.body != nil }
 
-// Stop says that this is an orderly stop, ahead of everything that waits. Poll
-// until it is sent; there is no need to wait for the answer.
+// Stop says that this is an orderly stop, ahead of everything that waits but the
+// announcement of a session that has just begun. Poll until it is sent; there is
+// no need to wait for the answer.
 func (n *Node) Stop(s wire.Stopping) {
-	n.out.stopping = wire.AppendStopping(nil, &s)
-	if n.head.kind != 0 && n.head.sent {
-		n.next = time.Time{} // There is no time for a pause.
-	}
+	n.out.stopping, n.stopping = wire.AppendStopping(nil, &s), true
+	n.next = time.Time{} // There is no time for a pause, nor for the one before the first announcement.
+}
+
+// Stopped reports whether the CMA has taken in that this is an orderly stop.
+func (n *Node) Stopped() bool {
+	return n.stopping && n.out.stopping == nil && n.head.kind != wire.KindStopping
 }
 
 // Applied records the generation of desired state that runs now.

@@ -62,7 +62,7 @@ func (s *Sim) leave(sys int32, number wire.Session, latest int64) {
 	if a.state != running || a.session != number {
 		return
 	}
-	known := a.node.Quiet()
+	known := a.node.Stopped()
 	if !known && s.q < latest {
 		s.later(stopLook, func() { s.leave(sys, number, latest) })
 		return

@@ -22,7 +22,7 @@ const (
 const (
 	// stopTime is how long a nanoprobe that stops waits for the CMA, and stopLook
 	// how often it looks.
-	stopTime = 300 * time.Millisecond
+	stopTime = time.Second
 	stopLook = 5 * time.Millisecond
 )
 

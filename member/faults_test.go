@@ -207,6 +207,23 @@ func TestStrangersOfAChangeAreNoMartians(t *testing.T) {
 	l.tell("")
 }
 
+// Orders may follow closely: those who have not heard of the first of two yet
+// still get their answers after the second.
+func TestWhoIsMovedTwiceStillAnswersWhoKnowsOfNeither(t *testing.T) {
+	l := newLab(t, 1, 3)
+	l.ring(1, 0, l.systems...)
+	l.run(10 * time.Second)
+	s := l.systems[0]
+	for gen := range uint32(3) {
+		l.desire(s, &wire.Desired{Gen: 2 + gen, Timing: wire.DefaultTiming})
+		l.run(time.Second)
+	}
+	l.run(formerFor - 5*time.Second)
+	l.tell("")
+	l.run(10 * time.Second)
+	l.tell("1: 0 unresponsive, 2: 0 unresponsive")
+}
+
 func TestOlderDesiredStateChangesNothing(t *testing.T) {
 	l := newLab(t, 1, 3)
 	l.ring(1, 0, l.systems...)

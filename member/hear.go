@@ -208,17 +208,20 @@ func (m *Member) reply(now time.Duration, view uint16, at int, from netip.AddrPo
 // replyFormer answers one who is in none of my rosters any more but does not
 // know yet.
 func (m *Member) replyFormer(now time.Duration, from netip.AddrPort, t *wire.Tick, out *Out) {
+	m.former = m.former.kept(now, formerMost)
 	if m.former == nil || t.Kind != wire.Ping && t.Kind != wire.Ask && t.Kind != wire.Heartbeat {
 		return
 	}
-	for i := range m.former.Rings {
-		v := &m.former.Rings[i]
-		if v.Sweep {
-			continue
-		}
-		if at := (ring.Roster{RingView: v}).Find(t.Edge, m.id); at >= 0 {
-			m.respond(&v.Members[at], keyOf(v, at), from, wire.Pong, 0, t, out)
-			return
+	for f := m.former; f != nil; f = f.before {
+		for i := range f.want.Rings {
+			v := &f.want.Rings[i]
+			if v.Sweep {
+				continue
+			}
+			if at := (ring.Roster{RingView: v}).Find(t.Edge, m.id); at >= 0 {
+				m.respond(&v.Members[at], keyOf(v, at), from, wire.Pong, 0, t, out)
+				return
+			}
 		}
 	}
 	m.Stranger(m.cfg.Start.Add(now), from, out)

@@ -24,8 +24,11 @@ func (m *Member) Peer(e wire.Edge) (Peer, bool) {
 			return m.other(m.want, int(p.view), int(p.index)), true
 		}
 	}
-	for _, d := range []*wire.Desired{m.want, m.former} {
-		if p, ok := m.peerIn(d, e); ok {
+	if p, ok := m.peerIn(m.want, e); ok {
+		return p, true
+	}
+	for f := m.former; f != nil; f = f.before {
+		if p, ok := m.peerIn(f.want, e); ok {
 			return p, true
 		}
 	}
@@ -33,9 +36,6 @@ func (m *Member) Peer(e wire.Edge) (Peer, bool) {
 }
 
 func (m *Member) peerIn(d *wire.Desired, e wire.Edge) (Peer, bool) {
-	if d == nil {
-		return Peer{}, false
-	}
 	for v := range d.Rings {
 		view := &d.Rings[v]
 		if wire.SweepEdge(view.Ring) == e {

@@ -11,9 +11,13 @@ import (
 	"assim/wire"
 )
 
-// formerFor is how long the rosters before the last change are still answered:
-// neighbors learn of a change one after another.
-const formerFor = 15 * time.Second
+const (
+	// formerFor is how long the rosters before a change are still answered:
+	// neighbors learn of a change one after another.
+	formerFor = 15 * time.Second
+	// formerMost bounds how many such rosters are kept when changes follow closely.
+	formerMost = 4
+)
 
 // Send is one tick to seal with Key and Dir and to transmit to Addr.
 type Send struct {
@@ -49,7 +53,7 @@ type Member struct {
 	cfg      *Config
 	rnd      *rand.Rand
 	want     *wire.Desired // what I run; never nil
-	former   *wire.Desired // what I ran before; nil when all know of the change
+	former   *former       // what I ran before; nil when all know of the changes
 	peers    []peer
 	seats    []seat
 	hunts    []hunt // nil in quiet times
@@ -61,10 +65,30 @@ type Member struct {
 	skew     time.Duration // how much the clock was set back since the start
 	voice    time.Duration // when anybody was last heard
 	deaf     time.Duration // since when nobody answers; 0 = somebody does
-	forget   time.Duration // when former is dropped
 	late     time.Duration // how late my own timer was of late, at worst: a measure of how busy this place is
 	rival    time.Duration // when I last saw that somebody newer bears my name; 0 = never
 	martian  martians
+}
+
+// former is what I ran before a change, and what I ran before that.
+type former struct {
+	want   *wire.Desired
+	until  time.Duration // when all know of the change
+	before *former
+}
+
+// and returns f with what was run until now in front.
+func (f *former) and(d *wire.Desired, now time.Duration) *former {
+	return &former{d, now + formerFor, f.kept(now, formerMost-1)}
+}
+
+// kept returns at most n of those that somebody may still go by.
+func (f *former) kept(now time.Duration, n int) *former {
+	if f == nil || n == 0 || now >= f.until {
+		return nil
+	}
+	f.before = f.before.kept(now, n-1)
+	return f
 }
 
 // peer is a neighbor of mine, or one whom I lost and still wait for.
@@ -119,7 +143,7 @@ func (m *Member) SetDesired(at time.Time, d *wire.Desired, out *Out) bool {
 	}
 	now := m.instant(at)
 	old, oldSeats, oldPeers := m.want, m.seats, m.peers
-	m.want, m.former, m.forget = d, old, now+formerFor
+	m.want, m.former = d, m.former.and(old, now)
 	m.hunts, m.seats, m.peers = nil, nil, nil
 	for i := range d.Rings {
 		if len(ring.Roster{RingView: &d.Rings[i]}.Sides()) > 0 {

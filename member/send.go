@@ -38,9 +38,7 @@ func (m *Member) heartbeats(now time.Duration, out *Out) {
 		}
 	}
 	m.beat = now + heartbeat.Jitter(m.timing().Interval, m.rnd)
-	if m.former != nil && now >= m.forget {
-		m.former = nil
-	}
+	m.former = m.former.kept(now, formerMost)
 }
 
 func (m *Member) heartbeat(p *peer, k wire.TickKind, out *Out) {

@@ -444,6 +444,8 @@ func (a *Authority) Echoed(now time.Time, id wire.ID, gen uint32, out *Out) {
 	case gen > n.gen: // from before a restart of the CMA that forgot it
 		n.gen = gen
 		a.enqueue(n)
+	default:
+		a.hurry(now, n)
 	}
 	a.contact(n)
 	a.judge.Alive(now, id, false, &a.said)

@@ -17,6 +17,9 @@ const (
 	// answered in a second, and copies would keep them from it.
 	resendCrowd  = 100
 	resendSpread = 20 * time.Millisecond
+	// resendHurry is after how long a copy must have been echoed: who says after
+	// that that it runs what it ran before has not got it.
+	resendHurry = 200 * time.Millisecond
 )
 
 // timer is something to repeat for one system: a ping, with the tries that are
@@ -263,6 +266,14 @@ func (a *Authority) sendAgain(now time.Time, n *node, out *Out) {
 		out.Gens = append(out.Gens, n.id)
 	}
 	a.send(n, 0, out)
+}
+
+// hurry sends the next copy to one who is heard and has not got the one before.
+func (a *Authority) hurry(now time.Time, n *node) {
+	if s := a.sent[n]; s != nil && !now.Before(s.at.Add(resendHurry-s.backoff)) && s.at.After(now) {
+		s.at = now
+		a.timers.Add(now, timer{n: n})
+	}
 }
 
 // refresh queues a helping of those whose roster is merely older than the truth.

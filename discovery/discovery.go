@@ -229,6 +229,18 @@ type Socket struct {
 	// Netns is the network namespace it is in, where that is not this one's:
 	// "net:[4026532000]". Only of connections that were made and closed.
 	Netns string
+	// Ended is who made the connection, where that process is gone.
+	Ended *Ended
+}
+
+// Ended is a process that lived for a moment: what proc_pid(5) said of it
+// meanwhile.
+type Ended struct {
+	PID                   int
+	Stat, Cmdline, Cgroup string // the files of that name
+	Status                string // of that file, the line that begins with "Uid:"
+	Exe, Cwd              string // the links of that name
+	Netns, Pidns          string // the links ns/net and ns/pid
 }
 
 // Translation is a conversation, or several alike, whose client calls one

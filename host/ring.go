@@ -3,6 +3,7 @@ package host
 import (
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 
@@ -19,8 +20,9 @@ type ring struct {
 
 // openRing asks perf_event_open(2) for the event with that number.
 func openRing(event uint64, cpu int) (ring, error) {
-	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Config: event, Sample: 1,
-		Sample_type: unix.PERF_SAMPLE_TID | unix.PERF_SAMPLE_RAW, Bits: unix.PerfBitDisabled}
+	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Config: event, Sample: 1, Wakeup: 1,
+		Sample_type: unix.PERF_SAMPLE_TID | unix.PERF_SAMPLE_TIME | unix.PERF_SAMPLE_RAW,
+		Bits:        unix.PerfBitDisabled | unix.PerfBitUseClockID, Clockid: unix.CLOCK_MONOTONIC}
 	attr.Size = uint32(unsafe.Sizeof(attr))
 	fd, err := unix.PerfEventOpen(&attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 	if err != nil {
@@ -46,6 +48,44 @@ func openRing(event uint64, cpu int) (ring, error) {
 	}
 	return r, nil
 }
+
+// wakeup returns what is readable when one of the rings got an event.
+func wakeup(rings []ring) (*os.File, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	for _, r := range rings {
+		if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, r.fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(r.fd)}); err != nil {
+			unix.Close(fd)
+			return nil, fmt.Errorf("epoll: %w", err)
+		}
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // so that the runtime waits for it
+		unix.Close(fd)
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "events"), nil
+}
+
+// awaitEvents returns when there is something in a ring, and an error when woken
+// is closed.
+func awaitEvents(woken *os.File, rings []ring) error {
+	c, err := woken.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return c.Read(func(fd uintptr) bool {
+		// To be asked makes a ring unready, and the runtime asked already: its
+		// memory tells.
+		var events [8]unix.EpollEvent
+		_, _ = unix.EpollWait(int(fd), events[:], 0)
+		return slices.ContainsFunc(rings, ring.holds)
+	})
+}
+
+// holds reports whether there is something to read.
+func (r ring) holds() bool { return atomic.LoadUint64(&r.about.Data_head) != r.about.Data_tail }
 
 func (r ring) close() {
 	_ = unix.Munmap(r.memory)

@@ -2,12 +2,14 @@ package host
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,8 +42,12 @@ const (
 
 // Limits of the trace.
 const (
-	// tracePause is between two readings of what the kernel wrote.
-	tracePause = 500 * time.Millisecond
+	// tracePause is from one reading of what the kernel wrote to the next. The
+	// first event after it is read at once: its process may live for 20 ms.
+	tracePause = 50 * time.Millisecond
+	// meetPause is added for each process that was met for the first time, which
+	// costs 0.2 ms: many short ones in a row cost half a percent of a processor.
+	meetPause = 40 * time.Millisecond
 	// tracePages are of memory per processor: some 160 events between two readings.
 	// A proxy makes more, all to the same few places; what is lost comes again.
 	tracePages = 4
@@ -59,11 +65,11 @@ const (
 	maxOften = 5 * time.Second
 )
 
-// brief is a connection of a process to a remote place.
+// brief is a connection of a program to a remote place. Not of a process: one
+// that is started again and again is told of once.
 type brief struct {
-	pid    int
-	remote netip.AddrPort
-	netns  string // where it is not this process's: of a container
+	program [8]byte // see caller
+	remote  netip.AddrPort
 }
 
 // briefs are connections that were made a moment ago, and may be gone already.
@@ -74,51 +80,56 @@ type briefs struct {
 
 type briefly struct {
 	at    time.Time
-	start string // when the process started, in the kernel's ticks
+	by    *caller // the last
 	local netip.Addr
 }
 
-// sockets lists what was made and whose process still is.
+// sockets lists what was made.
 func (b *briefs) sockets(now time.Time) []discovery.Socket {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var list []discovery.Socket
-	for c, when := range b.made {
-		if now.Sub(when.at) > briefTime || startOf(c.pid) != when.start {
+	for c, made := range b.made {
+		if now.Sub(made.at) > briefTime {
 			delete(b.made, c)
 			continue
 		}
-		list = append(list, discovery.Socket{Proto: "tcp", Local: netip.AddrPortFrom(when.local, 0), Remote: c.remote, State: "established", PIDs: []int{c.pid}, Netns: c.netns})
+		s := discovery.Socket{Proto: "tcp", Local: netip.AddrPortFrom(made.local, 0), Remote: c.remote, State: "established",
+			PIDs: []int{made.by.said.PID}, Netns: made.by.netns}
+		if startOf(made.by.said.PID) != made.by.start {
+			s.Ended = &made.by.said
+		}
+		list = append(list, s)
 	}
 	return list
 }
 
 // note remembers a connection and reports whether it is new.
-func (b *briefs) note(now time.Time, c brief, local netip.Addr) bool {
-	start := startOf(c.pid)
-	if start == "" {
-		return false
-	}
+func (b *briefs) note(now time.Time, w waiting) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	before, known := b.made[c]
+	_, known := b.made[w.brief]
 	if !known && len(b.made) >= maxBrief {
 		return false
 	}
 	if b.made == nil {
 		b.made = map[brief]briefly{}
 	}
-	b.made[c] = briefly{now, start, local}
-	return !known || before.start != start
+	b.made[w.brief] = briefly{now, w.by, w.local}
+	return !known
 }
 
-// startOf reads field 22 of proc_pid_stat(5); empty when there is no such
-// process.
+// startOf is when a process started; empty when there is no such process.
 func startOf(pid int) string {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return ""
 	}
+	return startIn(text)
+}
+
+// startIn reads field 22 of proc_pid_stat(5).
+func startIn(text []byte) string {
 	_, rest, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
 	const afterName = 19 // the fields after the name begin with number 3
 	fields := strings.Fields(rest)
@@ -136,12 +147,15 @@ type tracer struct {
 	fields  map[string]int // offset of each field of the event
 	rings   []ring
 	pending map[uint64]waiting // by the kernel's socket
+	callers callers
+	later   []traced // read, and not looked at yet
 	told    time.Time
 }
 
 // waiting is a connection that was not answered yet.
 type waiting struct {
 	brief
+	by    *caller
 	since time.Time
 	local netip.Addr
 }
@@ -263,34 +277,55 @@ func (t *tracer) end() {
 	}
 }
 
-// run reads until ctx ends.
+// run reads until ctx ends. It sleeps while there is nothing to read.
 func (t *tracer) run(ctx context.Context) {
 	defer t.end()
-	tick := time.NewTicker(tracePause)
-	defer tick.Stop()
-	for {
+	woken, err := wakeup(t.rings)
+	if err != nil {
+		t.host.lacks(fmt.Sprintf("Connections shorter than the time between two looks are not seen: %v.", err))
+		return
+	}
+	stop := context.AfterFunc(ctx, func() { woken.Close() })
+	defer stop()
+	defer woken.Close()
+	for len(t.later) > 0 || awaitEvents(woken, t.rings) == nil {
+		met := t.look(time.Now())
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
-			t.look(now)
+		case <-time.After(tracePause + time.Duration(met)*meetPause):
 		}
 	}
 }
 
-// look takes in what the kernel wrote since the last time. The rings are one
-// after the other in no order of time: who asks comes before who is answered.
-func (t *tracer) look(now time.Time) {
-	var events []traced
+// read returns what the kernel wrote since the last time, in order of time. The
+// rings are read one after the other: what came meanwhile waits for the next
+// reading, since what was before it may be in a ring that was read already.
+func (t *tracer) read() []traced {
+	var begin unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &begin) // there is such a clock
+	all := t.later
 	for i := range t.rings {
 		t.rings[i].read(func(record []byte) {
 			if e, ok := t.parse(record); ok {
-				events = append(events, e)
+				all = append(all, e)
 			}
 		})
 	}
+	discovery.SortStable(all, func(a, b traced) int { return cmp.Compare(a.at, b.at) })
+	n := len(all)
+	for n > 0 && all[n-1].at > uint64(begin.Nano()) {
+		n--
+	}
+	t.later = slices.Clone(all[n:])
+	return all[:n]
+}
+
+// look takes in what happened. It returns how many processes were met for the
+// first time.
+func (t *tracer) look(now time.Time) (met int) {
 	tell := false
-	for _, e := range events {
+	for _, e := range t.read() {
 		switch {
 		case e.from == tcpListen || e.to == tcpListen:
 			ours, known := t.ours(e)
@@ -299,11 +334,8 @@ func (t *tracer) look(now time.Time) {
 				t.told = time.Time{} // a listener does not wait
 			}
 		case e.to == tcpSynSent:
-			t.asks(now, e)
-		}
-	}
-	for _, e := range events {
-		if e.from == tcpSynSent {
+			met += t.asks(now, e)
+		case e.from == tcpSynSent:
 			tell = t.answered(now, e) || tell
 		}
 	}
@@ -316,11 +348,13 @@ func (t *tracer) look(now time.Time) {
 		t.told = now
 		t.listens()
 	}
+	return met
 }
 
 // traced is one event.
 type traced struct {
-	pid, thread   int // 0: a process that this process namespace does not have
+	at            uint64 // nanoseconds of the kernel's clock
+	pid, thread   int    // 0: a process that this process namespace does not have
 	socket        uint64
 	from, to      uint32 // states
 	local, remote netip.AddrPort
@@ -345,36 +379,39 @@ func namespaceOf(e traced) string {
 }
 
 // asks notes who waits for whom, in containers as well: whether such a process
-// is this system's is for those to say who look at processes.
-func (t *tracer) asks(now time.Time, e traced) {
+// is this system's is for those to say who look at processes. It returns 1 when
+// the process was met for the first time.
+func (t *tracer) asks(now time.Time, e traced) (met int) {
 	if len(t.pending) >= maxPending || e.pid == 0 || e.remote.Port() == 0 {
-		return
+		return 0
 	}
-	switch ns := namespaceOf(e); ns {
-	case "":
-	case t.netns:
-		t.pending[e.socket] = waiting{brief{e.pid, e.remote, ""}, now, e.local.Addr()}
-	default:
-		t.pending[e.socket] = waiting{brief{e.pid, e.remote, ns}, now, e.local.Addr()}
+	by, met := t.callers.meet(now, e)
+	if by == nil {
+		return met
 	}
+	if by.netns == t.netns {
+		by.netns = ""
+	}
+	t.pending[e.socket] = waiting{brief{by.program, e.remote}, by, now, e.local.Addr()}
+	return met
 }
 
 // answered remembers a connection that was made, and reports whether it is new.
 func (t *tracer) answered(now time.Time, e traced) bool {
 	w, ok := t.pending[e.socket]
 	delete(t.pending, e.socket)
-	return ok && w.remote == e.remote && t.host.brief.note(now, w.brief, w.local)
+	return ok && w.remote == e.remote && t.host.brief.note(now, w)
 }
 
 // parse reads a record that perf_event_open(2) wrote for an event:
 //
-//	| type 4 | misc 2 | size 2 | process 4 | thread 4 | size 4 | the event's fields |
+//	| type 4 | misc 2 | size 2 | process 4 | thread 4 | time 8 | size 4 | the event's fields |
 func (t *tracer) parse(b []byte) (traced, bool) {
-	const head = 20
+	const head = 28
 	if len(b) < head || native.Uint32(b) != unix.PERF_RECORD_SAMPLE {
 		return traced{}, false
 	}
-	e := traced{pid: int(int32(native.Uint32(b[8:]))), thread: int(int32(native.Uint32(b[12:])))}
+	e := traced{pid: int(int32(native.Uint32(b[8:]))), thread: int(int32(native.Uint32(b[12:]))), at: native.Uint64(b[16:])}
 	raw := b[head:]
 	for name, size := range traceSizes {
 		if t.fields[name]+size > len(raw) {

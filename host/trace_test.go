@@ -2,9 +2,12 @@ package host
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -90,6 +93,48 @@ func refuse(at netip.AddrPort) error {
 		return errors.New("nobody listens, and somebody answered")
 	}
 	return nil
+}
+
+func TestAProcessOfAMomentIsMetAndToldAsItWas(t *testing.T) {
+	here, _ := namespaces(t)
+	w := watchIn(t, here)
+	w.until(t, func(i int) { ip(t, "-n", here, "link", "set", "eth0", "mtu", []string{"1400", "1500"}[i%2]) }, trigger(discovery.Links))
+	for _, lack := range w.Cannot() {
+		if strings.HasPrefix(lack, "Connections shorter") {
+			t.Skipf("the kernel's trace cannot be read here, processes of a moment are not tried: %s", lack)
+		}
+	}
+	var at netip.AddrPort
+	listening, done := make(chan struct{}), make(chan struct{})
+	go within(t, here, func() {
+		err := listen(t, &at)
+		if close(listening); err != nil {
+			t.Error(err)
+		}
+		<-done
+	})
+	<-listening
+	defer close(done)
+	// 100 ms, as long as a check or a cron job lives at the least.
+	call := exec.Command("ip", "netns", "exec", here, "bash", "-c", fmt.Sprintf("exec 3<>/dev/tcp/%s/%d; read -t 0.1 <&3; true", at.Addr(), at.Port()))
+	if out, err := call.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var was *discovery.Ended
+	for deadline := time.Now().Add(10 * time.Second); was == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the process was not met")
+		}
+		for _, s := range w.brief.sockets(time.Now()) {
+			if s.Remote == at {
+				was = s.Ended
+			}
+		}
+	}
+	if was.PID != call.Process.Pid || filepath.Base(was.Exe) != "bash" || !strings.Contains(was.Cmdline, "/dev/tcp/") || !strings.HasPrefix(was.Status, "Uid:\t0") ||
+		!strings.Contains(was.Stat, "(bash)") || was.Cgroup == "" || was.Pidns == "" || was.Netns == "" {
+		t.Errorf("it was told as %+v", was)
+	}
 }
 
 func TestTheFormatOfAnEventIsReadOrRefused(t *testing.T) {

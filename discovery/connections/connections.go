@@ -3,6 +3,12 @@
 //
 //	(Process app)-[:CONNECTS_TO]->(Endpoint tcp/10.0.0.7:5432)<-[:LISTENS_ON]-(Process postgres)
 //
+// A TCP connection of a moment counts, and so does that of a process which ended
+// before anybody looked: the kernel tells of them when they are made. Of UDP only
+// what is connected when somebody looks is known. A client that sends without
+// connecting has no peer in the kernel, and to see each of its datagrams would
+// cost the busiest machines most.
+//
 // Where the kernel changes the destination of a conversation (a load balancer, a
 // published port, a router), who was called and who answers are both told.
 //
@@ -31,11 +37,12 @@ var Type = discovery.Type{
 	Every: 30 * time.Second,
 	On:    []discovery.Trigger{discovery.Sockets},
 	Needs: []string{"CAP_SYS_PTRACE: clients that run as other users are not seen",
-		"CAP_NET_ADMIN: who answers behind a translated address is not known"},
+		"CAP_NET_ADMIN: who answers behind a translated address is not known",
+		"CAP_PERFMON, and CAP_DAC_READ_SEARCH for tracefs: TCP connections between two looks are not seen"},
 	Make:  collector,
 	Graph: Graph,
 	About: discovery.About{
-		Reads: []string{"netlink sock_diag", "/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns,fd,net}", "/etc/passwd", "/proc/uptime", "netlink conntrack: conversations with a changed destination"},
+		Reads: []string{"netlink sock_diag", "/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns,fd,net}", "/etc/passwd", "/proc/uptime", "tracepoint sock:inet_sock_set_state: TCP connections between two looks, and the processes that made them and ended", "netlink conntrack: conversations with a changed destination"},
 		Keys: []discovery.Field{
 			{Key: "processes[]", Meaning: "as in listeners"},
 			{Key: "connections[].process", Meaning: "id of the client process"},
@@ -112,7 +119,7 @@ type run struct {
 
 func collector() func(context.Context, discovery.Host) (any, error) {
 	m := newMemory()
-	reader, first := proc.Reader{}, true
+	reader, first := proc.Reader{Ended: true}, true
 	return func(ctx context.Context, h discovery.Host) (any, error) {
 		snap, err := reader.Read(ctx, h)
 		if err != nil {
@@ -141,13 +148,14 @@ func collector() func(context.Context, discovery.Host) (any, error) {
 // add takes in what is seen now and forgets what was unseen for too long.
 func (m *memory) add(snap *proc.Snapshot) {
 	runs := map[run]string{}
+	described := m.described(snap.Uptime)
 	for _, p := range snap.Peers {
 		r := run{p.PID, p.Start}
 		runs[r] = p.Process.ID
 		if before, ok := m.runs[r]; ok && before != p.Process.ID {
 			m.rename(before, p.Process)
 		}
-		m.pairs[Connection{p.Process.ID, p.Endpoint}] = &pair{p.Process, int64(snap.Uptime)}
+		m.pairs[Connection{p.Process.ID, p.Endpoint}] = &pair{described(p), int64(snap.Uptime)}
 	}
 	m.runs = runs
 	for c, p := range m.pairs {
@@ -156,6 +164,27 @@ func (m *memory) add(snap *proc.Snapshot) {
 		}
 	}
 	m.shrink()
+}
+
+// young is how long a process that was there before under the same identity is
+// told as it was then, in hundredths of a second of uptime. One that comes for a
+// moment, again and again, has other arguments every time: a date, a file.
+const young = 60 * 100
+
+// described returns how a peer's process is told.
+func (m *memory) described(uptime uint64) func(proc.Peer) *proc.Process {
+	before := map[string]*proc.Process{}
+	for _, c := range m.sorted() {
+		if before[c.Process] == nil {
+			before[c.Process] = m.pairs[c].process
+		}
+	}
+	return func(p proc.Peer) *proc.Process {
+		if known := before[p.Process.ID]; known != nil && (p.Ended || uptime < p.Start+young) {
+			return known
+		}
+		return p.Process
+	}
 }
 
 // rename moves what a process did under an identity it has outgrown: a daemon

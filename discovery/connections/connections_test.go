@@ -104,3 +104,32 @@ func TestACrowdOnTheInternetIsToldAsOne(t *testing.T) {
 		t.Errorf("after a calm day: %+v", calm)
 	}
 }
+
+func TestAClientOfAMomentIsToldAsItWasWhenItCameFirst(t *testing.T) {
+	m := newMemory()
+	run := func(hour float64, started uint64, ended bool, argument string) string {
+		s := at(hour, "backup/cron.service", int(started), "10.0.0.7:873")
+		s.Peers[0].Process.Args = []string{"backup", argument}
+		s.Peers[0].Start, s.Peers[0].Ended = started, ended
+		m.add(s)
+		return m.document().Processes[0].Args[1]
+	}
+	const hour = 60 * 60 * 100
+	for _, step := range []struct {
+		hour     float64
+		started  uint64
+		ended    bool
+		argument string
+		want     string
+	}{
+		{1, 1*hour - 10, true, "monday", "monday"},
+		{2, 2*hour - 10, true, "tuesday", "monday"},
+		{3, 3*hour - 10, false, "wednesday", "monday"}, // met while it runs
+		{4, 3*hour - 10, false, "wednesday", "wednesday"},
+		{5, 5*hour - 10, true, "thursday", "wednesday"},
+	} {
+		if got := run(step.hour, step.started, step.ended, step.argument); got != step.want {
+			t.Errorf("at hour %v it is told with %s, want %s", step.hour, got, step.want)
+		}
+	}
+}

@@ -39,6 +39,7 @@ type entry struct {
 	pidns     string
 	place     place
 	kernel    bool // a kernel thread
+	ended     bool // it is gone
 }
 
 // table reads processes once each, and only those somebody asks for: a look at
@@ -51,6 +52,7 @@ type table struct {
 
 	containers map[string]Container // by what the kernel calls them
 	kept       map[int]*entry       // of an earlier look
+	ended      []*discovery.Ended   // those that are gone; -1 is the first's number here
 }
 
 func newTable(h discovery.Host) *table {
@@ -83,32 +85,56 @@ func (t *table) get(pid int) *entry {
 }
 
 func (t *table) read(pid int) *entry {
+	if pid < 0 {
+		return t.past(t.ended[-pid-1])
+	}
 	dir := "proc/" + strconv.Itoa(pid) + "/"
 	e, ok := parseStat(readSome(t.root, dir+"stat", maxStat))
 	if !ok || e.pid != pid {
 		return nil
 	}
+	var err error
 	if k := t.kept[pid]; k != nil && k.start == e.start && k.comm == e.comm {
 		same := *k
 		same.ppid, same.tty = e.ppid, e.tty
 		return &same
 	}
-	e.args = parseCmdline(readSome(t.root, dir+"cmdline", maxCmdline))
-	exe, err := t.host.ReadLink(dir + "exe")
+	said := discovery.Ended{Cmdline: readSome(t.root, dir+"cmdline", maxCmdline),
+		Status: readSome(t.root, dir+"status", maxStatus), Cgroup: readSome(t.root, dir+"cgroup", maxCgroup)}
+	said.Exe, err = t.host.ReadLink(dir + "exe")
+	said.Cwd, _ = t.host.ReadLink(dir + "cwd")
+	said.Netns, _ = t.host.ReadLink(dir + "ns/net")
+	said.Pidns, _ = t.host.ReadLink(dir + "ns/pid")
+	t.describe(&e, &said)
 	e.kernel = err != nil && len(e.args) == 0
-	if !strings.HasPrefix(exe, "/memfd:") { // a program without a file, under a name of the moment
-		e.exe = printable(strings.TrimSuffix(exe, " (deleted)"), maxName)
+	return &e
+}
+
+// past is a process that is gone, as it was.
+func (t *table) past(said *discovery.Ended) *entry {
+	e, ok := parseStat(said.Stat)
+	if !ok || e.pid != said.PID {
+		return nil
 	}
-	if cwd, err := t.host.ReadLink(dir + "cwd"); err == nil && cwd != "/" {
-		e.cwd = printable(strings.TrimSuffix(cwd, " (deleted)"), maxName)
+	t.describe(&e, said)
+	e.ended = true
+	return &e
+}
+
+// describe takes in what the files of a process say beside its state.
+func (t *table) describe(e *entry, said *discovery.Ended) {
+	e.args = parseCmdline(said.Cmdline)
+	if !strings.HasPrefix(said.Exe, "/memfd:") { // a program without a file, under a name of the moment
+		e.exe = printable(strings.TrimSuffix(said.Exe, " (deleted)"), maxName)
 	}
-	e.uid = parseUID(readSome(t.root, dir+"status", maxStatus))
-	if e.place = parseCgroup(readSome(t.root, dir+"cgroup", maxCgroup)); e.place.container != "" {
+	if said.Cwd != "/" {
+		e.cwd = printable(strings.TrimSuffix(said.Cwd, " (deleted)"), maxName)
+	}
+	e.uid = parseUID(said.Status)
+	if e.place = parseCgroup(said.Cgroup); e.place.container != "" {
 		e.place.container = t.container(e.place.container).Name
 	}
-	e.netns, _ = t.host.ReadLink(dir + "ns/net")
-	e.pidns, _ = t.host.ReadLink(dir + "ns/pid")
-	return &e
+	e.netns, e.pidns = said.Netns, said.Pidns
 }
 
 // readSome reads at most limit bytes of a file; what cannot be read is empty,

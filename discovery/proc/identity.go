@@ -31,7 +31,8 @@ const maxAncestors = 64
 func (t *table) leader(e *entry) *entry {
 	for range maxAncestors {
 		parent := t.get(e.ppid)
-		if parent == nil || !sameProgram(e, parent) {
+		// A number may have been given to another since.
+		if parent == nil || parent.start > e.start || !sameProgram(e, parent) {
 			return e
 		}
 		e = parent

@@ -48,6 +48,7 @@ type Peer struct {
 	Local netip.Addr // the client's own address
 	PID   int        // with Start it tells whether this is the process of the look before
 	Start uint64     // clock ticks after boot
+	Ended bool       // it is gone
 }
 
 // Snapshot is one look at a system.
@@ -75,6 +76,9 @@ func (s *Snapshot) Scope(a netip.Addr) Scope {
 // processes that had settled: a process keeps its executable, arguments and
 // place, and a machine has thousands. The zero Reader remembers nothing yet.
 type Reader struct {
+	// Ended wants those too that made a connection a moment ago and are gone.
+	Ended bool
+
 	kept map[int]*entry
 }
 
@@ -98,7 +102,7 @@ func (r *Reader) read(ctx context.Context, h discovery.Host, all bool) (*Snapsho
 		return nil, err
 	}
 	l := &look{table: newTable(h), places: places, instances: map[*entry]*instance{}}
-	l.kept = r.kept
+	l.kept, l.wantsEnded = r.kept, r.Ended
 	l.self()
 	if err := l.readSockets(ctx); err != nil {
 		return nil, err
@@ -118,7 +122,7 @@ func (r *Reader) read(ctx context.Context, h discovery.Host, all bool) (*Snapsho
 func (l *look) settled() map[int]*entry {
 	old := map[int]*entry{}
 	for pid, e := range l.entries {
-		if e != nil && l.uptime >= e.start+settled {
+		if e != nil && !e.ended && l.uptime >= e.start+settled {
 			old[pid] = e
 		}
 	}
@@ -137,6 +141,8 @@ type look struct {
 	names     map[string]string // network namespace → name in documents, "" for the main one
 	instances map[*entry]*instance
 	uptime    uint64
+
+	wantsEnded bool // see Reader
 }
 
 func (l *look) self() {
@@ -183,9 +189,17 @@ func (l *look) readSockets(ctx context.Context) error {
 	l.ephemeral = func(p uint16) bool { return p >= low && p <= high }
 	for _, proto := range []string{"tcp", "udp"} {
 		taken := listening{}
-		list, err := l.host.Sockets(ctx, proto, func(s *discovery.Socket) bool { return l.matters(l.socket(s), taken) })
+		list, err := l.host.Sockets(ctx, proto, func(s *discovery.Socket) bool {
+			return (s.Ended == nil || l.wantsEnded) && l.matters(l.socket(s), taken)
+		})
 		if err != nil {
 			return err
+		}
+		for i := range list {
+			if gone := list[i].Ended; gone != nil {
+				l.ended = append(l.ended, gone)
+				list[i].PIDs = []int{-len(l.ended)}
+			}
 		}
 		l.addSockets(len(list), func(i int) socket { return l.socket(&list[i]) })
 	}
@@ -382,6 +396,9 @@ func (l *look) isService(e *entry) bool {
 // isInit says whether e was left to an init: process 1, a subreaper or that of
 // its own process namespace. Every daemon that put itself in the background is.
 func (l *look) isInit(e *entry) bool {
+	if e.ended {
+		return e.ppid == 1 // its parent may have gone with it
+	}
 	parent := l.get(e.ppid)
 	return parent == nil || parent.pid == 1 || parent.pidns != e.pidns
 }
@@ -438,7 +455,7 @@ func (l *look) snapshot() *Snapshot {
 				Port: s.local.Port(), Scope: l.places.scope(s.local.Addr()), Netns: l.names[s.netns], Inode: s.inode, V6Only: s.v6only, Unowned: holder == nil && s.inode != 0,
 				Ephemeral: s.proto == "udp" && auto && holder != nil})
 		case holder != nil:
-			snap.Peers = append(snap.Peers, Peer{Process: l.instance(holder).process, PID: holder.pid, Start: holder.start, Local: s.local.Addr().WithZone(""),
+			snap.Peers = append(snap.Peers, Peer{Process: l.instance(holder).process, PID: holder.pid, Start: holder.start, Ended: holder.ended, Local: s.local.Addr().WithZone(""),
 				Endpoint: Endpoint{Proto: s.proto, Addr: s.remote.Addr().WithZone(""), Port: s.remote.Port(),
 					Scope: l.places.scope(s.remote.Addr()), Netns: l.names[s.netns]}})
 		}
@@ -479,9 +496,10 @@ func (l *look) finish(snap *Snapshot, orphans map[string]*Process) {
 		})
 		list = append(list, in)
 	}
-	// The oldest speaks for instances that share an ID.
+	// The oldest speaks for instances that share an ID, of those that are there.
+	gone := map[bool]int{true: 1}
 	discovery.Sort(list, func(a, b *instance) int {
-		return cmp.Or(cmp.Compare(a.leader.start, b.leader.start), cmp.Compare(a.leader.pid, b.leader.pid))
+		return cmp.Or(gone[a.leader.ended]-gone[b.leader.ended], cmp.Compare(a.leader.start, b.leader.start), cmp.Compare(a.leader.pid, b.leader.pid))
 	})
 	identify(list, l.isInit)
 

@@ -314,3 +314,89 @@ func TestAScriptIsCalledByItsName(t *testing.T) {
 }
 
 var graphSystem = graph.Key{Label: graph.System, ID: "n-1"}
+
+// ended adds a connection of a process that is gone.
+func (w *world) ended(remote string, pid, ppid int, exe, cgroup string, args ...string) {
+	w.proc(pid, ppid, exe, exe[strings.LastIndexByte(exe, '/')+1:], 33, cgroup, args...)
+	dir := "proc/" + strconv.Itoa(pid) + "/"
+	text := func(name string) string { return string(w.files[dir+name].Data) }
+	was := &discovery.Ended{PID: pid, Stat: text("stat"), Cmdline: text("cmdline"), Cgroup: text("cgroup"), Status: text("status"),
+		Exe: exe, Cwd: "/", Netns: "net:[1]", Pidns: "pid:[1]"}
+	for _, name := range []string{"stat", "cmdline", "cgroup", "status"} {
+		delete(w.files, dir+name)
+	}
+	for _, name := range []string{"exe", "cwd", "ns/net", "ns/pid"} {
+		delete(w.host.ReadLinks, dir+name)
+	}
+	w.connect("10.0.0.5:0", remote, pid)
+	w.host.Sockets["tcp"][len(w.host.Sockets["tcp"])-1].Ended = was
+}
+
+func TestAClientThatIsGoneIsWhoItWas(t *testing.T) {
+	const cron = "/system.slice/cron.service"
+	for _, c := range []struct {
+		story string
+		build func(w *world)
+		want  []string
+	}{
+		{"started by cron, whose shell went with it", func(w *world) { w.ended("10.0.0.7:80", 501, 500, "/usr/bin/curl", cron, "curl", "http://x") },
+			[]string{"curl/cron.service 10.0.0.7:80 ended"}},
+		{"of nobody's unit", func(w *world) { w.ended("10.0.0.7:80", 501, 500, "/usr/bin/curl", "/", "curl", "http://x") },
+			[]string{"curl/www-data 10.0.0.7:80 ended"}},
+		{"a worker of a daemon that lives", func(w *world) {
+			w.proc(400, 1, "/usr/sbin/app", "app", 33, "/", "app", "-d")
+			w.ended("10.0.0.7:80", 501, 400, "/usr/sbin/app", "/", "app", "-d")
+		}, []string{"app/www-data~ 10.0.0.7:80 ended"}},
+		{"its parent's number was given to another since", func(w *world) {
+			w.proc(700, 1, "/usr/bin/curl", "curl", 33, "/", "curl", "http://y")
+			w.ended("10.0.0.7:80", 501, 700, "/usr/bin/curl", cron, "curl", "http://x")
+		}, []string{"curl/cron.service 10.0.0.7:80 ended"}},
+		{"its own number was given to another since", func(w *world) {
+			w.ended("10.0.0.7:80", 501, 500, "/usr/bin/curl", cron, "curl", "http://x")
+			w.proc(501, 1, "/usr/sbin/other", "other", 0, "/", "other")
+		}, []string{"curl/cron.service 10.0.0.7:80 ended"}},
+		{"it runs again", func(w *world) {
+			w.ended("10.0.0.7:80", 501, 500, "/usr/bin/curl", cron, "curl", "http://x", "-d", "1")
+			w.proc(601, 600, "/usr/bin/curl", "curl", 33, cron, "curl", "http://x", "-d", "2")
+			w.connect("10.0.0.5:40000", "10.0.0.7:80", 601)
+		}, []string{"curl/cron.service 10.0.0.7:80", "curl/cron.service 10.0.0.7:80 ended"}},
+		{"of another system, which shows in /proc", func(w *world) {
+			w.ended("10.0.0.7:80", 501, 500, "/usr/bin/curl", "/", "curl")
+			was := w.host.Sockets["tcp"][0].Ended
+			was.Netns, was.Pidns = "net:[9]", "pid:[9]"
+		}, nil},
+		{"what was said of it is of another", func(w *world) {
+			w.ended("10.0.0.7:80", 501, 500, "/usr/bin/curl", "/", "curl")
+			w.host.Sockets["tcp"][0].Ended.PID = 77
+		}, nil},
+	} {
+		w := newWorld()
+		c.build(w)
+		host := discoverytest.NewHost(w.files, w.host)
+		snap, err := (&Reader{Ended: true}).Read(t.Context(), host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range snap.Peers {
+			id, hash, _ := strings.Cut(p.Process.ID, "~")
+			if hash != "" {
+				id += "~"
+			}
+			got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s:%d %s", id, p.Addr, p.Port, map[bool]string{true: "ended"}[p.Ended])))
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.story, got, c.want)
+		}
+		plain, err := new(Reader).Read(t.Context(), host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range plain.Peers {
+			if p.Ended {
+				t.Errorf("%s: %s is told to those who want the living", c.story, p.Process.ID)
+			}
+		}
+	}
+}

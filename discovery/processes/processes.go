@@ -7,6 +7,7 @@ package processes
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"assim/discovery"
@@ -64,7 +65,7 @@ func collector() func(context.Context, discovery.Host) (any, error) {
 		boot := proc.BootTime(h.Root())
 		next := map[started]int64{}
 		doc := &Payload{Processes: []Service{}}
-		owners.refresh(h.Root(), snap.Processes)
+		owners.refresh(h.Root(), slices.DeleteFunc(slices.Clone(snap.Processes), func(p *proc.Process) bool { return !listens[p] && !snap.Service[p] }))
 		for _, p := range snap.Processes {
 			ticks, known := snap.Started[p]
 			if !known || len(doc.Processes) == maxServices || !listens[p] && !snap.Service[p] {

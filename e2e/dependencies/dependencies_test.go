@@ -193,7 +193,7 @@ func (w *world) judge(list []pair, at map[string]time.Duration) {
 		pairs, found int
 		worst        time.Duration
 	}
-	kinds, roles := map[string]*count{}, map[string]*count{"lasting": {}, "short": {}}
+	kinds, roles := map[string]*count{}, map[string]*count{"lasting": {}, "short": {}, "brief": {}}
 	var order []string
 	for _, p := range list {
 		if kinds[p.kind] == nil {
@@ -223,8 +223,10 @@ func (w *world) judge(list []pair, at map[string]time.Duration) {
 	if c := roles["lasting"]; c.found < c.pairs {
 		w.t.Errorf("%d of %d lasting pairs are in the graph, want all", c.found, c.pairs)
 	}
-	if c := roles["short"]; c.found*100 < c.pairs*98 {
-		w.t.Errorf("%d of %d pairs of short connections are in the graph, want 98 %%", c.found, c.pairs)
+	for _, role := range []string{"short", "brief"} {
+		if c := roles[role]; c.found*100 < c.pairs*98 {
+			w.t.Errorf("%d of %d pairs of %s connections are in the graph, want 98 %%", c.found, c.pairs, role)
+		}
 	}
 	for _, edge := range slices.Sorted(maps.Keys(found)) {
 		if !ours(edge) {

@@ -40,7 +40,7 @@ type pair struct {
 	kind           string // for the table of results
 	client, server place
 	network        string // tcp or udp
-	role           string // lasting or short
+	role           string // lasting, short, or brief
 	call           func(w *world, port int) netip.AddrPort
 	listen         string // address the server binds to
 	name           string // number as text
@@ -101,9 +101,12 @@ func pairs() []pair {
 	add(2, pair{kind: "to a virtual address", client: place{"box2", false}, server: srv, network: "tcp", role: "lasting", call: at(virtual), listen: "0.0.0.0"})
 	add(2, pair{kind: "from a namespace to a virtual address", client: inBox2, server: srv, network: "tcp", role: "lasting", call: at(virtual), listen: "0.0.0.0"})
 	add(2, pair{kind: "to a router that leads behind it", client: cli, server: far, network: "tcp", role: "lasting", call: toPublished("rtr"), listen: "0.0.0.0"})
-	add(6, pair{kind: "TCP over IPv4, 100 ms", client: cli, server: srv, network: "tcp", role: "short", call: to4("srv"), listen: "0.0.0.0"})
-	add(4, pair{kind: "TCP over IPv6, 100 ms", client: cli, server: srv, network: "tcp", role: "short", call: to6("srv"), listen: "::"})
-	add(2, pair{kind: "from a namespace, masqueraded, 100 ms", client: inBox1, server: srv, network: "tcp", role: "short", call: to4("srv"), listen: "0.0.0.0"})
+	add(3, pair{kind: "TCP over IPv4, 100 ms", client: cli, server: srv, network: "tcp", role: "short", call: to4("srv"), listen: "0.0.0.0"})
+	add(2, pair{kind: "TCP over IPv6, 100 ms", client: cli, server: srv, network: "tcp", role: "short", call: to6("srv"), listen: "::"})
+	add(1, pair{kind: "from a namespace, masqueraded, 100 ms", client: inBox1, server: srv, network: "tcp", role: "short", call: to4("srv"), listen: "0.0.0.0"})
+	add(3, pair{kind: "TCP over IPv4, by a process of 100 ms", client: cli, server: srv, network: "tcp", role: "brief", call: to4("srv"), listen: "0.0.0.0"})
+	add(2, pair{kind: "TCP over IPv6, by a process of 100 ms", client: cli, server: srv, network: "tcp", role: "brief", call: to6("srv"), listen: "::"})
+	add(1, pair{kind: "from a namespace, masqueraded, by a process of 100 ms", client: inBox1, server: srv, network: "tcp", role: "brief", call: to4("srv"), listen: "0.0.0.0"})
 	add(1, pair{kind: "to a port published for a namespace, 100 ms", client: cli, server: inBox2, network: "tcp", role: "short", call: toPublished("box2"), listen: "0.0.0.0"})
 	add(1, pair{kind: "to a virtual address, 100 ms", client: place{"box2", false}, server: srv, network: "tcp", role: "short", call: at(virtual), listen: "0.0.0.0"})
 	add(1, pair{kind: "to a router that leads behind it, 100 ms", client: cli, server: far, network: "tcp", role: "short", call: toPublished("rtr"), listen: "0.0.0.0"})
@@ -196,8 +199,12 @@ func (w *world) peer(where place, name, role, network, address string) {
 		w.t.Fatalf("%v; the temporary folder must be on one file system", err)
 	}
 	args := []string{file}
+	if role == "brief" {
+		// Who starts it again and again is another program, and no client.
+		args = []string{"sh", "-c", `while :; do "$0"; sleep 5; done`, file}
+	}
 	if where.boxed {
-		args = []string{"ip", "netns", "exec", "box", file}
+		args = append([]string{"ip", "netns", "exec", "box"}, args...)
 	}
 	w.peers[name], err = w.StartEnv(where.system, []string{roleVar + "=" + role, netVar + "=" + network, addrVar + "=" + address, "GOMAXPROCS=1"}, args...)
 	if err != nil {

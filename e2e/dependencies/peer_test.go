@@ -12,7 +12,7 @@ import (
 // A peer is this test's own program under another name, so that each pair has
 // two executables that the graph can tell apart.
 const (
-	roleVar = "ASSIM_PEER"     // server, lasting or short
+	roleVar = "ASSIM_PEER"     // server, lasting, short or brief
 	addrVar = "ASSIM_PEER_AT"  // address and port
 	netVar  = "ASSIM_PEER_NET" // tcp or udp
 )
@@ -28,7 +28,10 @@ func TestMain(m *testing.M) {
 	if role == "" {
 		os.Exit(m.Run())
 	}
-	err := map[string]func(network, at string) error{"server": serve, "lasting": last, "short": visit}[role](os.Getenv(netVar), os.Getenv(addrVar))
+	err := map[string]func(network, at string) error{"server": serve, "lasting": last, "short": visit, "brief": once}[role](os.Getenv(netVar), os.Getenv(addrVar))
+	if err == nil {
+		os.Exit(0)
+	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
 }
@@ -81,11 +84,20 @@ func last(network, at string) error {
 // visit calls for a moment, again and again.
 func visit(network, at string) error {
 	for {
-		if c, err := net.DialTimeout(network, at, 2*time.Second); err == nil {
-			c.Write([]byte("."))
-			time.Sleep(shortLasts)
-			c.Close()
-		}
+		_ = once(network, at)
 		time.Sleep(shortEvery)
 	}
+}
+
+// once calls for a moment.
+func once(network, at string) error {
+	c, err := net.DialTimeout(network, at, 2*time.Second)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err = c.Write([]byte(".")); err == nil {
+		time.Sleep(shortLasts)
+	}
+	return err
 }

@@ -29,25 +29,31 @@ type news struct {
 type newsLog struct {
 	mu      sync.Mutex
 	all     []news
-	reports int // datagrams to the centre
+	reports int // to the centre
+	orders  int // from it
 }
 
-func (l *newsLog) add(report bool, all ...news) {
+func (l *newsLog) add(all ...news) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = append(l.all, all...)
-	if report {
-		l.reports++
-	}
+}
+
+// told notes a report to the centre and the orders that followed from it.
+func (l *newsLog) told(orders int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reports++
+	l.orders += orders
 }
 
 // take empties the log.
-func (l *newsLog) take() ([]news, int) {
+func (l *newsLog) take() (all []news, reports, orders int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all, reports := l.all, l.reports
-	l.all, l.reports = nil, 0
-	return all, reports
+	all, reports, orders = l.all, l.reports, l.orders
+	l.all, l.reports, l.orders = nil, 0, 0
+	return all, reports, orders
 }
 
 // peek copies the log.

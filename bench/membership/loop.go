@@ -3,19 +3,23 @@ package main
 import (
 	"container/heap"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// loop serves some of our systems: their datagrams and their alarms. One per processor serves all of them, as one program would
-// that holds so many; each system has a socket, a core and alarms of its own.
+// loop serves some of our systems: their datagrams and their alarms. One per
+// processor serves all of them, as one program would that holds so many; each
+// system has a socket, a core and alarms of its own.
 type loop struct {
 	c      *ours
 	poll   int
 	nodes  []*node
 	alarms alarms
 	buf    [2048]byte
+
+	hasOrders atomic.Bool // somebody of nodes has one
 }
 
 // Times of a loop.
@@ -43,7 +47,7 @@ func (c *ours) startLoops() error {
 		if err := unix.EpollCtl(l.poll, unix.EPOLL_CTL_ADD, x.fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(l.nodes))}); err != nil {
 			return err
 		}
-		x.place = int32(len(l.nodes))
+		x.place, x.loop = int32(len(l.nodes)), l
 		l.nodes = append(l.nodes, x)
 	}
 	for _, l := range loops {
@@ -71,6 +75,18 @@ func (l *loop) run() {
 			}
 		}
 		l.ring()
+		if l.hasOrders.Swap(false) {
+			l.obey()
+		}
+	}
+}
+
+// obey lets those take their orders who have some.
+func (l *loop) obey() {
+	for _, x := range l.nodes {
+		x.obey()
+		x.flush()
+		l.arm(x)
 	}
 }
 

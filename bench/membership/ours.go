@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,9 @@ type ours struct {
 	news  newsLog
 	net   wires
 	done  atomic.Bool
-	all   sync.WaitGroup
+	// accused is by whom each is held for lost; news.mu guards it and plan.
+	accused [][]int
+	all     sync.WaitGroup
 }
 
 type node struct {
@@ -42,7 +45,10 @@ type node struct {
 	starved atomic.Int64 // does not run until then, in nanoseconds since 1970
 	armed   time.Time    // its next alarm in the heap
 	place   int32        // in its loop
-	asleep  bool         // its socket is not looked at
+	loop    *loop
+	gen     uint32                       // of its newest order; news.mu guards it
+	order   atomic.Pointer[wire.Desired] // that it has not taken yet
+	asleep  bool                         // its socket is not looked at
 }
 
 func idOf(i int) wire.ID {
@@ -60,7 +66,7 @@ func keyOf(e wire.Edge) (k [16]byte) {
 }
 
 func newOurs(n int) (*ours, error) {
-	c := &ours{where: map[wire.ID]int{}, plan: ring.NewPlan(ring.Limits{})}
+	c := &ours{where: map[wire.ID]int{}, accused: make([][]int, n), plan: ring.NewPlan(ring.Limits{})}
 	start := time.Now()
 	cfg := &member.Config{Start: start}
 	for i := range n {
@@ -110,7 +116,8 @@ func addrOf(sa unix.Sockaddr) netip.AddrPort {
 
 // desired is what the CMA would tell a system.
 func (c *ours) desired(x *node) *wire.Desired {
-	d := &wire.Desired{Gen: 1, Timing: wire.DefaultTiming, Rings: c.plan.Views(idOf(x.i))}
+	x.gen++
+	d := &wire.Desired{Gen: x.gen, Timing: wire.DefaultTiming, Rings: c.plan.Views(idOf(x.i))}
 	for v := range d.Rings {
 		view := &d.Rings[v]
 		view.SweepKey = keyOf(wire.SweepEdge(view.Ring))
@@ -176,8 +183,43 @@ func (x *node) report() {
 			all = append(all, news{now, x.i, x.c.where[id], o.Kind != wire.ObsAlive})
 		}
 	}
+	orders := x.c.follow(all)
 	x.c.news.mu.Unlock()
-	x.c.news.add(true, all...)
+	x.c.news.add(all...)
+	x.c.news.told(orders)
+}
+
+// follow is the centre, which believes two that say the same: those beside the
+// lost learn of it by an order, as from the CMA. It returns how many orders that
+// took.
+func (c *ours) follow(all []news) (orders int) {
+	for _, x := range all {
+		by := &c.accused[x.about]
+		switch {
+		case !x.lost:
+			*by = nil
+		case !slices.Contains(*by, x.by):
+			*by = append(*by, x.by)
+		}
+		c.plan.SetLost(idOf(x.about), len(*by) >= 2)
+	}
+	for _, id := range c.plan.Urgent(nil) {
+		x := c.nodes[c.where[id]]
+		if c.plan.Lost(id) {
+			continue
+		}
+		x.order.Store(c.desired(x))
+		x.loop.hasOrders.Store(true)
+		orders++
+	}
+	return orders
+}
+
+// obey takes the newest order, if there is one.
+func (x *node) obey() {
+	if d := x.order.Swap(nil); d != nil && !x.dead.Load() {
+		x.m.SetDesired(time.Now(), d, &x.out)
+	}
 }
 
 func (c *ours) kill(i int)    { c.nodes[i].dead.Store(true) }

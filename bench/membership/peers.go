@@ -177,7 +177,7 @@ func (l *listener) note(n *memberlist.Node, lost bool) {
 	if err != nil || about == l.by || l.by < len(l.c.holes) && l.c.holes[l.by].dead.Load() {
 		return // the dead may think what they like
 	}
-	l.c.news.add(false, news{time.Now(), l.by, about, lost})
+	l.c.news.add(news{time.Now(), l.by, about, lost})
 }
 
 func (c *peers) kill(i int)                    { c.holes[i].dead.Store(true) }

@@ -224,7 +224,7 @@ func (b *bench) killAtOnce(h *head, c crowd, victims []int) {
 	}
 	last, _ := await(c, killed, victims, 1)
 	time.Sleep(2 * time.Second)
-	all, reports := c.log().take()
+	all, reports, orders := c.log().take()
 	wrong := map[int]bool{}
 	for _, x := range all {
 		if x.lost && !h.gone[x.about] {
@@ -232,9 +232,9 @@ func (b *bench) killAtOnce(h *head, c crowd, victims []int) {
 		}
 	}
 	b.tell(h, map[string]float64{"deaths": float64(len(victims)), "last_known_seconds": last.Seconds(),
-		"reports": float64(reports), "living_accused": float64(len(wrong))},
-		"%d at once: the last is known after %s; %d reports to the centre; %d of the living accused",
-		len(victims), seconds(last), reports, len(wrong))
+		"reports": float64(reports), "orders": float64(orders), "living_accused": float64(len(wrong))},
+		"%d at once: the last is known after %s; %d reports to the centre, %d orders from it; %d of the living accused",
+		len(victims), seconds(last), reports, orders, len(wrong))
 }
 
 // await waits until every victim was declared by one, and by enough, of the
@@ -280,7 +280,7 @@ func (b *bench) lossy(h *head, c crowd) {
 		}
 		w.loss.Store(0)
 		time.Sleep(8 * time.Second) // so that who is accused can be heard again
-		all, _ := c.log().take()
+		all, _, _ := c.log().take()
 		deaths, accused := falseDeaths(all, c.patience(), nil)
 		b.tell(h, map[string]float64{"percent_lost": float64(percent), "packets_ratio": rate / calm, "accused": float64(accused), "false_deaths": float64(deaths)},
 			"%2d %% lost for %v: packets ×%.2f, %d accused, %d false deaths", percent, b.lossFor, rate/calm, accused, deaths)
@@ -309,7 +309,7 @@ func (b *bench) overcommitted(h *head, c crowd) {
 // tellFalse tells what was said of the living. hungry are those who did not run.
 func (b *bench) tellFalse(h *head, c crowd, hungry []int, what string) {
 	time.Sleep(8 * time.Second) // so that who is accused can be heard again
-	all, _ := c.log().take()
+	all, _, _ := c.log().take()
 	deaths, accused := falseDeaths(all, c.patience(), nil)
 	well, _ := falseDeaths(all, c.patience(), hungry)
 	b.tell(h, map[string]float64{"accused": float64(accused), "false_deaths": float64(deaths), "false_deaths_of_well_ones": float64(well)},

@@ -194,8 +194,17 @@ func (p *Plan) beside(c *circle, at int) {
 		}
 		if m.flags&(isStale|isDated) != 0 {
 			p.mark(m, isUrgent)
-		} else if c.level > switchLevel {
+		} else if c.level > switchLevel && p.sweepsAnew(c, m) {
 			p.mark(m, isStale)
 		}
 	}
+}
+
+// sweepsAnew says whether s is to sweep a ring beside it on c of which it was
+// never told. Members that speak for nobody are no reason to tell it anything.
+func (p *Plan) sweepsAnew(c *circle, s *seated) bool {
+	known := p.told[s]
+	return slices.ContainsFunc(p.sweeps(nil, c, s), func(v wire.RingView) bool {
+		return !slices.ContainsFunc(known, func(t told) bool { return t.sweep && t.ring == v.Ring })
+	})
 }

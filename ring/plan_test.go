@@ -208,6 +208,57 @@ func TestLostDeputyIsReplacedAndALostRackKeepsIts(t *testing.T) {
 	}
 }
 
+func TestADeathAmongThoseWhoSpeakForNobodyTellsNobody(t *testing.T) {
+	p := NewPlan(Limits{})
+	for i := range 480 {
+		p.Join(bareOf(i))
+	}
+	for id := range p.seats {
+		p.Views(id)
+	}
+	drain(p)
+	for i := range 480 {
+		s := p.seats[idOf(i)]
+		if s.in[topLevel] != nil {
+			continue // its successor is told, and who heartbeats with it
+		}
+		for _, lost := range []bool{true, false} {
+			p.SetLost(s.ID, lost)
+			if urgent, stale, _ := drain(p); len(urgent)+len(stale) > 0 {
+				t.Fatalf("that %d is lost (%v) tells %d at once and %d at leisure, want none", i, lost, len(urgent), len(stale))
+			}
+		}
+	}
+}
+
+func TestWhoLooksPastALostRackIsToldTheNextOneOnce(t *testing.T) {
+	p := NewPlan(Limits{})
+	for i := range 480 {
+		p.Join(seatOf(i))
+	}
+	for id := range p.seats {
+		p.Views(id)
+	}
+	drain(p)
+	for i := 192; i < 240; i++ {
+		p.SetLost(idOf(i), true)
+	}
+	urgent, stale, _ := drain(p)
+	if len(urgent) > 0 || len(stale) != 2 {
+		t.Errorf("a lost rack tells %d at once and %d at leisure, want the two beside it at leisure", len(urgent), len(stale))
+	}
+	for _, id := range stale {
+		p.Views(id)
+	}
+	first := stale
+	for i := 336; i < 384; i++ {
+		p.SetLost(idOf(i), true)
+	}
+	if urgent, stale, _ = drain(p); len(urgent) > 0 || len(stale) != 2 || slices.ContainsFunc(stale, func(id wire.ID) bool { return slices.Contains(first, id) }) {
+		t.Errorf("another one tells %d at once and %v at leisure, want the two beside it, not %v again", len(urgent), stale, first)
+	}
+}
+
 func TestRestoredPlanIsTheSameAndDisturbsNobody(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 3))

@@ -281,6 +281,14 @@ func (w world) Sample(dst []wire.ID, n int) []wire.ID {
 	return dst
 }
 
+func (w world) Runs(id wire.ID) (time.Time, bool) {
+	n := w.a.nodes[id]
+	if n == nil || n.echoed != n.gen {
+		return time.Time{}, false
+	}
+	return n.ran, true
+}
+
 func (w world) Dead(id wire.ID) time.Duration {
 	if n := w.a.nodes[id]; n != nil {
 		return w.a.timing(n).Dead

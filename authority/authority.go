@@ -104,14 +104,15 @@ type node struct {
 	timing  *wire.Timing // nil: the default
 	retimed bool         // it is its own, not its class's
 	session wire.Session
-	gen     uint32 // of the newest order
-	echoed  uint32 // what it said it runs
-	sample  int32  // position in Authority.all
-	told    bool   // its newest order is what it would be told now
-	whole   bool   // its next order must leave nothing out: the keys have changed
-	queued  bool   // an order is to be made, or the newest one sent again
-	held    bool   // an order is to be made when the rings have filled
-	missed  bool   // an order is to be made when it returns
+	gen     uint32    // of the newest order
+	echoed  uint32    // what it said it runs
+	ran     time.Time // since when; zero: since before this CMA started
+	sample  int32     // position in Authority.all
+	told    bool      // its newest order is what it would be told now
+	whole   bool      // its next order must leave nothing out: the keys have changed
+	queued  bool      // an order is to be made, or the newest one sent again
+	held    bool      // an order is to be made when the rings have filled
+	missed  bool      // an order is to be made when it returns
 	status  verdict.Status
 	since   time.Time
 	started time.Time // when its session was announced; zero = before this run
@@ -436,6 +437,9 @@ func (a *Authority) Echoed(now time.Time, id wire.ID, gen uint32, out *Out) {
 	n := a.nodes[id]
 	if n == nil {
 		return
+	}
+	if n.echoed != gen {
+		n.ran = now
 	}
 	n.echoed = gen
 	switch {

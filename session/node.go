@@ -71,6 +71,7 @@ type Node struct {
 	head   message // what is in flight; kind 0: nothing
 	sentAt time.Time
 	tries  int
+	pace   int       // tries since news came: how long to wait for the next one
 	next   time.Time // when head is sent (again)
 	pause  time.Time // nothing is sent before this
 	rtt    time.Duration
@@ -117,7 +118,7 @@ func (n *Node) Tries() int { return n.tries }
 // says that what was tried in vain may now succeed.
 func (n *Node) Hurry(now time.Time) {
 	if n.head.kind != 0 && n.head.sent {
-		n.next, n.tries = now, min(n.tries, 1)
+		n.next, n.tries, n.pace = now, min(n.tries, 1), min(n.pace, 1)
 	}
 }
 
@@ -147,8 +148,12 @@ func (n *Node) Report(now time.Time, obs []wire.Observation) {
 	if lost := n.out.report(now, obs); lost > 0 {
 		n.tell(Event{Kind: Overflow, Lost: lost})
 	}
-	if n.head.kind != 0 && n.head.sent && n.next.After(now.Add(n.opt.Retry)) {
-		n.next = now // News cannot wait for a long pause between two tries to end.
+	if n.head.kind == 0 || !n.head.sent {
+		return
+	}
+	n.pace = min(n.pace, 1) // News cannot wait for a long pause between two tries to end.
+	if n.next.After(now.Add(n.opt.Retry)) {
+		n.next = now
 	}
 }
 
@@ -335,7 +340,7 @@ func (n *Node) choose() {
 		return
 	}
 	n.head.seq = n.acked + 1
-	n.tries = 0
+	n.tries, n.pace = 0, 0
 	if n.acked > 0 {
 		n.next = time.Time{}
 	}
@@ -351,8 +356,9 @@ func (n *Node) send(now time.Time) wire.Signal {
 	}
 	n.head.sent = true
 	n.sentAt = now
-	n.next = now.Add(n.backoff(n.tries))
+	n.next = now.Add(n.backoff(n.pace))
 	n.tries++
+	n.pace++
 	return m
 }
 

@@ -63,7 +63,7 @@ func (n *Node) acknowledge(now time.Time, m *wire.Signal) {
 		n.echo = n.applied != n.said
 	}
 	n.head = message{}
-	n.tries = 0
+	n.tries, n.pace = 0, 0
 }
 
 func (n *Node) measure(d time.Duration) {
@@ -110,7 +110,7 @@ func (n *Node) begin(now time.Time, last wire.Session) {
 	n.session = max(n.session, last) + 1
 	n.out.restore(n.head)
 	n.head = message{}
-	n.acked, n.tries = 0, 0
+	n.acked, n.tries, n.pace = 0, 0, 0
 	n.out.announced = false
 	// Two clones of one identity would drive each other on: ever slower.
 	n.next = now.Add(n.upTo(minRetry))

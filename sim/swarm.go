@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"assim/event"
+	"assim/member"
 )
 
 const (
@@ -210,16 +211,31 @@ func (s *Sim) nap(sys int32) *fault {
 	return nil
 }
 
-// failPath makes a system deaf to one of its neighbors.
+// failPath makes a system deaf to one of its neighbors that can be heard: of
+// another there is nothing to miss.
 func (s *Sim) failPath(sys int32) *fault {
 	list := s.agents[sys].m.Neighbors(nil, s.agents[sys].clock(s.instant(s.q)))
 	if len(list) < 2 {
+		return nil
+	}
+	list = slices.DeleteFunc(list, func(n member.Neighbor) bool { return !s.whole(numberOf(n.ID)) })
+	if len(list) == 0 {
 		return nil
 	}
 	from := numberOf(list[s.rnd.IntN(len(list))].ID)
 	s.net.dirty()
 	s.net.deaf[[2]int32{sys, from}] = true
 	return s.expect(event.PathBroken, "", []int32{sys, from}, "made "+s.e.names[sys]+" deaf to "+s.e.names[from])
+}
+
+// whole says whether a system is healthy and has all its links.
+func (s *Sim) whole(sys int32) bool {
+	for which, n := range s.e.nics[sys] {
+		if n.box >= 0 && !s.net.plugged(sys, which) {
+			return false
+		}
+	}
+	return s.healthy(sys)
 }
 
 // allWell checks that a mended estate has no open incident.

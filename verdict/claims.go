@@ -27,6 +27,11 @@ const (
 	// persist is how long a refuted accusation may stand before its author is
 	// called wrong: time enough to take it back.
 	persist = 2 * time.Second
+	// unruled is how long it may stand, or a path be called broken, while one of the
+	// two does not run its rings yet: an order may be lost some times.
+	unruled = 30 * time.Second
+	// ruled is how long somebody runs its rings before its neighbors must know.
+	ruled = 3 * time.Second
 )
 
 // pinged is how far the CMA's own question to a system has come.
@@ -357,6 +362,21 @@ func (j *Judge) settleDoubt(now time.Time, s *suspect, out *Out) {
 		Affected: []string{j.m.Name(s.id)},
 		Text:     "report of " + j.m.Name(liar) + " refuted: " + j.m.Name(s.id) + " answers the CMA, and nobody else accuses it"})
 	j.pathBroken(now, Claim{By: liar, About: s.id, Since: s.doubtAt}, out)
+}
+
+// settling says whether one of two systems was told its rings so lately, or not
+// at all yet, that they may well not have heard of each other; since is when that
+// was found to be so.
+func (j *Judge) settling(now, since time.Time, a, b wire.ID) bool {
+	if !now.Before(since.Add(unruled)) {
+		return false
+	}
+	for _, id := range []wire.ID{a, b} {
+		if at, ok := j.m.Runs(id); !ok || now.Before(at.Add(ruled)) {
+			return true
+		}
+	}
+	return false
 }
 
 // watches says whether two systems are neighbors by plan.

@@ -42,6 +42,9 @@ type Map interface {
 	Beside(dst []netip.Prefix, subnet netip.Prefix, n int) []netip.Prefix
 	// Sample appends up to n systems from all over the place.
 	Sample(dst []wire.ID, n int) []wire.ID
+	// Runs says since when a system is known to run the rings of the plan; ok is
+	// false while it does not: it cannot answer its neighbors then.
+	Runs(id wire.ID) (since time.Time, ok bool)
 	// Dead is how long silence of this system is tolerated.
 	Dead(id wire.ID) time.Duration
 }

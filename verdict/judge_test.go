@@ -42,6 +42,20 @@ var stories = []struct{ name, town, script, news string }{
 	9 until`, `
 	4.5 report refuted a
 	5.9 path broken between a and b by a of a b`},
+	{"who has not got its order yet is not called one whose path is broken", twoRacks, `
+	0 answering b
+	0 b unruled
+	2.0 a loses b
+	6.0 b runs
+	6.2 a takesback b
+	20 until`, ``},
+	{"who never gets its order cannot hide a broken path for long", twoRacks, `
+	0 answering b
+	0 b unruled
+	2.0 a loses b
+	40 until`, `
+	32.5 report refuted a
+	33.9 path broken between a and b by a of a b`},
 	{"repeating a refuted accusation does not put the flag off", twoRacks, `
 	0 answering b
 	2.0 a loses b

@@ -195,8 +195,8 @@ func (j *Judge) settleLinks(now time.Time, out *Out) {
 			delete(j.links, k) // the whole system is silent: this says nothing more
 			continue
 		}
-		if len(l.by) < 2 && !slices.Contains(l.by, k.id) && !l.sure {
-			continue // one neighbor may have lost a few answers; its own kernel or another neighbor would know
+		if !j.witnessed(l) {
+			continue
 		}
 		in := j.blankIncident(now, event.LinkDown)
 		in.About, in.Name, in.Since = k.id.String(), j.m.Name(k.id)+" "+l.label(k), l.first
@@ -206,6 +206,16 @@ func (j *Judge) settleLinks(now time.Time, out *Out) {
 		l.in = in
 		j.publish(now, in, fmt.Sprintf("link down: %s%s; the system lives by another path", in.Name, j.port(l)), out)
 	}
+}
+
+// witnessed says whether those who miss a link prove that it is lost. One neighbor
+// may have lost a few answers, or the link of its own by which it would hear: the
+// system's own kernel or another neighbor would know.
+func (j *Judge) witnessed(l *downLink) bool {
+	if slices.Contains(l.by, l.id) || len(l.by) >= 2 {
+		return true
+	}
+	return l.sure && slices.ContainsFunc(l.by, func(by wire.ID) bool { return len(j.linksOf(by)) == 0 })
 }
 
 func (l *downLink) label(k linkKey) string {

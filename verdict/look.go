@@ -63,6 +63,10 @@ func (j *Judge) lookAtDoubt(now time.Time, s *suspect, out *Out) {
 	if now.Before(s.doubtAt.Add(persist)) {
 		return
 	}
+	if j.settling(now, s.doubtAt, s.id, s.doubt) {
+		j.agenda.Add(now.Add(persist), s.id)
+		return
+	}
 	j.settleDoubt(now, s, out)
 	delete(j.suspects, s.id)
 }

@@ -73,6 +73,8 @@ func (j *Judge) findBrokenPaths(now time.Time, out *Out) {
 		case len(j.linksOf(p.a))+len(j.linksOf(p.b)) > 0:
 			delete(j.paths, pairOf(p.a, p.b)) // the lost link is the path that is broken
 		case p.deaf && j.awaitOthers(now, p):
+		case j.settling(now, p.since, p.a, p.b):
+			j.pathDue = agenda.Sooner(j.pathDue, now.Add(2*j.opt.Window))
 		default:
 			fresh = append(fresh, p)
 		}

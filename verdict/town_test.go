@@ -25,6 +25,7 @@ type town struct {
 	subnets  []netip.Prefix
 	behind   map[string][]wire.ID
 	gone     map[wire.ID]bool // were taken out of the rings
+	unruled  map[wire.ID]bool // do not run their rings
 }
 
 func idOf(name string) wire.ID {
@@ -37,7 +38,7 @@ func nameOf(id wire.ID) string { return strings.TrimRight(string(id[:]), "\x00")
 
 func build(t *testing.T, text string) *town {
 	t.Helper()
-	w := &town{links: map[wire.ID][]Link{}, switches: map[netip.Prefix][]string{}, behind: map[string][]wire.ID{}, gone: map[wire.ID]bool{}}
+	w := &town{links: map[wire.ID][]Link{}, switches: map[netip.Prefix][]string{}, behind: map[string][]wire.ID{}, gone: map[wire.ID]bool{}, unruled: map[wire.ID]bool{}}
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		f := strings.Fields(line)
 		n, err := strconv.Atoi(strings.TrimPrefix(f[0], "net"))
@@ -82,6 +83,7 @@ func (w *town) Name(id wire.ID) string                         { return nameOf(i
 func (w *town) Place(chassis string) string                    { return chassis }
 func (w *town) Links(dst []Link, id wire.ID) []Link            { return append(dst, w.links[id]...) }
 func (w *town) Behind(dst []wire.ID, c string) []wire.ID       { return append(dst, w.behind[c]...) }
+func (w *town) Runs(id wire.ID) (time.Time, bool)              { return time.Time{}, !w.unruled[id] }
 func (w *town) Dead(wire.ID) time.Duration                     { return 7 * time.Second }
 func (w *town) Switches(dst []string, s netip.Prefix) []string { return append(dst, w.switches[s]...) }
 func (w *town) Bare(dst []wire.ID, s netip.Prefix) []wire.ID {
@@ -253,6 +255,8 @@ func (s *story) step(who string, f []string) {
 		s.j.Alive(s.now, by, true, &s.out)
 	case "moves": // to another ring
 		s.town.gone[by] = true
+	case "unruled", "runs": // its rings
+		s.town.unruled[by] = f[0] == "unruled"
 	case "stops":
 		s.j.Stopping(s.now, by, &s.out)
 	default:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"assim/discovery"
+	"assim/discovery/all"
 	"assim/graph"
 	"assim/graph/cypher"
 	"assim/graph/derive"
@@ -32,14 +33,15 @@ type deriver struct {
 	now     func() time.Time
 	rules   []rule
 	types   []discovery.Type
+	wholes  []discovery.Whole
 	swept   time.Time       // when the shared lists were looked through; of run alone
 	lonely  map[string]bool // those that nobody had then
 
-	mu    sync.Mutex
-	whole map[string]bool // types whose documents changed since they were last seen together
-	due   map[derivation]bool
-	busy  bool // with what was due
-	wake  chan struct{}
+	mu   sync.Mutex
+	news bool // documents changed since they were last seen together
+	due  map[derivation]bool
+	busy bool // with what was due
+	wake chan struct{}
 }
 
 // derivation is one rule to be applied to one system. The first of a document
@@ -57,7 +59,7 @@ type rule struct {
 }
 
 func newDeriver(store graph.Store, types []discovery.Type, commits *committer, h *health, now func() time.Time) (*deriver, error) {
-	d := &deriver{types: types, whole: map[string]bool{}, store: store, commits: commits, health: h, now: now, due: map[derivation]bool{}, wake: make(chan struct{}, 1)}
+	d := &deriver{types: types, wholes: all.Wholes, store: store, commits: commits, health: h, now: now, due: map[derivation]bool{}, wake: make(chan struct{}, 1)}
 	for _, r := range derive.Built() {
 		one := rule{Rule: r}
 		var err error
@@ -78,7 +80,7 @@ func newDeriver(store graph.Store, types []discovery.Type, commits *committer, h
 func (d *deriver) changed(system, typ string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.whole[typ] = true
+	d.news = true
 	for i, r := range d.rules {
 		for _, t := range r.Triggers {
 			if t == typ {
@@ -136,36 +138,43 @@ func (d *deriver) idle() bool {
 	return len(d.due) == 0 && !d.busy
 }
 
-// together works out what the documents of all systems mean together, for the
-// types that say how. Any change may matter to it: an address that only ARP knew
-// is known when its system tells of it.
+// together works out what the documents of all systems mean together. Any change
+// may matter to it: an address that only ARP knew is known when its system tells
+// of it.
 func (d *deriver) together(ctx context.Context) {
 	d.mu.Lock()
-	changed := len(d.whole) > 0
-	clear(d.whole)
+	changed := d.news
+	d.news = false
 	d.mu.Unlock()
-	for _, t := range d.types {
-		if !changed || t.Whole == nil {
-			continue
-		}
-		if err := d.wholeOf(ctx, t); err != nil && ctx.Err() == nil {
-			d.health.failed("working out what all "+t.Name+" documents mean", err)
+	if !changed {
+		return
+	}
+	for _, w := range d.wholes {
+		if err := d.wholeOf(ctx, w); err != nil && ctx.Err() == nil {
+			d.health.failed("working out "+w.Name, err)
 		}
 	}
 }
 
-func (d *deriver) wholeOf(ctx context.Context, t discovery.Type) error {
+func (d *deriver) wholeOf(ctx context.Context, w discovery.Whole) error {
 	view, err := d.store.View(ctx, time.Time{})
 	if err != nil {
 		return err
 	}
-	change, err := t.Whole(view)
-	if err = errors.Join(err, view.Close()); err != nil {
+	change, err := w.Derive(view)
+	now := d.now()
+	news, waits, failed := contests(view, &change, now)
+	if err = errors.Join(err, failed, view.Close()); err != nil {
 		return err
 	}
+	if waits {
+		d.mu.Lock()
+		d.news = true // Time alone makes it news.
+		d.mu.Unlock()
+	}
 	oui.Name(&change)
-	change.At = d.now()
-	return d.commits.do(ctx, change)
+	change.At = now
+	return d.commits.wait(ctx, commit{changes: []graph.Change{change}, events: news})
 }
 
 // derive applies one rule to one system, and notes whom else it concerns.

@@ -78,13 +78,15 @@ type Type struct {
 	// it once for all systems. Nil: there is none.
 	Shared func(doc []byte) (graph.Change, error)
 
-	// Whole, for types whose documents mean something only together (who is seen
-	// by ARP and known to nobody), works that out of the whole graph. It names its
-	// own Source; the CMA calls it at leisure after documents of the type changed.
-	Whole func(r graph.Reader) (graph.Change, error)
-
 	// About says for docs/discovery.md what the type reads and what it prints.
 	About About
+}
+
+// Whole works out what documents mean only together, of the whole graph. What it
+// derives names its own Source; the CMA calls it at leisure.
+type Whole struct {
+	Name   string // what it works out, for people
+	Derive func(r graph.Reader) (graph.Change, error)
 }
 
 // About describes a type for people.

@@ -1,13 +1,19 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"assim/e2e/lab"
+	"assim/event"
 )
 
 // leisure is how long the CMA may take to see all neighbor tables together: it
@@ -22,6 +28,8 @@ func TestAMachineThatOnlyNeighborsSeeIsInTheGraphWithItsVendorAndWhoSeesIt(t *te
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
+	// A small switch between them and theirs would let them hear it as well.
+	w.emit(w.NICs("h01")[0], [][]byte{station})
 	seers, err := w.ask("MATCH (s:System {nanoprobe: true}) WHERE s.name IN ['h01', 'h02'] RETURN s.id ORDER BY s.id")
 	if err != nil || len(seers) != 2 {
 		t.Fatalf("%v, %v", seers, err)
@@ -42,11 +50,118 @@ func TestAMachineThatOnlyNeighborsSeeIsInTheGraphWithItsVendorAndWhoSeesIt(t *te
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.wants("it hangs off the port of those that hear it", `MATCH (u:System {kind: 'unknown'})-[:HAS_NIC]->(:NIC {mac: '00:00:0c:12:34:56'})-[:CABLED_TO]->(p:SwitchPort)
+		MATCH (:System {name: 'h01'})-[:HAS_NIC]->(:NIC)-[:CABLED_TO]->(p)<-[:HAS_PORT]-(:System {kind: 'switch'}) RETURN u.name`, [][]any{{"printer"}})
 	// What a person asks gives the same.
 	out, err := w.Assim(within(t, patience), "query", "unknownips")
 	if err != nil || !slices.ContainsFunc(strings.Split(string(out), "\n"), func(line string) bool {
 		return strings.Contains(line, "10.77.0.99") && strings.Contains(line, "h01") && strings.Contains(line, "h02")
 	}) {
 		t.Errorf("assim query unknownips: %v\n%s", err, out)
+	}
+}
+
+// station is the LLDP frame of a machine that is no switch: chassis, port, time to
+// live, name, abilities.
+var station = []byte("\x01\x80\xc2\x00\x00\x0e\x00\x00\x0c\x12\x34\x56\x88\xcc" +
+	"\x02\x07\x04\x00\x00\x0c\x12\x34\x56" + "\x04\x07\x03\x00\x00\x0c\x12\x34\x56" + "\x06\x02\x02\x58" +
+	"\x0a\x07printer" + "\x0e\x04\x00\x80\x00\x80" + "\x00\x00")
+
+// The addresses that move: one of a cluster, and one that is stolen.
+const (
+	clusters = "10.77.0.200"
+	stolen   = "10.77.0.201"
+)
+
+func TestAStolenAddressIsToldOnceWithBothMACsAndAMovedOneIsNot(t *testing.T) {
+	t.Parallel()
+	w := start(t, lab.Spread(1, 3).String())
+	sh := func(system, script string) {
+		t.Helper()
+		if out, err := w.Lab.Run(within(t, patience), system, "sh", "-ec", script); err != nil {
+			t.Fatalf("%s: %v: %s", system, err, out)
+		}
+	}
+	mac := func(system string) string { return w.NICs(system)[0].MAC }
+	// Whoever uses the addresses: packets of the kernels, as everywhere.
+	sh("h02", "ip addr add "+clusters+"/32 dev eth0; ip addr add "+stolen+"/32 dev eth0")
+	for _, user := range []string{"h01", "h03"} {
+		sh(user, "ping -qc1 -W5 "+clusters+"; ping -qc1 -W5 "+stolen)
+	}
+	seen := func(address, by string) string {
+		return fmt.Sprintf("MATCH (:System {name: '%s'})-[:HAS_NIC]->(:NIC)-[:SEES]->()-[c:CONTAINS]->(:IPAddr {addr: '%s'}) RETURN c.mac, c.was", by, address)
+	}
+	for _, user := range []string{"h01", "h03"} {
+		for _, address := range []string{clusters, stolen} {
+			w.wants(user+" has "+address+" from its owner", seen(address, user), [][]any{{mac("h02"), nil}})
+		}
+	}
+	before := w.events()
+	// The cluster's address moves as keepalived moves it; the other is taken by a
+	// machine that nobody knows.
+	sh("h02", "ip addr del "+clusters+"/32 dev eth0")
+	sh("h03", "ip addr add "+clusters+"/32 dev eth0")
+	w.announces("h03", clusters)
+	if err := w.AddSystem(lab.System{Name: "thief", Cables: []lab.Cable{{Switch: w.NICs("h01")[0].Switch}}}); err != nil {
+		t.Fatal(err)
+	}
+	sh("thief", "ip addr add "+stolen+"/32 dev eth0")
+	w.announces("thief", stolen)
+	w.wants("h01 has the stolen address from the thief", seen(stolen, "h01"), [][]any{{mac("thief"), mac("h02")}})
+	w.wants("h01 has the cluster's address from where it moved", seen(clusters, "h01"), [][]any{{mac("h03"), mac("h02")}})
+
+	var told []event.Event
+	err := lab.Until(within(t, 2*leisure), "the theft is told", func() error {
+		told = slices.DeleteFunc(w.since(before), func(e event.Event) bool { return e.Kind != event.DuplicateAddress })
+		if len(told) == 0 {
+			return errors.New("nothing is told")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := told[0]
+	if len(told) != 1 || e.Name != "h02" || e.Detail["address"] != stolen || e.Detail["mac"] != mac("h02") || e.Detail["other"] != mac("thief") ||
+		!slices.Contains(e.Witnesses, "h01") || !slices.Contains(e.Witnesses, "h03") {
+		t.Errorf("told is %+v", told)
+	}
+	rows, err := w.ask("MATCH (u:System {kind: 'unknown'})-[:HAS_NIC]->(n:NIC)-[c:CONTESTS]->(:NIC)<-[:HAS_NIC]-(s:System) RETURN n.mac, c.address, s.name")
+	if want := fmt.Sprint([][]any{{mac("thief"), stolen, "h02"}}); err != nil || fmt.Sprint(rows) != want {
+		t.Errorf("contested is %v, %v, want %s", rows, err, want)
+	}
+}
+
+// announces sends the frame with which a system says that an address is its own
+// now: a gratuitous ARP request, as keepalived does.
+func (w *world) announces(system, address string) {
+	w.t.Helper()
+	nic := w.NICs(system)[0]
+	own, err := net.ParseMAC(nic.MAC)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ip := netip.MustParseAddr(address).As4()
+	everybody := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	frame := slices.Concat(everybody, own, []byte{8, 6, 0, 1, 8, 0, 6, 4, 0, 1}, own, ip[:], make([]byte, 6), ip[:])
+	fd := -1
+	err = w.Inside(system, func() error {
+		link, err := net.InterfaceByName(nic.Name)
+		if err != nil {
+			return err
+		}
+		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
+			return err
+		}
+		return unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: link.Index})
+	})
+	if fd >= 0 {
+		defer unix.Close(fd)
+	}
+	if err == nil {
+		_, err = unix.Write(fd, frame)
+	}
+	if err != nil {
+		w.t.Fatal(err)
 	}
 }

@@ -57,6 +57,7 @@ const (
 	DependsOn   = "DEPENDS_ON"   // derived
 	HostedBy    = "HOSTED_BY"    // (System)-->(System)
 	Sees        = "SEES"         // (NIC)-->(NeighborSet|IPAddr): who saw whom by ARP
+	Contests    = "CONTESTS"     // (NIC)-->(NIC): answers for an address that the other carries
 	MemberOf    = "MEMBER_OF"    // (System)-->(Ring)
 	Watches     = "WATCHES"      // (System)-->(System): heartbeats with it
 	About       = "ABOUT"        // (Incident)-->(anything)
@@ -164,7 +165,9 @@ var Rels = []RelDoc{
 	{System, Is, VirtualMachine, "the same machine, seen from inside", nil},
 	{System, ResolvesBy, Endpoint, "the system asks this name server", map[string]string{"position": "order of asking, from 1"}},
 	{NIC, Sees, NeighborSet, "the interface is one of those whose neighbors the table has", nil},
-	{NeighborSet, Contains, IPAddr, "the table has this address", map[string]string{"mac": "with this hardware address", "link": "at the interface of this name", "router": "true for a default gateway"}},
+	{NeighborSet, Contains, IPAddr, "the table has this address", map[string]string{"mac": "with this hardware address", "was": "and with this one before, within the last day", "link": "at the interface of this name", "router": "true for a default gateway"}},
+	{NIC, Contests, NIC, "the interface answers for an address that the other one carries, and a neighbor had from it before", map[string]string{
+		"address": "which", "mac": "hardware address that answers", "seen_by": "ids of systems that have it so, 16 at most", "told": "true once the event was raised"}},
 	{NIC, Sees, IPAddr, "the interface's neighbor table holds this address, which only exists within the system", map[string]string{"mac": "with this hardware address"}},
 	{System, MemberOf, Ring, "membership", map[string]string{"position": "order in the ring", "deputy": "true when it also sits on the ring above"}},
 	{System, Watches, System, "heartbeats with it", map[string]string{"ring": "in this ring", "level": "switch, subnet or top"}},

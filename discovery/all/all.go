@@ -5,6 +5,7 @@ package all
 import (
 	"assim/discovery"
 	"assim/discovery/arp"
+	"assim/discovery/arp/strangers"
 	"assim/discovery/auditd"
 	"assim/discovery/block"
 	"assim/discovery/checksums"
@@ -86,4 +87,10 @@ func Find(name string) (discovery.Type, bool) {
 		}
 	}
 	return discovery.Type{}, false
+}
+
+// Wholes are what documents of many systems mean only together. The agent does
+// not refer to them, so that they are no part of it.
+var Wholes = []discovery.Whole{
+	{Name: "who is seen by ARP and told of by nobody", Derive: strangers.Derive},
 }

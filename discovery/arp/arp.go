@@ -29,19 +29,19 @@ var Type = discovery.Type{
 	Make:   func() func(context.Context, discovery.Host) (any, error) { return (&memory{}).collect },
 	Graph:  toGraph,
 	Shared: Shared,
-	Whole:  Unknown,
 	About: discovery.About{
 		Reads: []string{"rtnetlink: neighbor tables of IPv4 and IPv6", "rtnetlink: links, routes (which networks do not leave the host)"},
 		Keys: []discovery.Field{
 			{Key: "neighbors[].link", Meaning: "interface"},
 			{Key: "neighbors[].ip", Meaning: "address of the neighbor"},
 			{Key: "neighbors[].mac", Meaning: "hardware address it answered with"},
+			{Key: "neighbors[].was", Meaning: "hardware address it answered with before, within the last day"},
 			{Key: "neighbors[].scope", Meaning: "global, link or host, as that of the address"},
 			{Key: "neighbors[].static", Meaning: "set by a person"},
 			{Key: "neighbors[].router", Meaning: "a default gateway of this system"},
 			{Key: "left_out", Meaning: "true when there are more neighbors than are listed"},
 		},
-		Graph: "(NIC)-[:SEES]->(NeighborSet)-[:CONTAINS {link, mac}]->(IPAddr); within the system (NIC)-[:SEES {mac}]->(IPAddr)",
+		Graph: "(NIC)-[:SEES]->(NeighborSet)-[:CONTAINS {link, mac}]->(IPAddr); within the system (NIC)-[:SEES {mac}]->(IPAddr); an address that another hardware address answers for: (NIC)-[:CONTESTS]->(NIC)",
 	},
 }
 
@@ -65,6 +65,7 @@ type neighbor struct {
 	Link   string `json:"link"`
 	IP     string `json:"ip"`
 	MAC    string `json:"mac"`
+	Was    string `json:"was,omitempty"`
 	Scope  string `json:"scope"`
 	Static bool   `json:"static,omitempty"`
 	Router bool   `json:"router,omitempty"`
@@ -84,6 +85,45 @@ type entry struct {
 	mac    string
 	static bool
 	seen   time.Duration // uptime when the kernel had it last
+
+	// What is told of it: its hardware address, and the one before.
+	told, was string
+	moves     int           // how often it changed of late
+	moved     time.Duration // uptime when it did last
+}
+
+// How a neighbor is told whose hardware address changes.
+const (
+	// maxMoves is how many changes within unsettled are told. An address that two
+	// machines claim goes to and fro; that it does is one piece of news. A cluster
+	// that moves and moves back is told as it is.
+	maxMoves  = 3
+	unsettled = time.Hour
+)
+
+// is takes in what the kernel has now.
+func (e *entry) is(mac string, now time.Duration) {
+	if e.mac != "" && mac != e.mac {
+		e.settle(now)
+		if e.moves++; e.moves <= maxMoves {
+			e.told, e.was = mac, e.mac
+		}
+		e.moved = now
+	}
+	if e.mac == "" {
+		e.told = mac
+	}
+	e.mac, e.seen = mac, now
+}
+
+// settle ends the unrest of an address that kept still.
+func (e *entry) settle(now time.Duration) {
+	if now-e.moved <= unsettled {
+		return
+	}
+	if e.moves = 0; e.told != e.mac {
+		e.told, e.was = e.mac, e.told
+	}
 }
 
 func (m *memory) collect(ctx context.Context, h discovery.Host) (any, error) {
@@ -131,7 +171,13 @@ func (m *memory) learn(table []discovery.Neighbor, now time.Duration) {
 		if m.known[where] == nil && len(m.known) >= 2*maxNeighbors {
 			continue
 		}
-		m.known[where] = &entry{mac: n.MAC, static: n.State == "permanent", seen: now}
+		e := m.known[where]
+		if e == nil {
+			e = &entry{}
+			m.known[where] = e
+		}
+		e.is(n.MAC, now)
+		e.static = n.State == "permanent"
 	}
 }
 
@@ -143,6 +189,9 @@ func (m *memory) forget(links []discovery.Link, now time.Duration) {
 		there[l.Name] = true
 	}
 	for where, e := range m.known {
+		if e.settle(now); now-e.moved > remembered {
+			e.was = ""
+		}
 		if !there[where.link] || now-e.seen > remembered {
 			delete(m.known, where)
 		}
@@ -172,7 +221,7 @@ func (m *memory) document(internal map[string]bool, routers map[netip.Addr]bool)
 			break
 		}
 		e := m.known[where]
-		p.Neighbors = append(p.Neighbors, neighbor{Link: where.link, IP: where.ip.String(), MAC: e.mac,
+		p.Neighbors = append(p.Neighbors, neighbor{Link: where.link, IP: where.ip.String(), MAC: e.told, Was: e.was,
 			Scope: discovery.ScopeOf(where.ip, internal[where.link]), Static: e.static, Router: routers[where.ip]})
 	}
 	return p
@@ -261,7 +310,7 @@ func (n neighbor) address(key graph.Key, ip netip.Addr) graph.Node {
 }
 
 func (n neighbor) props() graph.Props {
-	props := graph.P("mac", n.MAC)
+	props := graph.P("mac", n.MAC, "was", n.Was)
 	if n.Router {
 		props["router"] = true
 	}

@@ -2,6 +2,7 @@ package arp
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -68,5 +69,40 @@ func TestAnInterfaceThatIsGoneTakesItsNeighborsWithIt(t *testing.T) {
 	}
 	if n := doc.(*payload).Neighbors; len(n) != 0 {
 		t.Errorf("neighbors %v", n)
+	}
+}
+
+const macX, macY = "52:54:00:00:00:0a", "52:54:00:00:00:0b"
+
+func TestAnAddressThatGoesToAndFroIsOnePieceOfNews(t *testing.T) {
+	collect := Type.Collector()
+	for i, step := range []struct{ uptime, mac, want string }{
+		{"100", macX, macX}, {"110", macY, macY + " was " + macX}, {"120", macX, macX + " was " + macY}, // a cluster moved and moved back
+		{"130", macY, macY + " was " + macX}, {"140", macX, macY + " was " + macX}, {"150", macY, macY + " was " + macX}, {"160", macX, macY + " was " + macX},
+		{"3750", macX, macY + " was " + macX}, {"3770", macX, macX + " was " + macY}, {"3780", macY, macY + " was " + macX},
+	} {
+		doc, err := collect(t.Context(), at(step.uptime, entryOf("10.0.0.1", step.mac, "reachable")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := doc.(*payload).Neighbors[0]
+		if got := strings.TrimSuffix(n.MAC+" was "+n.Was, " was "); got != step.want {
+			t.Errorf("step %d: %q, want %q", i, got, step.want)
+		}
+	}
+}
+
+func TestWhatANeighborWasIsRememberedForADay(t *testing.T) {
+	collect := Type.Collector()
+	for _, step := range []struct{ uptime, mac, want string }{
+		{"10", macX, ""}, {"20", macY, macX}, {"30", macY, macX}, {"86000", macY, macX}, {"86500", macY, ""}, {"86510", macX, macY},
+	} {
+		doc, err := collect(t.Context(), at(step.uptime, entryOf("10.0.0.1", step.mac, "reachable")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := doc.(*payload).Neighbors[0].Was; got != step.want {
+			t.Errorf("at %s s it was %q, want %q", step.uptime, got, step.want)
+		}
 	}
 }

@@ -1,4 +1,7 @@
-package arp
+// Package strangers works out of the whole graph who answers on the networks and
+// is told of by nobody, and who answers for an address that another carries. It
+// is apart from package arp because only the CMA needs it.
+package strangers
 
 import (
 	"cmp"
@@ -10,21 +13,22 @@ import (
 	"assim/graph"
 )
 
-// UnknownSource is the source of what Unknown says.
-const UnknownSource = "derive/unknown"
+// Source is the source of what Derive says.
+const Source = "derive/unknown"
 
 // maxUnknown is how many unknown systems are kept; a scan of a /16 answered by a
 // misconfigured router makes 65,000.
 const maxUnknown = 100_000
 
-// Unknown derives the systems that others see by ARP and nobody else tells of: a
+// Derive works out the systems that others see by ARP and nobody else tells of: a
 // MAC that no interface in the graph has, answering for an address that no
 // interface carries. Each is a System of kind unknown, "mac-<mac>", with one NIC
 // and the addresses it answers for; one that is only known within a system is
 // "mac-<mac>@<system>". Who enrolls later has that MAC on a NIC of
-// its own, and the unknown system ceases with the next derivation.
-func Unknown(r graph.Reader) (graph.Change, error) {
-	f := finder{r: r, found: map[string]*stranger{}, owned: map[graph.NodeID]bool{}}
+// its own, and the unknown system ceases with the next look. Somebody who
+// answers for an address that another carries is one as well: see contest.go.
+func Derive(r graph.Reader) (graph.Change, error) {
+	f := finder{r: r, found: map[string]*stranger{}, owned: map[graph.NodeID]*carrier{}, contests: map[string]*contest{}}
 	sets := map[graph.NodeID]bool{}
 	for rel, err := range r.Rels(graph.Sees) {
 		if err != nil {
@@ -53,6 +57,9 @@ func Unknown(r graph.Reader) (graph.Change, error) {
 			}
 		}
 	}
+	if err := f.witnesses(); err != nil {
+		return graph.Change{}, err
+	}
 	return f.change()
 }
 
@@ -66,8 +73,11 @@ type stranger struct {
 // finder collects strangers.
 type finder struct {
 	r     graph.Reader
-	found map[string]*stranger  // by hardware address; "@" and a system behind it for one within
-	owned map[graph.NodeID]bool // addresses, and whether somebody carries them
+	found map[string]*stranger      // by hardware address; "@" and a system behind it for one within
+	owned map[graph.NodeID]*carrier // who carries an address
+
+	contests map[string]*contest // by hardware address and address
+	later    []doubted
 }
 
 // meets takes in one neighbor that an interface or a table has.
@@ -76,16 +86,16 @@ func (f *finder) meets(rel graph.Edge, by graph.NodeID) error {
 	if mac == "" {
 		return nil
 	}
-	has, known := f.owned[rel.To]
-	if !known {
+	owner := f.owned[rel.To]
+	if owner == nil {
 		var err error
-		if has, err = carried(f.r, rel.To); err != nil {
+		if owner, err = carrierOf(f.r, rel.To); err != nil {
 			return err
 		}
-		f.owned[rel.To] = has
+		f.owned[rel.To] = owner
 	}
-	if has {
-		return nil
+	if len(owner.nics) > 0 {
+		return f.doubt(rel, mac, owner, by)
 	}
 	address, err := f.r.Node(rel.To)
 	if errors.Is(err, graph.ErrNotFound) || err == nil && address.Key.Label != graph.IPAddr {
@@ -118,8 +128,8 @@ func (f *finder) meets(rel graph.Edge, by graph.NodeID) error {
 // maxSeen is how many of those that see a stranger are looked at, and told.
 const maxSeen = 16
 
-// seers names systems that see a stranger, in order, and no more than maxSeen.
-func (f *finder) seers(who *stranger) ([]string, error) {
+// seers names systems that see somebody, in order, and no more than maxSeen.
+func (f *finder) seers(seen []graph.NodeID) ([]string, error) {
 	var names []string
 	add := func(nic graph.NodeID) error {
 		n, err := f.r.Node(nic)
@@ -131,7 +141,7 @@ func (f *finder) seers(who *stranger) ([]string, error) {
 		}
 		return nil
 	}
-	for _, id := range who.seen {
+	for _, id := range seen {
 		n, err := f.r.Node(id)
 		if err != nil {
 			return nil, err
@@ -159,70 +169,65 @@ func (f *finder) seers(who *stranger) ([]string, error) {
 // isUnknown tells the keys that this derivation makes.
 func isUnknown(k graph.Key) bool { return strings.HasPrefix(k.ID, "mac-") }
 
-// carried reports whether an interface of a known system carries the address.
-func carried(r graph.Reader, address graph.NodeID) (bool, error) {
-	for rel, err := range r.Expand(address, graph.In, graph.HasIP) {
-		if err != nil {
-			return false, err
-		}
-		nic, err := r.Node(rel.From)
-		if err != nil {
-			return false, err
-		}
-		if !isUnknown(nic.Key) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
 func (f *finder) change() (graph.Change, error) {
-	c := graph.Change{Source: UnknownSource}
+	c := graph.Change{Source: Source}
+	contests, err := f.contestRels()
+	if err != nil {
+		return graph.Change{}, err
+	}
+	c.Rels = contests
 	ids := make([]string, 0, len(f.found))
 	for id := range f.found {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
+	var guests map[string]graph.Vertex
+	if len(ids) > 0 {
+		if guests, err = f.guests(); err != nil {
+			return graph.Change{}, err
+		}
+	}
 	for _, id := range ids {
-		who := f.found[id]
-		known, err := hasMAC(f.r, who.mac)
-		if err != nil {
+		if err := f.tell(&c, id, f.found[id], guests); err != nil {
 			return graph.Change{}, err
-		}
-		if known {
-			continue
-		}
-		seen, err := f.seers(who)
-		if err != nil {
-			return graph.Change{}, err
-		}
-		addresses := who.addresses
-		discovery.Sort(addresses, func(a, b graph.Key) int { return strings.Compare(a.ID, b.ID) })
-		system := graph.Key{Label: graph.System, ID: "mac-" + id}
-		nic := graph.Key{Label: graph.NIC, ID: system.ID + "/nic"}
-		c.Nodes = append(c.Nodes,
-			graph.Node{Key: system, Props: graph.P("id", system.ID, "name", unscoped(addresses[0].ID), "kind", "unknown", "status", "unknown", "seen_by", seen)},
-			graph.Node{Key: nic, Props: graph.P("mac", who.mac)})
-		c.Rels = append(c.Rels, graph.Rel{From: system, Type: graph.HasNIC, To: nic})
-		for _, a := range addresses {
-			c.Rels = append(c.Rels, graph.Rel{From: nic, Type: graph.HasIP, To: a})
 		}
 	}
 	return c, nil
 }
 
-func hasMAC(r graph.Reader, mac string) (bool, error) {
-	for _, prop := range []string{"mac", "mac_in_use"} {
-		for nic, err := range r.NodesWith(graph.NIC, prop, mac) {
-			if err != nil {
-				return false, err
-			}
-			if !isUnknown(nic.Key) {
-				return true, nil
-			}
-		}
+// tell says what is known of a stranger, unless it is an interface of a system
+// that tells of itself.
+func (f *finder) tell(c *graph.Change, id string, who *stranger, guests map[string]graph.Vertex) error {
+	if _, known, err := nicWith(f.r, who.mac); known || err != nil {
+		return err
 	}
-	return false, nil
+	seen, err := f.seers(who.seen)
+	if err != nil {
+		return err
+	}
+	addresses := who.addresses
+	discovery.Sort(addresses, func(a, b graph.Key) int { return strings.Compare(a.ID, b.ID) })
+	name := unscoped(addresses[0].ID)
+	station, speaks, err := f.station(id)
+	if err != nil {
+		return err
+	}
+	if said, ok := station.Props["name"].(string); speaks && ok {
+		name = said
+	}
+	system, nic := graph.Key{Label: graph.System, ID: "mac-" + id}, strangerNIC(id)
+	at, err := f.places(system, nic, id, guests)
+	if err != nil {
+		return err
+	}
+	c.Nodes = append(c.Nodes,
+		graph.Node{Key: system, Props: graph.P("id", system.ID, "name", name, "kind", "unknown", "status", "unknown", "seen_by", seen)},
+		graph.Node{Key: nic, Props: graph.P("mac", who.mac)})
+	c.Rels = append(append(c.Rels, graph.Rel{From: system, Type: graph.HasNIC, To: nic}), at...)
+	for _, a := range addresses {
+		c.Rels = append(c.Rels, graph.Rel{From: nic, Type: graph.HasIP, To: a})
+	}
+	return nil
 }
 
 // unscoped is the address in the id of an IPAddr.

@@ -9,38 +9,50 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loop serves some of our systems: their datagrams and their alarms. One per
-// processor serves all of them, as one program would that holds so many; each
-// system has a socket, a core and alarms of its own.
+// loop serves some of our systems: their datagrams and their alarms. A few serve
+// all of them, as one program would that holds so many; each system has a socket,
+// a core and alarms of its own.
 type loop struct {
 	c      *ours
 	poll   int
+	clock  *clock
+	alone  bool      // whoever sends to its systems is one of them
+	woke   time.Time // when it last had something to do
 	nodes  []*node
 	alarms alarms
+	ready  [256]unix.EpollEvent
 	buf    [2048]byte
 
 	hasOrders atomic.Bool // somebody of nodes has one
 }
 
-// Times of a loop.
 const (
-	// quantum is how long a datagram may wait for others, as in a network card
-	// that holds its interrupts back: it is part of every figure.
+	// perLoop is how many systems one loop serves before another processor helps:
+	// to wake up costs more than to serve ten alarms.
+	perLoop = 2000
+	// quantum is how long an alarm or a datagram may wait for others, as in a
+	// network card that holds its interrupts back: it is part of every figure.
 	quantum = 5 * time.Millisecond
 	// onTime is how late an alarm may be without a look for datagrams that came
 	// meanwhile: they have just been read.
 	onTime = 10 * time.Millisecond
+	// longestRest is how long a loop may rest when nothing is due.
+	longestRest = time.Second
 )
 
 // startLoops begins to serve all systems.
 func (c *ours) startLoops() error {
-	loops := make([]*loop, runtime.NumCPU())
+	loops := make([]*loop, min(1+len(c.nodes)/perLoop, runtime.NumCPU()))
 	for i := range loops {
 		poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 		if err != nil {
 			return err
 		}
-		loops[i] = &loop{c: c, poll: poll}
+		clock, err := newClock()
+		if err != nil {
+			return err
+		}
+		loops[i] = &loop{c: c, poll: poll, clock: clock, alone: len(loops) == 1}
 	}
 	for i, x := range c.nodes {
 		l := loops[i%len(loops)]
@@ -58,27 +70,52 @@ func (c *ours) startLoops() error {
 
 func (l *loop) run() {
 	defer unix.Close(l.poll)
+	defer l.clock.file.Close()
 	for _, x := range l.nodes {
 		x.flush()
 		l.arm(x)
 	}
-	var ready [256]unix.EpollEvent
 	for !l.c.done.Load() {
-		time.Sleep(l.pause())
-		n, _ := unix.EpollWait(l.poll, ready[:], 0)
-		for i := range max(n, 0) {
-			x := l.nodes[ready[i].Fd]
-			if !x.sleeps(l) {
-				l.read(x)
-				x.flush()
-				l.arm(x)
-			}
-		}
+		l.rest()
+		l.hear()
 		l.ring()
+		for l.alone && l.hear() { // what they sent one another is there already
+		}
 		if l.hasOrders.Swap(false) {
 			l.obey()
 		}
 	}
+}
+
+// rest waits for a quantum. Who hears its own systems only has nothing to do
+// before the next alarm.
+func (l *loop) rest() {
+	until := l.woke.Add(quantum)
+	if l.alone {
+		next := l.woke.Add(longestRest)
+		if len(l.alarms) > 0 && l.alarms[0].at.Before(next) {
+			next = l.alarms[0].at
+		}
+		if next.After(until) {
+			until = next
+		}
+	}
+	l.clock.rest(time.Until(until))
+	l.woke = time.Now()
+}
+
+// hear takes in a datagram of each who has one, and says whether anybody had.
+func (l *loop) hear() bool {
+	n := pollNow(l.poll, l.ready[:])
+	for i := range n {
+		x := l.nodes[l.ready[i].Fd]
+		if !x.sleeps(l) {
+			l.read(x)
+			x.flush()
+			l.arm(x)
+		}
+	}
+	return n > 0
 }
 
 // obey lets those take their orders who have some.
@@ -88,14 +125,6 @@ func (l *loop) obey() {
 		x.flush()
 		l.arm(x)
 	}
-}
-
-// pause is how long to wait for more to do.
-func (l *loop) pause() time.Duration {
-	if len(l.alarms) == 0 {
-		return quantum
-	}
-	return min(max(time.Until(l.alarms[0].at), 0), quantum)
 }
 
 // ring serves the alarms that are due.
@@ -163,11 +192,11 @@ func (x *node) sleeps(l *loop) bool {
 
 // read takes one datagram in, if one waits.
 func (l *loop) read(x *node) bool {
-	n, from, err := unix.Recvfrom(x.fd, l.buf[:], unix.MSG_DONTWAIT)
-	if err != nil {
+	n, from := receiveNow(x.fd, l.buf[:])
+	if n < 0 {
 		return false
 	}
-	x.heard(l.buf[:n], addrOf(from))
+	x.heard(l.buf[:n], from)
 	return true
 }
 

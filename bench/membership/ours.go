@@ -155,7 +155,7 @@ func (x *node) flush() {
 		s := &x.out.Sends[i]
 		x.buf = wire.AppendTick(x.buf[:0], &s.Tick, *s.Key, s.Dir)
 		x.c.net.sent(len(x.buf))
-		_ = unix.Sendto(x.fd, x.buf, 0, &unix.SockaddrInet4{Addr: s.Addr.Addr().As4(), Port: int(s.Addr.Port())}) // a full buffer is a lost datagram
+		sendNow(x.fd, x.buf, s.Addr)
 	}
 	if len(x.out.Reports) > 0 {
 		x.report()

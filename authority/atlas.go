@@ -289,6 +289,11 @@ func (w world) Runs(id wire.ID) (time.Time, bool) {
 	return n.ran, true
 }
 
+func (w world) Ours(id wire.ID) bool {
+	n := w.a.nodes[id]
+	return n != nil && (n.agreed || !n.started.IsZero())
+}
+
 func (w world) Dead(id wire.ID) time.Duration {
 	if n := w.a.nodes[id]; n != nil {
 		return w.a.timing(n).Dead

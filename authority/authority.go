@@ -113,6 +113,7 @@ type node struct {
 	queued  bool      // an order is to be made, or the newest one sent again
 	held    bool      // an order is to be made when the rings have filled
 	missed  bool      // an order is to be made when it returns
+	agreed  bool      // it has run the newest order in this run of the CMA
 	status  verdict.Status
 	since   time.Time
 	started time.Time // when its session was announced; zero = before this run
@@ -153,6 +154,7 @@ type Authority struct {
 	said      verdict.Out
 	ids       []wire.ID
 	martian   uint64
+	rivals    rivals
 }
 
 // New returns an Authority that knows nobody. r draws whom to ask when it needs
@@ -284,7 +286,8 @@ func (a *Authority) greet(now time.Time, n *node, applied uint32) {
 		n.started = now
 	}
 	switch {
-	case applied > n.gen: // from before a restart of the CMA that forgot it
+	case applied > n.gen: // from before a restart of the CMA that forgot it, or of another CMA
+		a.strange(now, n)
 		n.gen = applied
 		a.holdOrEnqueue(now, n)
 	case !a.current(n):
@@ -444,8 +447,10 @@ func (a *Authority) Echoed(now time.Time, id wire.ID, gen uint32, out *Out) {
 	n.echoed = gen
 	switch {
 	case gen == n.gen:
+		n.agreed = true
 		delete(a.sent, n)
-	case gen > n.gen: // from before a restart of the CMA that forgot it
+	case gen > n.gen: // from before a restart of the CMA that forgot it, or of another CMA
+		a.strange(now, n)
 		n.gen = gen
 		a.enqueue(n)
 	default:
@@ -509,13 +514,6 @@ func (a *Authority) Remove(now time.Time, id wire.ID, out *Out) {
 	a.follow(now, out)
 }
 
-// Reorder gives everybody a new order, for when the keys of the edges changed.
-func (a *Authority) Reorder() {
-	for _, n := range a.all {
-		a.anew(n)
-	}
-}
-
 // Present yields everybody who is not lost.
 func (a *Authority) Present() iter.Seq[wire.ID] {
 	return func(yield func(wire.ID) bool) {
@@ -525,20 +523,6 @@ func (a *Authority) Present() iter.Seq[wire.ID] {
 			}
 		}
 	}
-}
-
-// Behind appends to dst at most limit of those who do not run their newest
-// order yet. Who is lost gets a new one when it returns, and does not count.
-func (a *Authority) Behind(dst []wire.ID, limit int) []wire.ID {
-	for _, n := range a.all {
-		if len(dst) == limit {
-			break
-		}
-		if !lost(n.status) && (n.queued || n.held || n.echoed != n.gen) {
-			dst = append(dst, n.id)
-		}
-	}
-	return dst
 }
 
 // Busy tells whether more waits to be taken in, echoes among it: nothing is

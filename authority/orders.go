@@ -290,3 +290,24 @@ func (a *Authority) refresh(now time.Time) {
 		a.leisure = now.Add(leisure)
 	}
 }
+
+// Reorder gives everybody a new order, for when the keys of the edges changed.
+func (a *Authority) Reorder() {
+	for _, n := range a.all {
+		a.anew(n)
+	}
+}
+
+// Behind appends to dst at most limit of those who do not run their newest
+// order yet. Who is lost gets a new one when it returns, and does not count.
+func (a *Authority) Behind(dst []wire.ID, limit int) []wire.ID {
+	for _, n := range a.all {
+		if len(dst) == limit {
+			break
+		}
+		if !lost(n.status) && (n.queued || n.held || n.echoed != n.gen) {
+			dst = append(dst, n.id)
+		}
+	}
+	return dst
+}

@@ -218,10 +218,29 @@ func TestWhoIsMovedTwiceStillAnswersWhoKnowsOfNeither(t *testing.T) {
 		l.desire(s, &wire.Desired{Gen: 2 + gen, Timing: wire.DefaultTiming})
 		l.run(time.Second)
 	}
-	l.run(formerFor - 5*time.Second)
-	l.tell("")
+	l.run(2 * time.Minute)
+	l.tell("") // They still go by the old roster.
+}
+
+// What nobody goes by any more is forgotten, however often it was used before.
+func TestARosterIsForgottenAfterThoseWhoWentByItStopped(t *testing.T) {
+	l := newLab(t, 1, 3)
+	l.ring(1, 0, l.systems...)
 	l.run(10 * time.Second)
-	l.tell("1: 0 unresponsive, 2: 0 unresponsive")
+	s := l.systems[0]
+	l.desire(s, &wire.Desired{Gen: 2, Timing: wire.DefaultTiming})
+	l.run(time.Minute)
+	for _, x := range l.systems[1:] {
+		l.desire(x, &wire.Desired{Gen: 2, Timing: wire.DefaultTiming})
+	}
+	l.run(time.Second)
+	if s.m.former.kept(s.m.instant(l.now), formerMost) == nil {
+		t.Error("it is forgotten at once")
+	}
+	l.run(formerFor)
+	if s.m.former.kept(s.m.instant(l.now), formerMost) != nil {
+		t.Error("it is never forgotten")
+	}
 }
 
 func TestOlderDesiredStateChangesNothing(t *testing.T) {

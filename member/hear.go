@@ -219,6 +219,7 @@ func (m *Member) replyFormer(now time.Duration, from netip.AddrPort, t *wire.Tic
 				continue
 			}
 			if at := (ring.Roster{RingView: v}).Find(t.Edge, m.id); at >= 0 {
+				f.until = max(f.until, now+formerFor)
 				m.respond(&v.Members[at], keyOf(v, at), from, wire.Pong, 0, t, out)
 				return
 			}

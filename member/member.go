@@ -13,7 +13,9 @@ import (
 
 const (
 	// formerFor is how long the rosters before a change are still answered:
-	// neighbors learn of a change one after another.
+	// neighbors learn of a change one after another. One by which somebody still
+	// goes is answered on: it may have its orders from another CMA, which would
+	// call me dead.
 	formerFor = 15 * time.Second
 	// formerMost bounds how many such rosters are kept when changes follow closely.
 	formerMost = 4
@@ -84,8 +86,11 @@ func (f *former) and(d *wire.Desired, now time.Duration) *former {
 
 // kept returns at most n of those that somebody may still go by.
 func (f *former) kept(now time.Duration, n int) *former {
-	if f == nil || n == 0 || now >= f.until {
+	switch {
+	case f == nil || n == 0:
 		return nil
+	case now >= f.until:
+		return f.before.kept(now, n)
 	}
 	f.before = f.before.kept(now, n-1)
 	return f

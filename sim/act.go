@@ -179,6 +179,11 @@ func (s *Sim) move(sys int32, box int32) {
 // remove takes a system out for good, by an operator's order.
 func (s *Sim) remove(sys int32) {
 	s.halt(sys, off)
+	s.disown(sys)
+}
+
+// disown takes a system out for good that runs on.
+func (s *Sim) disown(sys int32) {
 	s.cma.a.Remove(s.cma.clock(s.instant(s.q)), s.e.id(sys), &s.cma.out)
 	s.cma.follow(s.q)
 }

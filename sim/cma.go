@@ -84,7 +84,9 @@ func (c *centre) split(systems []int32) {
 	}
 	for _, sys := range systems {
 		c.theirs[sys] = true
+		c.twin.a.Echoed(c.twin.clock(c.s.instant(c.s.q)), c.s.e.id(sys), c.s.agents[sys].m.Gen(), &c.twin.out) // they introduce themselves
 	}
+	c.twin.follow(c.s.q)
 }
 
 // store notes what survives a crash.

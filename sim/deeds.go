@@ -17,6 +17,7 @@ var verbs = map[string]func(*Sim, []string) error{
 	"pause":       each((*Sim).pause),
 	"resume":      each((*Sim).resume),
 	"remove":      each((*Sim).remove),
+	"disown":      each((*Sim).disown),
 	"cut":         cable(false),
 	"mend":        cable(true),
 	"deafen":      deafen(true),

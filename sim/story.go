@@ -328,7 +328,7 @@ func (st *story) want(f []string, n int) error {
 // kindWords are the kinds a story may name.
 var kindWords = map[event.Kind]bool{event.Joined: true, event.Started: true, event.Unresponsive: true, event.SystemDead: true,
 	event.NanoprobeStopped: true, event.ShutDown: true, event.LinkDown: true, event.PathBroken: true, event.SystemDeaf: true, event.SwitchUnreachable: true,
-	event.Partition: true, event.CMAIsolated: true, event.AliveAgain: true, event.Resolved: true, event.Liar: true,
+	event.Partition: true, event.CMAIsolated: true, event.TwoCMAs: true, event.AliveAgain: true, event.Resolved: true, event.Liar: true,
 	event.CableMoved: true, event.DuplicateAddress: true}
 
 // kindIn finds the kind that a text begins with.

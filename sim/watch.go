@@ -72,7 +72,7 @@ func (s *Sim) expect(kind event.Kind, about string, systems []int32, words strin
 func opens(e *event.Event) bool {
 	switch e.Kind {
 	case event.SystemDead, event.NanoprobeStopped, event.ShutDown, event.LinkDown, event.PathBroken, event.SystemDeaf,
-		event.SwitchUnreachable, event.Partition, event.CMAIsolated:
+		event.SwitchUnreachable, event.Partition, event.CMAIsolated, event.TwoCMAs:
 		return true
 	}
 	return false

@@ -94,6 +94,9 @@ func (j *Judge) accuse(now time.Time, c Claim, out *Out) {
 	if c.About.IsZero() || c.About == c.By || c.At.Before(j.heard[c.About]) {
 		return // it spoke to the CMA after that
 	}
+	if c.Kind != wire.ObsUnreachable && j.theirs(c.About) {
+		return
+	}
 	s := j.suspect(now, c.About)
 	if s.status != Up && s.status != Unresponsive {
 		return

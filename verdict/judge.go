@@ -45,6 +45,9 @@ type Map interface {
 	// Runs says since when a system is known to run the rings of the plan; ok is
 	// false while it does not: it cannot answer its neighbors then.
 	Runs(id wire.ID) (since time.Time, ok bool)
+	// Ours says whether a system has spoken to this run of the CMA and goes by its
+	// orders. It matters only while there is another CMA.
+	Ours(id wire.ID) bool
 	// Dead is how long silence of this system is tolerated.
 	Dead(id wire.ID) time.Duration
 }
@@ -201,6 +204,7 @@ type Judge struct {
 	pathDue  time.Time // when to look at broken paths
 	outside  time.Time // when somebody else than Local spoke last
 	isolated *Incident
+	rival    rival
 	control  time.Time // when the control sample was asked; zero = not
 	around   []wire.ID // who was asked whether anybody is heard elsewhere
 	aroundAt time.Time
@@ -245,7 +249,7 @@ func (j *Judge) Open() []Incident {
 
 // Deadline is when Tick wants to be called next; zero = never.
 func (j *Judge) Deadline() time.Time {
-	at := agenda.Sooner(j.agenda.Next(), j.groupDue, j.pathDue)
+	at := agenda.Sooner(j.agenda.Next(), j.groupDue, j.pathDue, j.rivalEnds())
 	for _, g := range j.groups {
 		at = agenda.Sooner(at, g.next)
 	}
@@ -271,6 +275,7 @@ func (j *Judge) Tick(now time.Time, out *Out) {
 		j.pathDue = time.Time{}
 		j.findBrokenPaths(now, out)
 	}
+	j.forgetRival(now, out)
 	for _, in := range slices.Clone(j.open) {
 		if g := j.groups[in.ID]; g != nil && due(now, g.next) {
 			j.revisit(now, in, g, out)

@@ -56,6 +56,32 @@ var stories = []struct{ name, town, script, news string }{
 	40 until`, `
 	32.5 report refuted a
 	33.9 path broken between a and b by a of a b`},
+	{"a second CMA is told of once, and its systems' silence to ours is no fault", twoRacks, `
+	0 e foreign
+	1.0 a rival b
+	1.5 c rival a
+	2.0 d loses e
+	2.1 f loses e
+	2.2 d path e
+	3.0 a loses b
+	3.2 c loses b
+	4.0 g refused e
+	4.1 f refused e
+	20 until`, `
+	1.0 two cmas the CMA by a b
+	3.2 unresponsive b by a c
+	4.1 nanoprobe stopped e by g f
+	8.2 system dead b by a c`},
+	{"a second CMA that leaves no trace any more is gone, and all are judged again", twoRacks, `
+	0 e foreign
+	1.0 a rival b
+	700 d loses e
+	700.1 f loses e
+	710 until`, `
+	1.0 two cmas the CMA by a b
+	601.0 resolved the CMA
+	700.1 unresponsive e by d f
+	705.7 system dead e by d f`},
 	{"repeating a refuted accusation does not put the flag off", twoRacks, `
 	0 answering b
 	2.0 a loses b

@@ -35,7 +35,7 @@ type path struct {
 // pathBroken notes that c.By does not hear c.About while another witness does, or
 // that it hears it without answers.
 func (j *Judge) pathBroken(now time.Time, c Claim, out *Out) {
-	if c.About.IsZero() || c.About == c.By {
+	if c.About.IsZero() || c.About == c.By || j.theirs(c.About) {
 		return
 	}
 	if s := j.suspects[c.About]; s != nil && slices.Contains(s.by, c.By) {

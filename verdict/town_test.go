@@ -26,6 +26,7 @@ type town struct {
 	behind   map[string][]wire.ID
 	gone     map[wire.ID]bool // were taken out of the rings
 	unruled  map[wire.ID]bool // do not run their rings
+	foreign  map[wire.ID]bool // go by the orders of another CMA
 }
 
 func idOf(name string) wire.ID {
@@ -38,7 +39,7 @@ func nameOf(id wire.ID) string { return strings.TrimRight(string(id[:]), "\x00")
 
 func build(t *testing.T, text string) *town {
 	t.Helper()
-	w := &town{links: map[wire.ID][]Link{}, switches: map[netip.Prefix][]string{}, behind: map[string][]wire.ID{}, gone: map[wire.ID]bool{}, unruled: map[wire.ID]bool{}}
+	w := &town{links: map[wire.ID][]Link{}, switches: map[netip.Prefix][]string{}, behind: map[string][]wire.ID{}, gone: map[wire.ID]bool{}, unruled: map[wire.ID]bool{}, foreign: map[wire.ID]bool{}}
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		f := strings.Fields(line)
 		n, err := strconv.Atoi(strings.TrimPrefix(f[0], "net"))
@@ -84,6 +85,7 @@ func (w *town) Place(chassis string) string                    { return chassis 
 func (w *town) Links(dst []Link, id wire.ID) []Link            { return append(dst, w.links[id]...) }
 func (w *town) Behind(dst []wire.ID, c string) []wire.ID       { return append(dst, w.behind[c]...) }
 func (w *town) Runs(id wire.ID) (time.Time, bool)              { return time.Time{}, !w.unruled[id] }
+func (w *town) Ours(id wire.ID) bool                           { return !w.foreign[id] }
 func (w *town) Dead(wire.ID) time.Duration                     { return 7 * time.Second }
 func (w *town) Switches(dst []string, s netip.Prefix) []string { return append(dst, w.switches[s]...) }
 func (w *town) Bare(dst []wire.ID, s netip.Prefix) []wire.ID {
@@ -137,6 +139,7 @@ func (w *town) Sample(dst []wire.ID, n int) []wire.ID {
 //	2.1 cma refused a        to its ping;  cma link down|up
 //	2.1 a speaks             something authenticated;  a restarts;  a stops
 //	2.1 a moves              to another ring
+//	2.1 a rival b            both run orders of another CMA;  a foreign: goes by them
 //	0   answering c d        these answer pings from now on (the others do not)
 //	0   mute c
 type story struct {
@@ -257,6 +260,10 @@ func (s *story) step(who string, f []string) {
 		s.town.gone[by] = true
 	case "unruled", "runs": // its rings
 		s.town.unruled[by] = f[0] == "unruled"
+	case "rival": // another CMA: it gave orders to these two
+		s.j.Rival(s.now, []wire.ID{by, idOf(rest[0])}, &s.out)
+	case "foreign": // it goes by the other one's
+		s.town.foreign[by] = true
 	case "stops":
 		s.j.Stopping(s.now, by, &s.out)
 	default:

@@ -2,12 +2,14 @@ package cma
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"assim/discovery"
+	"assim/discovery/arp"
 	"assim/graph"
 	"assim/wire"
 	"assim/wire/pack"
@@ -152,5 +154,43 @@ func TestHashesAreAnsweredWithWhatIsLacking(t *testing.T) {
 	r := in.handle(t.Context(), parcel{from: id(1), kind: wire.KindHashes, session: 7, seq: 2, body: body})
 	if r.err != nil || len(r.want) != 1 || r.want[0].Type != "y" {
 		t.Errorf("got %+v, want y only", r)
+	}
+}
+
+func TestTheSameNeighborTableOfAThousandSystemsCostsTheCMAOnce(t *testing.T) {
+	in, store := taking(t)
+	in.types[arp.Type.Name] = arp.Type
+	const systems, neighbors = 1000, 200
+	var table strings.Builder
+	for i := range neighbors {
+		fmt.Fprintf(&table, `,{"link":"eth0","ip":"10.0.1.%d","mac":"52:54:00:00:01:%02x","scope":"global"}`, i+1, i)
+	}
+	doc := []byte(`{"neighbors":[` + table.String()[1:] + `]}`)
+	d, err := pack.Pack("arp", "", doc, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := wire.AppendDocument(nil, &d)
+	tables, own := 0, 0 // what is written of the table, and of all the systems
+	store.fail = func(changes []graph.Change) error {
+		for _, c := range changes {
+			if strings.HasPrefix(c.Source, "arp/") {
+				tables += len(c.Nodes) + len(c.Rels)
+			} else if strings.HasSuffix(c.Source, "/arp") {
+				own += len(c.Nodes) + len(c.Rels)
+			}
+		}
+		return nil
+	}
+	for i := range systems {
+		who := wire.ID{9, byte(i >> 8), byte(i)}
+		if r := in.handle(t.Context(), parcel{from: who, kind: wire.KindDocument, session: 7, seq: 1, body: body}); r.err != nil {
+			t.Fatal(r.err)
+		}
+	}
+	// A node and a relationship of each neighbor, and the table itself; of each
+	// system that it has the table.
+	if tables != 2*neighbors+1 || own > 2*systems {
+		t.Errorf("%d nodes and relationships of the table and %d of %d systems are written, want %d and %d at most", tables, own, systems, 2*neighbors+1, 2*systems)
 	}
 }

@@ -37,6 +37,7 @@ const (
 	Routes    Trigger = "routes"    // a route changed
 	Neighbors Trigger = "neighbors" // the kernel's neighbor table changed
 	Frames    Trigger = "frames"    // an LLDP or CDP frame differs from the one before
+	Resumed   Trigger = "resumed"   // what the nanoprobe before this one said has come
 	Sockets   Trigger = "sockets"   // a listening or connected socket came or went, where the kernel tells
 )
 
@@ -62,6 +63,11 @@ type Type struct {
 	// from one look to the next (a connection that closed an hour ago). Every
 	// nanoprobe makes its own, so that nothing is global.
 	Make func() func(ctx context.Context, h Host) (any, error)
+
+	// Resumes is for types that remember. A nanoprobe keeps nothing on the disk, so
+	// that a new one asks the CMA what the one before it said, where that differs
+	// from what it sees itself, and goes on from there: see Recaller.
+	Resumes bool
 
 	// Secret documents (users, sudoers, configuration text) travel on the bulk
 	// plane only and are not shown to everybody.
@@ -142,11 +148,10 @@ type Host interface {
 	Frames(ctx context.Context) (frames []Frame, listening time.Duration, err error)
 }
 
-// Keeper is a Host on which a type may keep a little from one run of the
-// nanoprobe to the next. Nothing may depend on it: it is lost like any file.
-type Keeper interface {
-	Keep(name string, data []byte) error
-	Kept(name string) []byte // nil when there is nothing
+// Recaller is a Host that knows what this system said last of a type that
+// Resumes; nil when nothing is known, or not yet.
+type Recaller interface {
+	Recalled(typ string) []byte
 }
 
 // Command is a program to run, and its limits. Zero limits are the host's own.

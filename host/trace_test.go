@@ -68,6 +68,31 @@ func TestAConnectionOfAMomentIsMetAfterItIsGoneAndARefusedOneIsNot(t *testing.T)
 	<-did
 }
 
+func TestAnAcceptedConnectionIsNoEvent(t *testing.T) {
+	tr, err := openTrace(New("/"), nil)
+	if err != nil {
+		t.Skipf("the kernel's trace cannot be read here: %v", err)
+	}
+	defer tr.end()
+	var at netip.AddrPort
+	if err := errors.Join(listen(t, &at), dial(at)); err != nil {
+		t.Fatal(err)
+	}
+	// The server's side was made before the client knew that it is connected.
+	var ours []traced
+	for len(ours) < 2 {
+		ours = append(ours, slices.DeleteFunc(tr.read(), func(e traced) bool { return e.local != at && e.remote != at })...)
+	}
+	for _, e := range ours {
+		if e.local == at && e.to != tcpListen {
+			t.Errorf("from state %d to %d of the server's side", e.from, e.to)
+		}
+	}
+	if last := ours[len(ours)-1]; last.remote != at || last.pid != os.Getpid() {
+		t.Errorf("the last is %+v, want the client's", last)
+	}
+}
+
 // listen opens a listener that ends with the test, and says where.
 func listen(t *testing.T, at *netip.AddrPort) error {
 	server, err := net.Listen("tcp4", "127.0.0.1:0")

@@ -55,18 +55,22 @@ func (n *Nanoprobe) contact(ctx context.Context) error {
 		}
 		n.inLoop(ctx, func() { n.session.BulkAck(ack) })
 	}
+	for {
+		var r wire.DocRef
+		var ok bool
+		n.inLoop(ctx, func() { r, ok = n.session.BulkRecall() })
+		if !ok {
+			break
+		}
+		text, err := c.Recall(r)
+		if err != nil {
+			return err
+		}
+		n.inLoop(ctx, func() { n.recalled(time.Now(), r, text) })
+	}
 	return c.Finish(
 		func(m wire.BulkDesired) { n.inLoop(ctx, func() { n.desired(time.Now(), m.Gen, m.Data) }) },
-		func(refs []wire.DocRef) { n.inLoop(ctx, func() { n.wants(refs) }) })
-}
-
-// wants sends documents that the CMA asked for at the end of a contact.
-func (n *Nanoprobe) wants(refs []wire.DocRef) {
-	for _, r := range refs {
-		if which, doc := n.docs.wanted(r); doc != nil {
-			n.put(which, doc)
-		}
-	}
+		func(refs []wire.DocRef) { n.inLoop(ctx, func() { n.wants(time.Now(), refs) }) })
 }
 
 // inLoop runs f in the loop and returns when it has, or when ctx ends.

@@ -46,7 +46,7 @@ func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type) (l look) {
 			l.text, l.err = nil, fmt.Errorf("%s panicked: %v", t.Name, r)
 		}
 	}()
-	payload, err := t.Collect(ctx, keeper{n.host, n.cfg.Data})
+	payload, err := t.Collect(ctx, recalling{n.host, &n.recalls})
 	if errors.Is(err, discovery.ErrNotYet) {
 		l.early = true
 		return l
@@ -89,8 +89,11 @@ func (n *Nanoprobe) looked(now time.Time, l look) {
 		}
 		l.text, l.hash = gone, pack.HashOf(gone)
 	}
-	if n.docs.found(now, which, l.text, l.hash, l.typ.Secret) {
+	changed := n.docs.found(now, which, l.text, l.hash, l.typ.Secret)
+	if !n.holds(now, which, changed) && changed {
 		n.put(which, n.docs.of[which])
+	}
+	if changed {
 		n.schedule.Happened(now, discovery.Changed(l.typ.Name))
 	}
 }

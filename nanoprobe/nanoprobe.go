@@ -71,6 +71,7 @@ type Nanoprobe struct {
 	member   *member.Member
 	schedule *discovery.Schedule
 	docs     *documents
+	recalls  recalls
 	finder   *finder
 	cma      netip.AddrPort // where it answered last; invalid: nowhere yet
 	local    netip.Addr     // where it answered to
@@ -255,6 +256,7 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 	if err := n.news(ctx, now); err != nil {
 		return err
 	}
+	n.release()
 	for {
 		m, ok := n.session.Poll(now)
 		if !ok {
@@ -401,9 +403,7 @@ func (n *Nanoprobe) news(ctx context.Context, now time.Time) error {
 		case session.Acked:
 			n.docs.stored(e.Ref)
 		case session.Wanted:
-			if which, doc := n.docs.wanted(e.Ref); doc != nil {
-				n.put(which, doc)
-			}
+			n.wants(now, []wire.DocRef{e.Ref})
 		case session.NewDesired:
 			n.desired(now, e.Gen, e.Data)
 		case session.NewSession:

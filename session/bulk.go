@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"assim/wire"
@@ -21,9 +22,12 @@ type bulk struct {
 	ask    time.Time // when to ask again; zero: now
 	tries  int
 	flight *wire.Document // handed out, unanswered
+	recall []wire.DocRef  // documents to ask for
 }
 
-func (b *bulk) needed() bool { return len(b.docs) > 0 || b.rekey || b.flight != nil }
+func (b *bulk) needed() bool {
+	return len(b.docs) > 0 || b.rekey || b.flight != nil || len(b.recall) > 0
+}
 
 func (b *bulk) asks(now time.Time) bool {
 	return b.needed() && !b.open && b.slot.IsZero() && !now.Before(b.ask)
@@ -96,6 +100,28 @@ func (n *Node) BulkNext() (wire.Document, bool) {
 	b.docs = b.docs[1:]
 	b.flight = &d
 	return d, true
+}
+
+// Recall asks for a bulk contact to learn what this system said last of a
+// document, which an earlier nanoprobe told.
+func (n *Node) Recall(r wire.DocRef) {
+	n.Recalled(r)
+	if len(n.bulk.recall) < maxDocs {
+		n.bulk.recall = append(n.bulk.recall, r)
+	}
+}
+
+// BulkRecall returns the next document to ask for in an open bulk contact.
+func (n *Node) BulkRecall() (wire.DocRef, bool) {
+	if b := &n.bulk; b.open && len(b.recall) > 0 {
+		return b.recall[0], true
+	}
+	return wire.DocRef{}, false
+}
+
+// Recalled says that a document needs not be asked for any more.
+func (n *Node) Recalled(r wire.DocRef) {
+	n.bulk.recall = slices.DeleteFunc(n.bulk.recall, func(o wire.DocRef) bool { return same(o, r) })
 }
 
 // BulkRenews reports whether the CMA wants this nanoprobe to replace its own key

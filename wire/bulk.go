@@ -30,12 +30,14 @@ const (
 	FrameDocument FrameKind = 3 // nanoprobe: Document; answered by DocumentAck
 	FrameRotate   FrameKind = 4 // nanoprobe: Rotate, my next key; answered by Welcome or Refused
 	FrameDone     FrameKind = 5 // nanoprobe: nothing more to say; the CMA may add Desired, then closes
+	FrameRecall   FrameKind = 6 // nanoprobe: []DocRef of one, what did I say last?; answered by Recalled
 
 	FrameWelcome     FrameKind = 16 // CMA: Welcome
 	FrameRefused     FrameKind = 17 // CMA: Refused, and closes
 	FrameDocumentAck FrameKind = 18 // CMA: DocumentAck
 	FrameDesired     FrameKind = 19 // CMA: BulkDesired
 	FrameWant        FrameKind = 20 // CMA: []DocRef
+	FrameRecalled    FrameKind = 21 // CMA: the document's JSON; empty: there is none
 )
 
 // ErrTooBig means that a frame exceeds what its sender may send.

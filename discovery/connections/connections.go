@@ -32,10 +32,11 @@ import (
 
 // Type is the discovery type "connections".
 var Type = discovery.Type{
-	Name:  "connections",
-	Short: "which process is a client of which endpoint, remembered for a day",
-	Every: 30 * time.Second,
-	On:    []discovery.Trigger{discovery.Sockets},
+	Name:    "connections",
+	Short:   "which process is a client of which endpoint, remembered for a day",
+	Every:   30 * time.Second,
+	On:      []discovery.Trigger{discovery.Sockets, discovery.Resumed},
+	Resumes: true,
 	Needs: []string{"CAP_SYS_PTRACE: clients that run as other users are not seen",
 		"CAP_NET_ADMIN: who answers behind a translated address is not known",
 		"CAP_PERFMON, and CAP_DAC_READ_SEARCH for tracefs: TCP connections between two looks are not seen"},
@@ -97,8 +98,7 @@ type memory struct {
 	runs     map[run]string    // identity a running process had when last seen
 	crowds   map[string]bool   // processes that call too many public addresses to tell
 
-	kept uint64 // when it was kept for the next run, and with which pairs
-	last map[Connection]bool
+	crowded map[string]crowd // crowds that the nanoprobe before this one knew
 }
 
 func newMemory() *memory {
@@ -119,7 +119,7 @@ type run struct {
 
 func collector() func(context.Context, discovery.Host) (any, error) {
 	m := newMemory()
-	reader, first := proc.Reader{Ended: true}, true
+	reader, resumed := proc.Reader{Ended: true}, false
 	return func(ctx context.Context, h discovery.Host) (any, error) {
 		snap, err := reader.Read(ctx, h)
 		if err != nil {
@@ -129,18 +129,14 @@ func collector() func(context.Context, discovery.Host) (any, error) {
 		if err != nil && !errors.Is(err, discovery.ErrNotHere) {
 			return nil, err
 		}
-		keeper, keeps := h.(discovery.Keeper)
-		if keeps && first {
-			first = false
-			if err := m.load(keeper.Kept("connections"), snap.Uptime); err != nil {
-				m = newMemory()
+		if r, can := h.(discovery.Recaller); can && !resumed {
+			if doc := r.Recalled("connections"); doc != nil {
+				m.resume(doc, snap.Uptime)
+				resumed = true
 			}
 		}
 		m.add(snap)
 		m.translate(snap, translations)
-		if keeps {
-			m.keep(keeper, snap.Uptime)
-		}
 		return m.document(), nil
 	}
 }
@@ -161,6 +157,11 @@ func (m *memory) add(snap *proc.Snapshot) {
 	for c, p := range m.pairs {
 		if int64(snap.Uptime) > p.seen+forgetAfter {
 			delete(m.pairs, c)
+		}
+	}
+	for process, c := range m.crowded {
+		if int64(snap.Uptime) > c.known+forgetAfter {
+			delete(m.crowded, process)
 		}
 	}
 	m.shrink()
@@ -243,6 +244,9 @@ func (m *memory) document() *Payload {
 	m.findCrowds()
 	perProcess := map[string]int{}
 	var used []*proc.Process
+	for _, c := range m.crowded {
+		used = append(used, c.process)
+	}
 	for _, c := range m.sorted() {
 		if m.crowds[c.Process] {
 			used = append(used, m.pairs[c].process)
@@ -278,8 +282,11 @@ func (m *memory) findCrowds() {
 		}
 	}
 	crowds := map[string]bool{}
+	for process := range m.crowded {
+		crowds[process] = true
+	}
 	for process, n := range calls {
-		crowds[process] = n > maxPublic || m.crowds[process] && n > maxPublic/2
+		crowds[process] = crowds[process] || n > maxPublic || m.crowds[process] && n > maxPublic/2
 	}
 	m.crowds = crowds
 }

@@ -125,7 +125,8 @@ type greedy struct{}
 func (greedy) Document(context.Context, wire.ID, *wire.Document) wire.DocumentAck {
 	return wire.DocumentAck{Stored: true}
 }
-func (greedy) Finish(wire.ID) (wire.BulkDesired, []wire.DocRef) { return wire.BulkDesired{}, nil }
+func (greedy) Recall(context.Context, wire.ID, wire.DocRef) []byte { return nil }
+func (greedy) Finish(wire.ID) (wire.BulkDesired, []wire.DocRef)    { return wire.BulkDesired{}, nil }
 
 // verifier is what it proves with: to one who wants no proof, none.
 func (x *impostor) verifier(h *wire.Hello) []byte {

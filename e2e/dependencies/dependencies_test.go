@@ -149,6 +149,15 @@ func (w *world) restart(list []pair) {
 	if err != nil {
 		w.t.Error(err)
 	}
+	// What it knows from before is the CMA's: a nanoprobe keeps nothing but its key.
+	kept, err := os.ReadDir(w.DataDir(gone.client.system, "nanoprobe"))
+	kept = slices.DeleteFunc(kept, func(f os.DirEntry) bool {
+		about, err := f.Info()
+		return err == nil && about.Size() == 0 // a lock
+	})
+	if err != nil || len(kept) != 1 || kept[0].Name() != "identity.json" {
+		w.t.Errorf("a nanoprobe keeps %v, %v", kept, err)
+	}
 }
 
 // watch notes when each pair's dependency appears. It looks until the end of the

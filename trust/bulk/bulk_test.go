@@ -48,6 +48,13 @@ func (c *cma) Document(_ context.Context, from wire.ID, d *wire.Document) wire.D
 	return wire.DocumentAck{Stored: true}
 }
 
+func (c *cma) Recall(_ context.Context, from wire.ID, r wire.DocRef) []byte {
+	if r.Type == "connections" {
+		return []byte("of " + from.String())
+	}
+	return nil
+}
+
 func (c *cma) Finish(wire.ID) (wire.BulkDesired, []wire.DocRef) { return c.desired, c.wants }
 
 func startCMA(t *testing.T, change ...func(*Server)) *cma {
@@ -156,6 +163,11 @@ func TestNanoprobeEnrollsUploadsAndIsToldWhatIsWanted(t *testing.T) {
 	patch := wire.Document{DocRef: wire.DocRef{Type: "p"}, Encoding: wire.Patch}
 	if ack, err := conn.Send(&patch); err != nil || ack.Stored || ack.Have != (wire.Hash{7}) {
 		t.Fatalf("a patch on an unknown version: %+v, %v", ack, err)
+	}
+	for typ, want := range map[string]string{"connections": "of " + id.ID.String(), "os": ""} {
+		if text, err := conn.Recall(wire.DocRef{Type: typ}); err != nil || string(text) != want {
+			t.Fatalf("%s is recalled as %q, %v, want %q", typ, text, err, want)
+		}
 	}
 	var desired wire.BulkDesired
 	var wants []wire.DocRef

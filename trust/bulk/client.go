@@ -170,6 +170,13 @@ func (c *Conn) Send(d *wire.Document) (wire.DocumentAck, error) {
 	return ack, nil
 }
 
+// Recall asks what the CMA has of a document of this system: its JSON, nothing
+// when there is none.
+func (c *Conn) Recall(r wire.DocRef) ([]byte, error) {
+	body, _ := wire.AppendRefs(nil, []wire.DocRef{r})
+	return c.ask(wire.FrameRecall, body, wire.FrameRecalled)
+}
+
 // Rotate replaces this nanoprobe's key: made and kept before it is shown, used
 // only after the CMA took it.
 func (c *Conn) Rotate(id *trust.Identity) error {

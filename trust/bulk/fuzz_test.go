@@ -65,12 +65,16 @@ func (s *spoken) SetReadDeadline(time.Time) error  { return nil }
 func (s *spoken) SetWriteDeadline(time.Time) error { return nil }
 func (s *spoken) Close() error                     { return nil }
 
-// backroom stores nothing and wants everything.
+// backroom stores nothing, gives everything and wants everything. It counts both.
 type backroom struct{ stored int }
 
 func (b *backroom) Document(_ context.Context, from wire.ID, d *wire.Document) wire.DocumentAck {
 	b.stored++
 	return wire.DocumentAck{Stored: true}
+}
+func (b *backroom) Recall(context.Context, wire.ID, wire.DocRef) []byte {
+	b.stored++
+	return []byte("{}")
 }
 func (b *backroom) Finish(wire.ID) (wire.BulkDesired, []wire.DocRef) {
 	return wire.BulkDesired{Gen: 1, Data: []byte("x")}, []wire.DocRef{{Type: "os"}}
@@ -91,7 +95,9 @@ func FuzzConversation(f *testing.F) {
 	enroll := wire.AppendFrame(nil, wire.FrameEnroll, wire.AppendEnroll(nil, &wire.Enroll{Pub: wire.PubKey{1}, About: about, Weak: true}))
 	rotate := wire.AppendFrame(nil, wire.FrameRotate, wire.AppendRotate(nil, &wire.Rotate{Pub: wire.PubKey{2}}))
 	done := wire.AppendFrame(nil, wire.FrameDone, nil)
-	for _, b := range [][]byte{frames(contact, document, done), frames(document), frames(enroll, document), frames(contact, rotate), frames(contact, enroll), {}} {
+	refs, _ := wire.AppendRefs(nil, []wire.DocRef{{Type: "connections"}})
+	recall := wire.AppendFrame(nil, wire.FrameRecall, refs)
+	for _, b := range [][]byte{frames(contact, recall, done), frames(recall), frames(contact, document, done), frames(document), frames(enroll, document), frames(contact, rotate), frames(contact, enroll), {}} {
 		f.Add(b, byte(member), false)
 		f.Add(b, byte(1), true)
 	}
@@ -114,7 +120,7 @@ func FuzzConversation(f *testing.F) {
 			from: netip.MustParseAddrPort("192.0.2.1:5")}
 		p.converse(t.Context())
 		if room.stored > 0 && who != member {
-			t.Fatalf("a document of a stranger is taken in: %x", b)
+			t.Fatalf("a document of a stranger is taken in or given out: %x", b)
 		}
 	})
 }

@@ -35,6 +35,9 @@ const (
 type Backend interface {
 	// Document makes a document durable and says so; or what it wants instead.
 	Document(ctx context.Context, from wire.ID, d *wire.Document) wire.DocumentAck
+	// Recall returns what a nanoprobe said last, by type and instance, where it may
+	// ask for that; nil: nothing.
+	Recall(ctx context.Context, from wire.ID, r wire.DocRef) []byte
 	// Finish returns what the CMA wants to tell at the end of a contact; a zero
 	// generation means that there is nothing.
 	Finish(from wire.ID) (wire.BulkDesired, []wire.DocRef)
@@ -243,6 +246,8 @@ func (p *peer) answer(ctx context.Context, kind wire.FrameKind, body []byte) boo
 		return p.refuse(nil, wire.Refused{Code: wire.CodeRevoked, RetryAfter: time.Hour})
 	case kind == wire.FrameDocument:
 		return p.document(ctx, body)
+	case kind == wire.FrameRecall:
+		return p.recall(ctx, body)
 	case kind == wire.FrameRotate && !p.local:
 		return p.rotate(body)
 	case kind == wire.FrameDone:
@@ -300,6 +305,14 @@ func (p *peer) document(ctx context.Context, body []byte) bool {
 	ack := p.server.Backend.Document(ctx, p.id, &d)
 	ack.DocRef = d.DocRef
 	return p.write(wire.FrameDocumentAck, wire.AppendDocumentAck(nil, &ack))
+}
+
+func (p *peer) recall(ctx context.Context, body []byte) bool {
+	refs, err := wire.ParseRefs(body)
+	if err != nil || len(refs) != 1 {
+		return p.refuse(nil, wire.Refused{Code: wire.CodeMalformed, Text: "recall names one document", RetryAfter: time.Minute})
+	}
+	return p.write(wire.FrameRecalled, p.server.Backend.Recall(ctx, p.id, refs[0]))
 }
 
 func (p *peer) rotate(body []byte) bool {

@@ -47,7 +47,7 @@ var Type = discovery.Type{
 		Keys: []discovery.Field{
 			{Key: "processes[]", Meaning: "as in listeners"},
 			{Key: "connections[].process", Meaning: "id of the client process"},
-			{Key: "connections[].proto", Meaning: "tcp or udp"},
+			{Key: "connections[].proto", Meaning: "tcp or udp. Of udp those that are connected when somebody looks: of a client that sends without connecting, the kernel knows no peer"},
 			{Key: "connections[].addr", Meaning: "remote address"},
 			{Key: "connections[].port", Meaning: "remote port"},
 			{Key: "connections[].scope", Meaning: "global, internal (containers), link or host (loopback)"},

@@ -23,10 +23,18 @@ import (
 // shortly before counts. A virtual router (VRRP) has an address of its own, which
 // its members share.
 
-// carrier is who carries an address.
+// carrier is who carries an address. There are hundreds of thousands, so that
+// little is kept of each, and more looked up where somebody doubts it.
 type carrier struct {
-	nics []graph.Vertex // of known systems, that carry it
-	macs []string       // of all interfaces of those systems; nil until somebody asks
+	carried bool     // by a known system
+	macs    []string // of the interfaces that carry it
+	owners  *owners  // nil until somebody asks
+}
+
+// owners are the known systems that carry an address.
+type owners struct {
+	nics []graph.Vertex // that carry it
+	macs []string       // of all their interfaces: they answer on each for all their addresses
 	down time.Time      // since when they were all down, or their interfaces; zero: not
 }
 
@@ -42,36 +50,75 @@ type contest struct {
 	seen    []graph.NodeID
 }
 
-// carrierOf looks an address up.
-func carrierOf(r graph.Reader, address graph.NodeID) (*carrier, error) {
-	c := &carrier{}
-	up := false
+// carriers calls each with the interfaces of known systems that carry an address.
+func carriers(r graph.Reader, address graph.NodeID, each func(graph.Vertex) error) error {
 	for rel, err := range r.Expand(address, graph.In, graph.HasIP) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		nic, err := r.Node(rel.From)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if isUnknown(nic.Key) {
 			continue
 		}
-		c.nics = append(c.nics, nic)
-		owner, err := r.Find(systemOf(nic.Key))
+		if err := each(nic); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// macsOf are the hardware addresses of an interface.
+func macsOf(nic graph.Vertex) (macs []string) {
+	for _, prop := range []string{"mac", "mac_in_use"} {
+		if m, ok := nic.Props[prop].(string); ok {
+			macs = append(macs, m)
+		}
+	}
+	return macs
+}
+
+// carrierOf looks an address up.
+func carrierOf(r graph.Reader, address graph.NodeID) (*carrier, error) {
+	c := &carrier{}
+	return c, carriers(r, address, func(nic graph.Vertex) error {
+		c.carried, c.macs = true, append(c.macs, macsOf(nic)...)
+		return nil
+	})
+}
+
+// ask looks up the systems that carry the address.
+func (c *carrier) ask(f *finder, address graph.NodeID) (*owners, error) {
+	if c.owners != nil {
+		return c.owners, nil
+	}
+	o, up := &owners{}, false
+	err := carriers(f.r, address, func(nic graph.Vertex) error {
+		o.nics = append(o.nics, nic)
+		owner, err := f.r.Find(systemOf(nic.Key))
 		if err != nil && !errors.Is(err, graph.ErrNotFound) {
-			return nil, err
+			return err
 		}
 		since, down := downSince(owner, nic)
-		if up = up || !down; since.After(c.down) {
-			c.down = since
+		if up = up || !down; since.After(o.down) {
+			o.down = since
 		}
-	}
+		if err != nil {
+			return nil
+		}
+		return f.walk(owner.ID, graph.Out, graph.HasNIC, func(other graph.Vertex) error {
+			o.macs = append(o.macs, macsOf(other)...)
+			return nil
+		})
+	})
 	if up {
-		c.down = time.Time{}
+		o.down = time.Time{}
 	}
-	discovery.Sort(c.nics, func(a, b graph.Vertex) int { return strings.Compare(a.Key.ID, b.Key.ID) })
-	return c, nil
+	discovery.Sort(o.nics, func(a, b graph.Vertex) int { return strings.Compare(a.Key.ID, b.Key.ID) })
+	c.owners = o
+	return o, err
 }
 
 // downSince reports whether a system or its interface is down, and since when.
@@ -95,43 +142,6 @@ func systemOf(nic graph.Key) graph.Key {
 	return graph.Key{Label: graph.System, ID: id}
 }
 
-// has reports whether one of the carrying systems has a hardware address, on any
-// interface: they answer on each for all their addresses.
-func (c *carrier) has(r graph.Reader, mac string) (bool, error) {
-	for _, nic := range c.nics {
-		if nic.Props["mac"] == mac || nic.Props["mac_in_use"] == mac {
-			return true, nil // as nearly always
-		}
-	}
-	if c.macs == nil {
-		c.macs = []string{}
-		for _, nic := range c.nics {
-			owner, err := r.Find(systemOf(nic.Key))
-			if errors.Is(err, graph.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return false, err
-			}
-			for rel, err := range r.Expand(owner.ID, graph.Out, graph.HasNIC) {
-				if err != nil {
-					return false, err
-				}
-				other, err := r.Node(rel.To)
-				if err != nil {
-					return false, err
-				}
-				for _, prop := range []string{"mac", "mac_in_use"} {
-					if m, ok := other.Props[prop].(string); ok {
-						c.macs = append(c.macs, m)
-					}
-				}
-			}
-		}
-	}
-	return slices.Contains(c.macs, mac), nil
-}
-
 // virtualRouter says whether a hardware address is one that routers share, of
 // RFC 9568.
 func virtualRouter(mac string) bool {
@@ -140,10 +150,11 @@ func virtualRouter(mac string) bool {
 
 // doubt takes in a neighbor whose address somebody carries.
 func (f *finder) doubt(rel graph.Edge, mac string, c *carrier, by graph.NodeID) error {
-	if virtualRouter(mac) {
+	if virtualRouter(mac) || slices.Contains(c.macs, mac) { // nearly always
 		return nil
 	}
-	if own, err := c.has(f.r, mac); own || err != nil {
+	o, err := c.ask(f, rel.To)
+	if err != nil || slices.Contains(o.macs, mac) {
 		return err
 	}
 	address, err := f.r.Node(rel.To)
@@ -153,13 +164,10 @@ func (f *finder) doubt(rel graph.Edge, mac string, c *carrier, by graph.NodeID) 
 	id := mac + " " + address.Key.ID
 	if f.contests[id] == nil {
 		before, _ := rel.Props["was"].(string)
-		had, err := c.has(f.r, before)
-		if err != nil {
-			return err
-		}
-		had = had && (c.down.IsZero() || rel.Meta.FirstSeen.Before(c.down.Add(robbed)))
+		had := slices.Contains(c.macs, before) || slices.Contains(o.macs, before)
+		had = had && (o.down.IsZero() || rel.Meta.FirstSeen.Before(o.down.Add(robbed)))
 		if !had {
-			if had, err = f.contested(mac, c.nics[0], address.Key); err != nil {
+			if had, err = f.contested(mac, o.nics[0], address.Key); err != nil {
 				return err
 			}
 		}
@@ -172,7 +180,7 @@ func (f *finder) doubt(rel graph.Edge, mac string, c *carrier, by graph.NodeID) 
 		if len(f.contests) >= maxContests {
 			return nil
 		}
-		f.contests[id] = &contest{mac: mac, address: address.Key, owner: c.nics[0].Key}
+		f.contests[id] = &contest{mac: mac, address: address.Key, owner: o.nics[0].Key}
 	}
 	if seen := &f.contests[id].seen; len(*seen) < maxSeen && !slices.Contains(*seen, by) {
 		*seen = append(*seen, by)

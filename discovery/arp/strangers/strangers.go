@@ -94,7 +94,7 @@ func (f *finder) meets(rel graph.Edge, by graph.NodeID) error {
 		}
 		f.owned[rel.To] = owner
 	}
-	if len(owner.nics) > 0 {
+	if owner.carried {
 		return f.doubt(rel, mac, owner, by)
 	}
 	address, err := f.r.Node(rel.To)

@@ -133,37 +133,57 @@ func (a *Authority) makeOrders(now time.Time, out *Out) {
 		if nd.missed = lost(nd.status); nd.missed {
 			continue
 		}
-		var base uint32 // what it runs, and can build upon
-		if !a.current(nd) {
-			if nd.echoed == nd.gen && !nd.whole {
-				base = nd.gen
-			}
-			nd.gen++
-			out.Gens = append(out.Gens, nd.id)
-		}
-		nd.told, nd.whole = true, false
-		a.send(nd, base, out)
+		part := a.order(nd, out)
 		first := min(resendFirst+time.Duration(len(a.sent)/resendCrowd)*resendSpread, resendLast)
-		a.sent[nd] = &sending{at: now.Add(first), backoff: first, part: base != 0}
+		a.sent[nd] = &sending{at: now.Add(first), backoff: first, part: part}
 		a.timers.Add(now.Add(first), timer{n: nd})
 	}
 	a.queue = a.queue[:copy(a.queue, a.queue[n:])]
 }
 
+// order makes a new order, and says whether it leaves anything out: because its
+// receiver runs it already, or has just started and is far from it.
+func (a *Authority) order(n *node, out *Out) (part bool) {
+	if n.gen > 0 && n.echoed == 0 && !n.whole {
+		if near, ok := a.plan.Near(n.id); ok {
+			n.told = true
+			n.gen++
+			out.Gens = append(out.Gens, n.id)
+			a.post(n, 0, near, out)
+			return true
+		}
+	}
+	var base uint32 // what it runs, and can build upon
+	if !a.current(n) {
+		if n.echoed == n.gen && !n.whole {
+			base = n.gen
+		}
+		n.gen++
+		out.Gens = append(out.Gens, n.id)
+	}
+	n.told, n.whole = true, false
+	a.send(n, base, out)
+	return base != 0
+}
+
 // send makes one copy of the order that is valid now: of what changed since the
 // generation base, if there is one.
 func (a *Authority) send(n *node, base uint32, out *Out) {
-	d := wire.Desired{Gen: n.gen, Base: base, Timing: a.timing(n), Schedule: a.cfg.Schedule}
 	if base != 0 {
-		d.Rings = a.plan.Changes(n.id)
+		a.post(n, base, a.plan.Changes(n.id), out)
 	} else {
-		d.Rings = a.plan.Views(n.id)
+		a.post(n, 0, a.plan.Views(n.id), out)
 	}
+}
+
+// post puts an order about some rings among those to be sent.
+func (a *Authority) post(n *node, base uint32, rings []wire.RingView, out *Out) {
 	if a.cfg.Key != nil {
-		for i := range d.Rings {
-			a.fillKeys(n.id, &d.Rings[i])
+		for i := range rings {
+			a.fillKeys(n.id, &rings[i])
 		}
 	}
+	d := wire.Desired{Gen: n.gen, Base: base, Timing: a.timing(n), Schedule: a.cfg.Schedule, Rings: rings}
 	out.Orders = append(out.Orders, Order{To: n.id, Addr: n.addr(), Desired: d})
 }
 

@@ -192,12 +192,23 @@ func (p *Plan) beside(c *circle, at int) {
 		if m == nil {
 			continue
 		}
-		if m.flags&(isStale|isDated) != 0 {
+		if m.flags&(isStale|isDated) != 0 || m.near > 0 && c.lostFrom(at, dir, int(m.near)/2) {
 			p.mark(m, isUrgent)
 		} else if c.level > switchLevel && p.sweepsAnew(c, m) {
 			p.mark(m, isStale)
 		}
 	}
+}
+
+// lostFrom says whether a lost member ends a run of n of them, seen in a
+// direction: who knows the near only needs the rest of the ring soon.
+func (c *circle) lostFrom(at, dir, n int) bool {
+	for i := range n {
+		if alive(c.at(at - dir*i)) {
+			return false
+		}
+	}
+	return true
 }
 
 // sweepsAnew says whether s is to sweep a ring beside it on c of which it was

@@ -59,6 +59,7 @@ type seated struct {
 	home  uint8           // level of the ring it sits in for itself
 	flags uint8
 	dated uint8 // changes it was not told of that can wait until it is told something anyway
+	near  uint8 // how far to each side of its place at home it was told the ring; 0 = all of it
 	// unknown is, by level, from which version on those who came into its ring are
 	// not known to it; 0 = it knows all.
 	unknown [levels]uint32

@@ -22,7 +22,7 @@ func (p *Plan) Views(id wire.ID) []wire.RingView {
 		return nil
 	}
 	s.flags &^= isUrgent | isStale | isDated
-	s.dated, s.unknown = 0, [levels]uint32{}
+	s.dated, s.near, s.unknown = 0, 0, [levels]uint32{}
 	views := p.views(s)
 	p.remember(s, views)
 	return views
@@ -240,8 +240,8 @@ func (p *Plan) Neighbors(dst []Neighbor, id wire.ID) []Neighbor {
 
 // Run resolves the Run of an observation that somebody made: About and those
 // lost with it, in ring order. Who came into the ring after the roster that was
-// counted in is not among them, nor who has not been told yet of the observer,
-// and so could not answer it; who left the ring is not missed.
+// counted in is not among them, nor who was not told of the observer, and so
+// could not answer it; who left the ring is not missed.
 func (p *Plan) Run(dst []wire.ID, by wire.ID, o *wire.Observation) []wire.ID {
 	dst = append(dst, o.About)
 	s, c, x := p.seats[o.About], p.rings[o.Ring], p.seats[by]
@@ -260,7 +260,7 @@ func (p *Plan) Run(dst []wire.ID, by wire.ID, o *wire.Observation) []wire.ID {
 		}
 		if m.since[c.level] <= o.Version {
 			want--
-			if x == nil || m.unknown[c.level] == 0 || x.since[c.level] < m.unknown[c.level] {
+			if c.knows(m, x) && (x == nil || m.unknown[c.level] == 0 || x.since[c.level] < m.unknown[c.level]) {
 				dst = append(dst, m.ID)
 			}
 		}

@@ -148,6 +148,8 @@ type Authority struct {
 	gathering gathering
 	busy      bool
 	timers    agenda.Agenda[timer]
+	claims    agenda.Agenda[claim]   // addresses that two say are theirs
+	claimed   int                    // how many those are
 	leisure   time.Time              // next helping of stale rosters; zero = none left
 	places    map[string]string      // what people call the switches, by chassis id
 	cables    map[cable]verdict.Link // where cables went that are heard nowhere now
@@ -258,7 +260,7 @@ func (a *Authority) Announce(now time.Time, id wire.ID, s wire.Session, applied 
 		a.rename(n, name)
 	}
 	if len(addrs) > 0 && !slices.Equal(addrs, n.addrs) {
-		a.claimAddrs(now, n, addrs, out)
+		a.claimAddrs(now, n, addrs)
 		a.settle(n, addrs, guessLinks(n.links, addrs))
 		changed = true
 	}
@@ -309,25 +311,6 @@ func (a *Authority) welcome(now time.Time, n *node, isNew bool, out *Out) {
 		e.Kind, e.Text = event.Joined, "system "+n.name+" joined"
 	}
 	out.Events = append(out.Events, e)
-}
-
-// claimAddrs notes which system answers at which address, and tells when two
-// claim the same.
-func (a *Authority) claimAddrs(now time.Time, n *node, addrs []netip.AddrPort, out *Out) {
-	for _, old := range n.addrs {
-		if a.byAddr[old] == n {
-			delete(a.byAddr, old)
-		}
-	}
-	for _, addr := range addrs {
-		other := a.byAddr[addr]
-		if other != nil && other != n && !lost(other.status) {
-			out.Events = append(out.Events, event.Event{At: now, Kind: event.DuplicateAddress, System: n.id.String(), Name: n.name,
-				Affected: []string{other.name, n.name}, Detail: map[string]string{"address": addr.String()},
-				Text: "address " + addr.Addr().String() + " is claimed by " + other.name + " and by " + n.name})
-		}
-		a.byAddr[addr] = n
-	}
 }
 
 // Attach tells where a system's cables go, as its LLDP or CDP documents say.
@@ -536,6 +519,7 @@ func (a *Authority) Tick(now time.Time, out *Out) {
 	a.letGo(now)
 	a.makeOrders(now, out)
 	a.fire(now, out)
+	a.tellClaims(now, out)
 }
 
 // Deadline is when Tick wants to be called next; zero = never.
@@ -543,7 +527,7 @@ func (a *Authority) Deadline() time.Time {
 	if len(a.queue) > 0 {
 		return a.queueSince()
 	}
-	return agenda.Sooner(a.judge.Deadline(), a.timers.Next(), a.leisure, a.gathering.due(a.busy))
+	return agenda.Sooner(a.judge.Deadline(), a.timers.Next(), a.claims.Next(), a.leisure, a.gathering.due(a.busy))
 }
 
 // Record returns what to store about id.

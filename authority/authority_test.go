@@ -185,16 +185,6 @@ func TestAMovedCableIsNewsOnce(t *testing.T) {
 	}
 }
 
-func TestTwoSystemsWithOneAddressAreToldOf(t *testing.T) {
-	a, out := estate(12)
-	a.Announce(after(time.Minute), idOf(99), 1, 0, "copy", addrOf(5), []netip.AddrPort{addrOf(5)}, out)
-	if !slices.ContainsFunc(out.Events, func(e event.Event) bool {
-		return e.Kind == event.DuplicateAddress && slices.Equal(e.Affected, []string{"h05", "copy"})
-	}) {
-		t.Errorf("events %v, want duplicate address of h05 and copy", out.Events)
-	}
-}
-
 func TestReportsAboutStrangersAndFromStrangersAreIgnored(t *testing.T) {
 	a, out := estate(12)
 	accuse(a, after(time.Minute), 777, out, 4, 6)

@@ -136,8 +136,8 @@ var Labels = []LabelDoc{
 		"volume": "name of the logical volume", "raid_disks": "number of disks in the set", "raid_degraded": "number of disks missing from the set"}, []string{"serial"}},
 	{Container, "a container, running or not", `"<system id>/<engine>:<name>"`, map[string]string{
 		"name": "engine:name", "id": "the engine's id", "engine": "docker, podman, lxc, ...", "image": "image", "published": "list of published ports"}, []string{"name"}},
-	{VirtualMachine, "a virtual machine as its host knows it", `hardware UUID`, map[string]string{
-		"name": "name on its host", "uuid": "the same as the key", "macs": "list of hardware addresses"}, []string{"uuid"}},
+	{VirtualMachine, "a virtual machine as its host knows it", `hardware UUID, or "mac-<hardware address>" of one without`, map[string]string{
+		"name": "name on its host", "uuid": "hardware UUID, where it has one", "macs": "list of hardware addresses"}, []string{"uuid"}},
 	{Check, "a monitored operation of a service", `"<system id>/<what is checked>"`, map[string]string{
 		"class": "ocf, lsb, nagios or systemd", "type": "agent", "state": "what it said last"}, []string{"state"}},
 	{Finding, "what an audit rule found on a system", `"<system id>/<rule>"`, map[string]string{
@@ -159,7 +159,7 @@ var Rels = []RelDoc{
 	{System, DependsOn, System, "derived: one of its processes depends on one of theirs", map[string]string{"by": "list of client > server"}},
 	{System, Translates, Endpoint, "the system sends elsewhere what is called there (destination NAT)", nil},
 	{Endpoint, ForwardsTo, Endpoint, "who calls the one is answered by the other", nil},
-	{System, HostedBy, System, "derived: a virtual machine's system on its host", map[string]string{"uuid": "list of hardware UUIDs"}},
+	{System, HostedBy, System, "derived: a virtual machine's system on its host", map[string]string{"uuid": "list of hardware UUIDs", "mac": "hardware address, where they met by that"}},
 	{VirtualMachine, HostedBy, System, "the machine runs on this host", nil},
 	{Container, HostedBy, System, "the container runs on this host", nil},
 	{System, Is, VirtualMachine, "the same machine, seen from inside", nil},

@@ -39,6 +39,7 @@ import (
 	"assim/discovery/units"
 	"assim/discovery/users"
 	"assim/discovery/vm"
+	"assim/discovery/vm/guests"
 )
 
 // Types are all built-in types, in the order in which people read them.
@@ -93,4 +94,5 @@ func Find(name string) (discovery.Type, bool) {
 // not refer to them, so that they are no part of it.
 var Wholes = []discovery.Whole{
 	{Name: "who is seen by ARP and told of by nobody", Derive: strangers.Derive},
+	{Name: "which systems are virtual machines of others, by hardware address", Derive: guests.Derive},
 }

@@ -1,6 +1,7 @@
 // Package vm discovers whether this system is a virtual machine and of what
 // kind, and which virtual machines run on it, by their processes. Guest and host
-// meet in the graph by the machine's UUID, and no hypervisor is asked.
+// meet in the graph by the machine's UUID, or by hardware address where one of
+// them has none to tell (package guests), and no hypervisor is asked.
 //
 //	(System guest)-[:IS]->(VirtualMachine {uuid})-[:HOSTED_BY]->(System host)
 package vm
@@ -209,10 +210,15 @@ func Graph(system graph.Key, doc []byte) (graph.Change, error) {
 		c.Rels = append(c.Rels, graph.Rel{From: system, Type: Is, To: me.Key})
 	}
 	for _, g := range p.Guests {
-		if !isUUID(g.UUID) {
-			continue // nothing that its inside could know it by
+		id := g.UUID
+		switch {
+		case isUUID(id):
+		case len(g.MACs) > 0:
+			id = "mac-" + g.MACs[0] // see package guests
+		default:
+			continue // nothing that its inside could be known by
 		}
-		node := machine(g.UUID, g.Name, g.MACs)
+		node := machine(id, g.Name, g.MACs)
 		c.Nodes = append(c.Nodes, node)
 		c.Rels = append(c.Rels, graph.Rel{From: node.Key, Type: graph.HostedBy, To: system})
 	}
@@ -227,7 +233,10 @@ func (p *Payload) hypervisor() string {
 }
 
 func machine(uuid, name string, macs []string) graph.Node {
-	n := graph.Node{Key: graph.Key{Label: VirtualMachine, ID: uuid}, Props: graph.P("uuid", uuid, "name", name)}
+	n := graph.Node{Key: graph.Key{Label: VirtualMachine, ID: uuid}, Props: graph.P("name", name)}
+	if isUUID(uuid) {
+		n.Props["uuid"] = uuid
+	}
 	if len(macs) > 0 {
 		n.Props["macs"] = macs
 	}

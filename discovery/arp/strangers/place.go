@@ -105,7 +105,7 @@ func (f *finder) places(system, nic graph.Key, mac string, guests map[string]gra
 	}
 	if vm, ok := guests[mac]; ok {
 		err := f.walk(vm.ID, graph.Out, graph.HostedBy, func(host graph.Vertex) error {
-			rels = append(rels, graph.Rel{From: system, Type: graph.HostedBy, To: host.Key, Props: graph.P("uuid", []string{vm.Key.ID})})
+			rels = append(rels, graph.Rel{From: system, Type: graph.HostedBy, To: host.Key, Props: graph.P("mac", mac)})
 			return nil
 		})
 		if err != nil {

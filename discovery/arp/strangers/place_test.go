@@ -60,7 +60,7 @@ func TestWhereAStrangerHangsIsSaidWhereItIsKnownAndNotGuessed(t *testing.T) {
 			}
 			c.Source = "n-h/vm"
 			said(t, st, c)
-		}, []string{"(System:mac-" + macY + `)-[:HOSTED_BY {"uuid":["6f7c2e2a-6b9f-4a43-8f3e-1d2b3c4d5e6f"]}]->(System:n-h)`}, "CABLED_TO"},
+		}, []string{"(System:mac-" + macY + `)-[:HOSTED_BY {"mac":"` + macY + `"}]->(System:n-h)`}, "CABLED_TO"},
 	} {
 		t.Run(c.story, func(t *testing.T) {
 			store := graphtest.NewMem()

@@ -341,9 +341,9 @@ func retime(s *Sim, args []string) error {
 	if len(args) < 2 {
 		return errors.New("say: retime h01 fast")
 	}
-	t, ok := profiles[args[len(args)-1]]
-	if !ok {
-		return errors.New("a profile is fast, default or quiet")
+	t, err := Profile(args[len(args)-1])
+	if err != nil {
+		return err
 	}
 	list, err := s.systems(args[:len(args)-1])
 	for _, sys := range list {

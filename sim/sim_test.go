@@ -92,3 +92,19 @@ func TestTheSameSeedTellsTheSameStory(t *testing.T) {
 		t.Errorf("first:\n%s\nsecond:\n%s", texts[0].String(), texts[1].String())
 	}
 }
+
+func TestEachProfileNoticesFaultsInItsTime(t *testing.T) {
+	for profile, most := range map[string][2]float64{"fast": {800, 1500}, "default": {2000, 2700}} {
+		timing, err := Profile(profile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Script("standard", 1000, time.Minute, Options{Seed: 1, Timing: timing}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.OK() || r.DetectionP50 > most[0] || r.DetectionMax > most[1] {
+			t.Errorf("%s: p50 %.0f ms and max %.0f ms, want at most %.0f and %.0f; %v %v", profile, r.DetectionP50, r.DetectionMax, most[0], most[1], r.Differences, r.Broken)
+		}
+	}
+}

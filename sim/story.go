@@ -127,12 +127,9 @@ func (st *story) line(f []string, n int) error {
 	case "show", "hide":
 		return st.show(f[0] == "show", strings.Join(f[1:], " "))
 	case "profile":
-		t, ok := profiles[strings.Join(f[1:], "")]
-		if !ok {
-			return errors.New("a profile is fast, default or quiet")
-		}
+		t, err := Profile(strings.Join(f[1:], ""))
 		st.timing = t
-		return nil
+		return err
 	case "loss", "duplicate":
 		return st.percent(f)
 	case "seed":
@@ -146,6 +143,15 @@ func (st *story) line(f []string, n int) error {
 		return err
 	}
 	return fmt.Errorf("nothing begins with %q (estate, switch, systems, dual, cma, profile, loss, duplicate, seed, show, at, run, news:)", f[0])
+}
+
+// Profile is the impatience that is called fast, default or quiet.
+func Profile(name string) (wire.Timing, error) {
+	t, ok := profiles[name]
+	if !ok {
+		return t, fmt.Errorf("no profile is called %q: say fast, default or quiet", name)
+	}
+	return t, nil
 }
 
 var profiles = map[string]wire.Timing{"fast": wire.FastTiming, "default": wire.DefaultTiming, "quiet": wire.QuietTiming}

@@ -39,6 +39,7 @@ func run(args []string, out io.Writer) (bool, error) {
 	seeds := f.Int("seeds", 100, "with -swarm: how many seeds, from -seed on")
 	keep := f.String("keep", "sim/testdata/seeds.txt", "with -swarm: append failing seeds to this file, if it exists")
 	script := f.String("script", "standard", "standard, day (deaths and returns), crashes, reboots, or half (of all racks die at once)")
+	profile := f.String("profile", "default", "impatience of everybody in a script: fast, default or quiet")
 	asJSON := f.Bool("json", false, "print one JSON object instead of a table")
 	verbose := f.Bool("v", false, "print the news as they come")
 	threads := f.Int("threads", 2, "threads for large estates; the result is the same")
@@ -58,6 +59,9 @@ func run(args []string, out io.Writer) (bool, error) {
 	case *swarm:
 		r, err = sim.Swarm(max(1, *seed), *seeds, *keep, news)
 	default:
+		if opt.Timing, err = sim.Profile(*profile); err != nil {
+			return false, err
+		}
 		opt.Seed = max(1, *seed)
 		r, err = sim.Script(*script, *n, *length, opt, news)
 	}

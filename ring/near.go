@@ -13,8 +13,8 @@ const (
 
 // Near is Views for one who has just started alone, cut to those around it: it
 // needs the others only to see across many lost ones in a row. ok is false when
-// it has to be told the whole: it has other duties, somebody of its ring is lost,
-// or too many of its ring know the near only.
+// it has to be told the whole: it has other duties, somebody near it is lost, or
+// too many of its ring know the near only.
 func (p *Plan) Near(id wire.ID) (views []wire.RingView, ok bool) {
 	s := p.seats[id]
 	if s == nil {
@@ -28,9 +28,6 @@ func (p *Plan) Near(id wire.ID) (views []wire.RingView, ok bool) {
 		}
 	}
 	for _, m := range c.members {
-		if !alive(m) {
-			return nil, false
-		}
 		if m.near > 0 && m != s {
 			near++
 		}
@@ -42,6 +39,9 @@ func (p *Plan) Near(id wire.ID) (views []wire.RingView, ok bool) {
 	at := c.index(s)
 	v := wire.RingView{Ring: c.id, Level: c.level, Version: c.version, Size: uint16(len(c.members)), Self: uint16(reach)}
 	for i := -reach; i <= reach; i++ {
+		if !alive(c.at(at + i)) {
+			return nil, false
+		}
 		v.Members = append(v.Members, c.at(at+i).entry())
 	}
 	s.flags &^= isUrgent | isStale | isDated

@@ -58,9 +58,9 @@ func TestWhoHasDutiesOrLossesBesideItIsToldAll(t *testing.T) {
 	if near != 48/nearShare {
 		t.Errorf("%d of a rack know their near only, want one in %d", near, nearShare)
 	}
-	p.SetLost(idOf(10), true)
+	p.SetLost(idOf(25), true)
 	if _, ok := p.Near(idOf(30)); ok {
-		t.Error("one of whose ring somebody is lost is told its near only")
+		t.Error("one beside whom somebody is lost is told its near only")
 	}
 }
 

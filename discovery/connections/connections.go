@@ -174,14 +174,20 @@ const young = 60 * 100
 
 // described returns how a peer's process is told.
 func (m *memory) described(uptime uint64) func(proc.Peer) *proc.Process {
-	before := map[string]*proc.Process{}
-	for _, c := range m.sorted() {
-		if before[c.Process] == nil {
-			before[c.Process] = m.pairs[c].process
-		}
-	}
+	var before map[string]*proc.Process // by identity; filled when it is needed
 	return func(p proc.Peer) *proc.Process {
-		if known := before[p.Process.ID]; known != nil && (p.Ended || uptime < p.Start+young) {
+		if !p.Ended && uptime >= p.Start+young {
+			return p.Process
+		}
+		if before == nil {
+			before = map[string]*proc.Process{}
+			for _, c := range m.sorted() {
+				if before[c.Process] == nil {
+					before[c.Process] = m.pairs[c].process
+				}
+			}
+		}
+		if known := before[p.Process.ID]; known != nil {
 			return known
 		}
 		return p.Process

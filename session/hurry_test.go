@@ -57,6 +57,23 @@ func TestNewsAndLastWordsDoNotWaitForALongPause(t *testing.T) {
 	}
 }
 
+// Last words are said some times in the second that there is for them.
+func TestLastWordsAreRepeatedSoon(t *testing.T) {
+	now := time.Unix(1, 0)
+	n := NewNode(now, DefaultOptions, 1, rand.New(rand.NewPCG(1, 1)))
+	n.Announce(wire.Announce{Name: "h"})
+	n.Stop(wire.Stopping{})
+	sent := 0
+	for end := now.Add(time.Second); !now.After(end); now = n.Deadline() {
+		if _, ok := n.Poll(now); ok {
+			sent++
+		}
+	}
+	if sent < 4 {
+		t.Errorf("said %d times within a second, want 4", sent)
+	}
+}
+
 // Who is stopped before its first announcement was due says both at once, and
 // knows when the CMA has taken the stop in.
 func TestLastWordsDoNotWaitForTheFirstAnnouncement(t *testing.T) {

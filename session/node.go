@@ -377,7 +377,10 @@ func (n *Node) flags() uint8 {
 // each time, a quarter more or less at random.
 func (n *Node) backoff(tries int) time.Duration {
 	d := n.opt.Retry
-	if n.rtt > 0 {
+	switch {
+	case n.stopping: // It has a second, and is not there to hear of a better time.
+		return minRetry
+	case n.rtt > 0:
 		d = min(max(3*n.rtt, minRetry), d)
 	}
 	for range min(tries, 16) {

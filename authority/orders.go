@@ -17,6 +17,9 @@ const (
 	// answered in a second, and copies would keep them from it.
 	resendCrowd  = 100
 	resendSpread = 20 * time.Millisecond
+	// fewAlone is how many orders may wait for their echoes while whoever starts
+	// counts as starting alone.
+	fewAlone = 8
 	// resendHurry is after how long a copy must have been echoed: who says after
 	// that that it runs what it ran before has not got it.
 	resendHurry = 200 * time.Millisecond
@@ -144,7 +147,7 @@ func (a *Authority) makeOrders(now time.Time, out *Out) {
 // order makes a new order, and says whether it leaves anything out: because its
 // receiver runs it already, or has just started and is far from it.
 func (a *Authority) order(n *node, out *Out) (part bool) {
-	if n.gen > 0 && n.echoed == 0 && !n.whole {
+	if n.gen > 0 && n.echoed == 0 && !n.whole && len(a.sent) < fewAlone {
 		if near, ok := a.plan.Near(n.id); ok {
 			n.told = true
 			n.gen++

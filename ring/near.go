@@ -7,8 +7,9 @@ const (
 	// nearBytes is what the members of such a view may take, with their keys: with
 	// the rest of an order they fit into one datagram.
 	nearBytes = 1000
-	// nearShare is one in how many members of a ring may know the near of it only.
-	nearShare = 8
+	// nearShare is one in how many members of a ring may know the near of it only:
+	// it stays so until the ring changes, so in the long run that many do.
+	nearShare = 2
 )
 
 // Near is Views for one who has just started alone, cut to those around it: it

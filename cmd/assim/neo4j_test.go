@@ -45,4 +45,7 @@ func TestAnInstallationMovesToNeo4jAndBack(t *testing.T) {
 	if code, _, errs := offline("store", "copy", from, uri); code != exitFailed || !strings.Contains(errs, "empty it or name another") {
 		t.Errorf("over a graph that is there: exit %d, %s", code, errs)
 	}
+	if code, out, errs := offline("check", "-store", uri); code != exitOK || !strings.HasPrefix(out, "sound: 1 nodes") {
+		t.Errorf("checked there: exit %d, %s%s", code, out, errs)
+	}
 }

@@ -38,7 +38,7 @@ func openBolt(ctx context.Context, address, passwordFile string, create bool) (g
 	if err != nil {
 		return nil, err
 	}
-	empty, err := isEmpty(ctx, store)
+	empty, err := store.Empty(ctx)
 	switch {
 	case err != nil:
 	case create && !empty:
@@ -49,19 +49,6 @@ func openBolt(ctx context.Context, address, passwordFile string, create bool) (g
 		return store, nil
 	}
 	return nil, errors.Join(err, store.Close())
-}
-
-func isEmpty(ctx context.Context, s graph.Store) (bool, error) {
-	view, err := s.View(ctx, time.Time{})
-	if err != nil {
-		return false, err
-	}
-	empty := true
-	for _, e := range view.Nodes("") {
-		empty, err = false, e
-		break
-	}
-	return empty, errors.Join(err, view.Close())
 }
 
 func openEmbedded(path string, create bool) (graph.Store, error) {

@@ -166,7 +166,7 @@ type batch struct {
 	refs    map[string]*docRef
 	docs    map[string]graph.Document // by hash
 	records []graph.Record
-	commits []any
+	commits []map[string]any
 	visible bool // whether the change at hand alters what readers see
 }
 

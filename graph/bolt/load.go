@@ -43,7 +43,7 @@ func (b *batch) readDocuments(changes []prepared) error {
 		}
 	}
 	if len(asked) > 0 {
-		rows, err := collect(b.ctx, b.tx, "UNWIND $hashes AS h MATCH (d:AssimDocument {hash: h}) RETURN h", map[string]any{"hashes": slices.Collect(maps.Keys(asked))})
+		rows, err := collect(b.ctx, b.tx, "UNWIND $p.hashes AS h MATCH (d:AssimDocument {hash: h}) RETURN h", list("hashes", slices.Collect(maps.Keys(asked))))
 		if err != nil {
 			return err
 		}
@@ -57,8 +57,8 @@ func (b *batch) readDocuments(changes []prepared) error {
 	if len(b.refs) == 0 {
 		return nil
 	}
-	rows, err := collect(b.ctx, b.tx, "UNWIND $refs AS r MATCH (d:AssimDocRef {ref: r}) WHERE d.to = $open RETURN r, d.hash",
-		map[string]any{"refs": slices.Collect(maps.Keys(b.refs)), "open": open})
+	rows, err := collect(b.ctx, b.tx, "UNWIND $p.refs AS r MATCH (d:AssimDocRef {ref: r}) WHERE d.to = $p.open RETURN r, d.hash",
+		list("refs", slices.Collect(maps.Keys(b.refs))))
 	for _, row := range rows {
 		b.refs[text(row[0])].hash = text(row[1])
 	}
@@ -99,7 +99,7 @@ func (b *batch) readSources(changes []prepared) error {
 	if len(names) == 0 {
 		return nil
 	}
-	rows, err := collect(b.ctx, b.tx, "UNWIND $names AS n MATCH (s:AssimSource {name: n}) RETURN n, s.hash, s.elems", map[string]any{"names": names})
+	rows, err := collect(b.ctx, b.tx, "UNWIND $p.names AS n MATCH (s:AssimSource {name: n}) RETURN n, s.hash, s.elems", list("names", names))
 	for _, row := range rows {
 		src := b.sources[text(row[0])]
 		src.hash = text(row[1])
@@ -160,7 +160,7 @@ func (b *batch) load(wanted map[uid]element) error {
 		}
 	}
 	if len(keys) > 0 {
-		if err := b.loadFrom("UNWIND $keys AS k MATCH (n:AssimNode {_key: k}) RETURN n._uid, n._state", map[string]any{"keys": keys}); err != nil {
+		if err := b.loadFrom("UNWIND $p.keys AS k MATCH (n:AssimNode {_key: k}) RETURN n._uid, n._state", list("keys", keys)); err != nil {
 			return err
 		}
 	}
@@ -171,7 +171,7 @@ func (b *batch) load(wanted map[uid]element) error {
 		}
 	}
 	for typ, rows := range byType {
-		if err := b.loadFrom("UNWIND $rows AS x "+matchRel(typ)+" RETURN r._uid, r._state", map[string]any{"rows": rows}); err != nil {
+		if err := b.loadFrom("UNWIND $p.rows AS x "+matchRel(typ)+" RETURN r._uid, r._state", list("rows", rows)); err != nil {
 			return err
 		}
 	}
@@ -184,7 +184,7 @@ func (b *batch) exists(k graph.Key) bool {
 }
 
 func relRow(u uid, e element) map[string]any {
-	return map[string]any{"k": u.short(), "a": nodeUID(e.rel.From).short(), "b": nodeUID(e.rel.To).short()}
+	return map[string]any{"k": u.short(), "t": e.rel.Type, "a": nodeUID(e.rel.From).short(), "b": nodeUID(e.rel.To).short()}
 }
 
 func matchRel(typ string) string {
@@ -223,7 +223,7 @@ func (b *batch) loadClaims() error {
 	if len(shared) == 0 {
 		return nil
 	}
-	rows, err := collect(b.ctx, b.tx, "UNWIND $elems AS e MATCH (c:AssimClaim {elem: e}) RETURN e, c.source, c.state", map[string]any{"elems": slices.Collect(maps.Keys(shared))})
+	rows, err := collect(b.ctx, b.tx, "UNWIND $p.elems AS e MATCH (c:AssimClaim {elem: e}) WHERE c.source IS NOT NULL RETURN e, c.source, c.state", list("elems", slices.Collect(maps.Keys(shared))))
 	if err != nil {
 		return err
 	}
@@ -236,4 +236,10 @@ func (b *batch) loadClaims() error {
 		shared[text(row[0])].claims[name] = graph.Claim{Source: name, At: instant(v.OwnerAt), Labels: v.Labels, Props: graph.Props(v.Props)}
 	}
 	return nil
+}
+
+// list is a list of rows as a parameter. It is inside a map because the server
+// plans a query anew for every order of magnitude of a list that is not.
+func list(name string, rows any) map[string]any {
+	return map[string]any{"p": map[string]any{name: rows, "open": open}}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"assim/graph"
@@ -18,6 +19,7 @@ type reader struct {
 	ctx    context.Context
 	serial int64
 	at     time.Time
+	ahead  ahead
 }
 
 // View returns a Reader of now or of then.
@@ -37,7 +39,7 @@ func (s *Store) View(ctx context.Context, at time.Time) (graph.Reader, error) {
 			return nil, err
 		}
 	}
-	return &reader{s, ctx, serial, at}, nil
+	return &reader{s: s, ctx: ctx, serial: serial, at: at}, nil
 }
 
 // serialAt returns the number of the last commit at or before a time.
@@ -135,6 +137,9 @@ func (r *reader) oneNode(what any, now, old string, params map[string]any) (grap
 
 // Node returns one node by its number.
 func (r *reader) Node(id graph.NodeID) (graph.Vertex, error) {
+	if v, ok, err := r.nodeAhead(int64(id)); ok || err != nil {
+		return v, err
+	}
 	return r.oneNode(id, "MATCH (n:AssimNode {_id: $id})", "MATCH (o:AssimOldNode {id: $id}) WHERE SHOWN", map[string]any{"id": int64(id)})
 }
 
@@ -163,6 +168,7 @@ func (r *reader) vertices(now, old string, params map[string]any, want func(grap
 			yield(graph.Vertex{}, err)
 			return
 		}
+		r.foundVertices(found)
 		for _, f := range found {
 			if v := f.vertex(f.node); want(v) && !yield(v, nil) {
 				return
@@ -216,22 +222,35 @@ func (r *reader) Indexed(label, prop string) bool { return slices.Contains(index
 
 // Expand walks the relationships of one node.
 func (r *reader) Expand(id graph.NodeID, dir graph.Dir, types ...string) iter.Seq2[graph.Edge, error] {
-	pattern := ""
-	if len(types) > 0 {
-		quoted := make([]string, len(types))
-		for i, t := range types {
-			quoted[i] = quote(t)
+	return func(yield func(graph.Edge, error) bool) {
+		kind := typesText(types)
+		found, ok, err := r.expandAhead(expansion{int64(id), dir, kind})
+		if err != nil {
+			yield(graph.Edge{}, err)
+			return
 		}
-		pattern = ":" + strings.Join(quoted, "|")
+		if !ok {
+			r.expandAlone(id, dir, kind, types)(yield)
+			return
+		}
+		for _, f := range found {
+			if !yield(f.edge(f.rel), nil) {
+				return
+			}
+		}
 	}
-	left, right, ends := "-", "-", "(o.a = $id OR o.b = $id)"
+}
+
+func (r *reader) expandAlone(id graph.NodeID, dir graph.Dir, kind string, types []string) iter.Seq2[graph.Edge, error] {
+	ends := "(o.a = $id OR o.b = $id)"
 	switch dir {
 	case graph.Out:
-		right, ends = "->", "o.a = $id"
+		ends = "o.a = $id"
 	case graph.In:
-		left, ends = "<-", "o.b = $id"
+		ends = "o.b = $id"
 	}
-	return r.edges("MATCH (n:AssimNode {_id: $id})"+left+"[r"+pattern+"]"+right+"()",
+	left, right := arrows(dir)
+	return r.edges("MATCH (n:AssimNode {_id: $id})"+left+"[r"+kind+"]"+right+"()",
 		"MATCH (o:AssimOldRel) WHERE "+ends+" AND SHOWN AND ($types = [] OR o.type IN $types)", map[string]any{"id": int64(id), "types": append([]string{}, types...)})
 }
 
@@ -260,11 +279,49 @@ func (r *reader) RelCount(typ string) int64 {
 }
 
 func (r *reader) number(cypher string) int64 {
-	rows, err := r.s.read(r.ctx, cypher, nil)
+	r.s.gate.RLock()
+	defer r.s.gate.RUnlock()
+	if r.s.ended {
+		return 0
+	}
+	if n, ok := r.s.totals.get(r.s.serial, cypher); ok {
+		return n
+	}
+	rows, err := r.s.rows(r.ctx, cypher, nil)
 	if err != nil || len(rows) == 0 {
 		return 0
 	}
-	return number(rows[0][0])
+	n := number(rows[0][0])
+	r.s.totals.put(cypher, n)
+	return n
+}
+
+// totals are the counts that were asked for since the newest commit: planning
+// a query asks for several, and for the same again and again.
+type totals struct {
+	mu     sync.Mutex
+	serial int64
+	counts map[string]int64 // by the query; as many as there are labels and types
+}
+
+func (t *totals) get(serial int64, cypher string) (int64, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.serial != serial || len(t.counts) > maxTotals {
+		t.serial, t.counts = serial, nil
+	}
+	n, ok := t.counts[cypher]
+	return n, ok
+}
+
+// put is called with the gate held, since get said no: no commit came between.
+func (t *totals) put(cypher string, n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.counts == nil {
+		t.counts = map[string]int64{}
+	}
+	t.counts[cypher] = n
 }
 
 // names returns the distinct texts that a query answers about now, or, when
@@ -391,6 +448,10 @@ func (r *reader) Search(words string, limit int) iter.Seq2[graph.Vertex, error] 
 		for i, w := range wanted {
 			terms[i] = "+" + w + "*"
 		}
+		if err := r.indexed(); err != nil {
+			yield(graph.Vertex{}, err)
+			return
+		}
 		var found []graph.Vertex
 		for v, err := range r.vertices("CALL db.index.fulltext.queryNodes('"+textIndex+"', $terms) YIELD node AS n", "MATCH (o:AssimOldNode) WHERE SHOWN",
 			map[string]any{"terms": strings.Join(terms, " ")}, func(v graph.Vertex) bool { _, ok := graph.Score(v, wanted); return ok }) {
@@ -406,6 +467,13 @@ func (r *reader) Search(words string, limit int) iter.Seq2[graph.Vertex, error] 
 			}
 		}
 	}
+}
+
+// indexed waits until the text index has all that was committed: it follows
+// the graph by itself, so that no commit waits for it.
+func (r *reader) indexed() error {
+	_, err := r.s.read(r.ctx, "CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()", nil)
+	return err
 }
 
 // At returns the moment asked for.
@@ -428,7 +496,7 @@ func (r *reader) sources(match string, id int64, limit int) ([]string, error) {
 	if !r.at.IsZero() {
 		return nil, nil
 	}
-	rows, err := r.s.read(r.ctx, match+" OPTIONAL MATCH (c:AssimClaim {elem: x._key}) RETURN x._state, c.source ORDER BY c.source LIMIT $limit", map[string]any{"id": id, "limit": int64(limit)})
+	rows, err := r.s.read(r.ctx, match+" OPTIONAL MATCH (c:AssimClaim {elem: x._key}) WHERE c.source IS NOT NULL RETURN x._state, c.source ORDER BY c.source LIMIT $limit", map[string]any{"id": id, "limit": int64(limit)})
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

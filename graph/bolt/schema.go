@@ -84,7 +84,7 @@ func wantedIndexes() []namedIndex {
 			index(l.Label, indexPrefix+p)
 		}
 	}
-	return append(out, namedIndex{textIndex, "CREATE FULLTEXT INDEX " + textIndex + " IF NOT EXISTS FOR (x:AssimNode) ON EACH [x._text] OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}"})
+	return append(out, namedIndex{textIndex, "CREATE FULLTEXT INDEX " + textIndex + " IF NOT EXISTS FOR (x:AssimNode) ON EACH [x._text] OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace', `fulltext.eventually_consistent`: true}}"})
 }
 
 // checkVersion refuses servers that are too old or of another kind.
@@ -139,6 +139,8 @@ func (s *Store) explain(err error) error {
 		case strings.Contains(server.Code, "DiskFull") || strings.Contains(server.Msg, "No space left"):
 			err = errors.Join(graph.ErrFull, err)
 		}
+	case strings.Contains(err.Error(), "x509:"), strings.Contains(err.Error(), "tls:"):
+		hint = "; is its certificate of an authority that this system trusts (SSL_CERT_FILE names others), and for this name? With +ssc instead of +s any certificate is taken"
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
 		hint = "; does Neo4j run there, and is it its Bolt port (7687)?"
 	}

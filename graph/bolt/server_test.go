@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -199,4 +200,100 @@ func TestACrashLosesNothingAcknowledged(t *testing.T) {
 	graphtest.RunCrash(t, rounds, func(string) (graph.Store, error) {
 		return Open(context.Background(), uri, Options{})
 	})
+}
+
+func TestEncryptedAndRoutedAddressesWork(t *testing.T) {
+	plain, cert := os.Getenv("ASSIM_NEO4J_TLS"), os.Getenv("ASSIM_NEO4J_CERT")
+	if plain == "" || cert == "" {
+		t.Skip("SKIPPED: ASSIM_NEO4J_TLS and ASSIM_NEO4J_CERT name no Neo4j that speaks TLS; make test-neo4j starts one")
+	}
+	_, host, _ := strings.Cut(plain, "://")
+	if os.Getenv("SSL_CERT_FILE") == cert { // the process below
+		for _, scheme := range []string{"bolt+s", "neo4j+s"} {
+			readsItsOwnWrites(t, scheme+"://"+host)
+		}
+		return
+	}
+	for _, scheme := range []string{"neo4j", "bolt+ssc", "neo4j+ssc"} {
+		readsItsOwnWrites(t, scheme+"://"+host)
+	}
+	for _, scheme := range []string{"bolt+s", "neo4j+s"} {
+		if _, err := Open(t.Context(), scheme+"://"+host, Options{}); err == nil || !strings.Contains(err.Error(), "+ssc") {
+			t.Errorf("%s without the certificate: %v, want a hint with +ssc", scheme, err)
+		}
+	}
+	trusting := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEncryptedAndRoutedAddressesWork$", "-test.v")
+	trusting.Env = append(os.Environ(), "SSL_CERT_FILE="+cert)
+	if out, err := trusting.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+		t.Errorf("with the certificate among those that are trusted: %v\n%s", err, out)
+	}
+}
+
+func readsItsOwnWrites(t *testing.T, uri string) {
+	t.Helper()
+	s := openEmpty(t, uri)
+	defer s.Close()
+	for minute := range 5 {
+		name := fmt.Sprint("name", minute)
+		apply(t, s, says("a", minute, "a", name))
+		if got := dump(t, s); !strings.Contains(got, name) {
+			t.Fatalf("%s: after %s was written, a reader sees %s", uri, name, got)
+		}
+	}
+}
+
+func TestWhatIsKnownIsKnownAfterARestart(t *testing.T) {
+	uri := servers(t)[0]
+	first := openEmpty(t, uri)
+	c := says("a", 0, "a", "alpha")
+	sum := sha256.Sum256([]byte("x"))
+	c.Document = &graph.Document{System: c.Nodes[0].Key, Type: "os", Hash: hex.EncodeToString(sum[:]), JSON: []byte("x")}
+	apply(t, first, c)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), uri, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.driver.Close(t.Context()); err != nil { // from here on the server cannot be asked
+		t.Fatal(err)
+	}
+	if res := apply(t, s, c); res != (graph.Result{Unchanged: 1}) {
+		t.Fatalf("%+v, want one unchanged", res)
+	}
+}
+
+func TestCheckFindsWhatDoesNotFitTogether(t *testing.T) {
+	for _, damage := range []struct{ cypher, words string }{
+		{"RETURN 1", ""},
+		{"MATCH (n:AssimNode:NIC) SET n._key = 'x'", "is filed as another"},
+		{"MATCH (n:AssimNode:NIC) SET n._id = 1000", "to 1000 and was written from"},
+		{"MATCH (n:AssimNode:NIC) REMOVE n._id", "have no number"},
+		{"MATCH (n:AssimNode:NIC) SET n._state = '{'", "a version is damaged"},
+		{"MATCH (n:AssimNode:NIC) DETACH DELETE n", "which is not there"},
+		{"MATCH (a:System)-[r:HAS_NIC]->(b) CREATE (b)-[q:HAS_NIC]->(a) SET q = properties(r)", "was written from"},
+		{"MATCH (c:AssimClaim) DELETE c", "more are kept to say it"},
+		{"MATCH (d:AssimDocument) SET d.json = 'y'", "is not what its hash says"},
+		{"MATCH (d:AssimDocument) DELETE d", "is missing"},
+		{"MATCH (m:AssimMeta) SET m.serial = 0", "and the newest is 0"},
+	} {
+		s := openEmpty(t, servers(t)[0])
+		system, nic := graph.Key{Label: graph.System, ID: "a"}, graph.Key{Label: graph.NIC, ID: "a/eth0"}
+		c := graph.Change{Source: "a", At: t0, Nodes: []graph.Node{{Key: system}, {Key: nic}}, Rels: []graph.Rel{{From: system, Type: graph.HasNIC, To: nic}}}
+		sum := sha256.Sum256([]byte("x"))
+		c.Document = &graph.Document{System: system, Type: "os", Hash: hex.EncodeToString(sum[:]), JSON: []byte("x")}
+		apply(t, s, c, says("b", 1, "a", "alpha"))
+		if _, err := s.rows(t.Context(), damage.cypher, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Check(t.Context())
+		if damage.words == "" && err != nil || damage.words != "" && (!errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), damage.words)) {
+			t.Errorf("after %q: %v, want %q", damage.cypher, err, damage.words)
+		}
+		s.Close()
+	}
 }

@@ -29,6 +29,7 @@ const (
 	connectTime = 20 * time.Second
 	indexTime   = 300 // seconds to wait for indexes at start
 	maxKnown    = 2_000_000
+	maxTotals   = 1000
 	maxTries    = 6 // of an Apply whose errors may pass
 	firstPause  = 50 * time.Millisecond
 )
@@ -50,6 +51,7 @@ type Store struct {
 	// commit that took effect.
 	gate    sync.RWMutex
 	serial  int64
+	totals  totals
 	horizon int64 // the time before which history is pruned
 	ended   bool  // closed, for readers
 }
@@ -104,6 +106,25 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	s.count = readCounters(found[0])
 	s.serial, s.horizon = s.count.serial, number(found[0][5])
+	return s.recall(ctx)
+}
+
+// recall loads what the server is known to have, as much as may be kept, so
+// that what is unchanged is not sent after a restart either.
+func (s *Store) recall(ctx context.Context) error {
+	clear(s.known)
+	for prefix, cypher := range map[string]string{
+		"s": "MATCH (s:AssimSource) WHERE s.hash <> '' RETURN s.name, s.hash LIMIT $limit",
+		"d": "MATCH (d:AssimDocRef) WHERE d.to = $open RETURN d.ref, d.hash LIMIT $limit",
+	} {
+		rows, err := s.rows(ctx, cypher, map[string]any{"limit": int64(maxKnown / 2), "open": open})
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			s.known[prefix+text(row[0])] = text(row[1])
+		}
+	}
 	return nil
 }
 

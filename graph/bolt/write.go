@@ -1,36 +1,66 @@
 package bolt
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
 	"assim/graph"
 )
 
-// statement is a text of Cypher with the rows that it unwinds.
-type statements map[string][]any
+// writing is one statement for all that a transaction writes: one round trip,
+// and one text that the server plans once: inside a map, because it plans anew
+// for every order of magnitude of a list that is a parameter itself. Each part
+// unwinds its list of rows; most are empty most of the time. What ends goes
+// first, relationships before nodes.
+const writing = `
+CALL () { UNWIND $p.endRels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND r._key = x.k DELETE r }
+CALL () { UNWIND $p.endNodes AS x MATCH (n:AssimNode {_key: x.k}) DELETE n }
+CALL () { UNWIND $p.newNodes AS x CREATE (n:AssimNode) SET n = x.p SET n:$(x.labels) }
+CALL () { UNWIND $p.nodes AS x MATCH (n:AssimNode {_key: x.k}) SET n = x.p REMOVE n:$(x.gone) SET n:$(x.labels) }
+CALL () { UNWIND $p.newRels AS x MATCH (a:AssimNode {_key: x.a}) MATCH (b:AssimNode {_key: x.b}) CREATE (a)-[r:$(x.t)]->(b) SET r = x.p }
+CALL () { UNWIND $p.rels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND r._key = x.k SET r = x.p }
+CALL () { UNWIND $p.oldNodes AS x CREATE (o:AssimOldNode) SET o = x }
+CALL () { UNWIND $p.oldRels AS x CREATE (o:AssimOldRel) SET o = x }
+CALL () { UNWIND $p.allClaimsGone AS x MATCH (c:AssimClaim {elem: x.elem}) WHERE c.source IS NOT NULL DELETE c }
+CALL () { UNWIND $p.endClaims AS x MATCH (c:AssimClaim {elem: x.elem, source: x.source}) DELETE c }
+CALL () { UNWIND $p.newClaims AS x CREATE (c:AssimClaim) SET c = x }
+CALL () { UNWIND $p.claims AS x MERGE (c:AssimClaim {elem: x.elem, source: x.source}) SET c.state = x.state }
+CALL () { UNWIND $p.endSources AS x MATCH (s:AssimSource {name: x.name}) DELETE s }
+CALL () { UNWIND $p.sources AS x MERGE (s:AssimSource {name: x.name}) SET s.hash = x.hash, s.elems = x.elems }
+CALL () { UNWIND $p.commits AS x CREATE (c:AssimCommit) SET c = x }
+CALL () { UNWIND $p.endRefs AS x MATCH (d:AssimDocRef {ref: x.ref}) WHERE d.to = $p.open SET d.to = x.to, d.till = x.till }
+CALL () { UNWIND $p.newRefs AS x CREATE (d:AssimDocRef) SET d = x }
+CALL () { UNWIND $p.documents AS x MERGE (d:AssimDocument {hash: x.hash}) ON CREATE SET d.json = x.json }
+CALL () { UNWIND $p.endRecords AS x MATCH (r:AssimRecord {bucket: x.bucket, name: x.name}) DELETE r }
+CALL () { UNWIND $p.records AS x MERGE (r:AssimRecord {bucket: x.bucket, name: x.name}) SET r.value = x.value }
+MATCH (m:AssimMeta {name: 'meta'}) SET m.serial = $p.serial, m.clock = $p.clock, m.node = $p.node, m.rel = $p.rel`
 
-func (s statements) add(cypher string, row any) { s[cypher] = append(s[cypher], row) }
+// parts are the rows of writing, by the name of the list.
+type parts map[string]any
+
+var partNames = []string{"endRels", "endNodes", "newNodes", "nodes", "newRels", "rels", "oldNodes", "oldRels", "allClaimsGone", "endClaims", "newClaims", "claims",
+	"endSources", "sources", "commits", "endRefs", "newRefs", "documents", "endRecords", "records"}
+
+func (p parts) add(name string, row map[string]any) {
+	list, _ := p[name].([]any)
+	p[name] = append(list, row)
+}
 
 // write sends the difference between what was read and what now holds.
 func (b *batch) write() error {
-	for _, collectFrom := range []func(statements) error{b.writeNodes, b.writeRels, b.writeEnds, b.writeOld, b.writeClaims, b.writeRest} {
-		st := statements{}
-		if err := collectFrom(st); err != nil {
+	p := parts{"open": open, "serial": b.count.serial, "clock": b.count.clock, "node": b.count.node, "rel": b.count.rel}
+	for _, name := range partNames {
+		p[name] = []any{}
+	}
+	for _, collectInto := range []func(parts) error{b.writeNodes, b.writeRels, b.writeEnds, b.writeOld, b.writeClaims} {
+		if err := collectInto(p); err != nil {
 			return err
 		}
-		for _, cypher := range slices.Sorted(maps.Keys(st)) {
-			if _, err := collect(b.ctx, b.tx, "UNWIND $rows AS x "+cypher, map[string]any{"rows": st[cypher], "open": open}); err != nil {
-				return err
-			}
-		}
 	}
-	if err := b.writeRecords(); err != nil {
-		return err
-	}
-	_, err := collect(b.ctx, b.tx, "MATCH (m:AssimMeta {name: 'meta'}) SET m.serial = $serial, m.clock = $clock, m.node = $node, m.rel = $rel",
-		map[string]any{"serial": b.count.serial, "clock": b.count.clock, "node": b.count.node, "rel": b.count.rel})
+	b.writeSources(p)
+	b.writeDocuments(p)
+	b.writeRecords(p)
+	_, err := collect(b.ctx, b.tx, writing, map[string]any{"p": map[string]any(p)})
 	return err
 }
 
@@ -51,7 +81,7 @@ func (it *item) stale() bool {
 	return it.was == nil || it.was.From != v.From || it.was.Owner != v.Owner || it.was.OwnerAt != v.OwnerAt
 }
 
-func (b *batch) writeNodes(st statements) error {
+func (b *batch) writeNodes(p parts) error {
 	for u, it := range b.items {
 		if it.element.isRel || !it.stale() {
 			continue
@@ -66,19 +96,17 @@ func (b *batch) writeNodes(st statements) error {
 		props["_text"] = strings.Join(graph.Words(graph.SearchText(k, graph.Props(v.Props))), " ")
 		labels := allLabels(k, v.Labels)
 		for _, l := range labels {
-			for _, p := range indexed[l] {
-				if value, ok := v.Props[p]; ok {
-					props[indexPrefix+p] = indexText(value)
+			for _, name := range indexed[l] {
+				if value, ok := v.Props[name]; ok {
+					props[indexPrefix+name] = indexText(value)
 				}
 			}
 		}
-		row := map[string]any{"k": u.short(), "p": props, "labels": labels, "gone": []string{}}
-		cypher := "CREATE (n:AssimNode)"
-		if it.was != nil {
-			cypher = "MERGE (n:AssimNode {_key: x.k})"
-			row["labels"], row["gone"] = without(labels, it.was.Labels), without(it.was.Labels, v.Labels)
+		if it.was == nil {
+			p.add("newNodes", map[string]any{"p": props, "labels": labels})
+			continue
 		}
-		st.add(cypher+" SET n = x.p REMOVE n:$(x.gone) SET n:$(x.labels)", row)
+		p.add("nodes", map[string]any{"k": u.short(), "p": props, "labels": without(labels, it.was.Labels), "gone": without(it.was.Labels, v.Labels)})
 	}
 	return nil
 }
@@ -94,7 +122,7 @@ func without(a, b []string) []string {
 	return out
 }
 
-func (b *batch) writeRels(st statements) error {
+func (b *batch) writeRels(p parts) error {
 	for u, it := range b.items {
 		if !it.element.isRel || !it.stale() {
 			continue
@@ -107,31 +135,31 @@ func (b *batch) writeRels(st statements) error {
 		props["_key"], props["_uid"], props["_id"], props["_from"], props["_state"] = u.short(), string(u), it.now.ID, it.now.From, state
 		row := relRow(u, it.element)
 		row["p"] = props
-		verb := "CREATE (a)-[r:" + quote(it.element.rel.Type) + "]->(b)"
-		if it.was != nil {
-			verb = "MERGE (a)-[r:" + quote(it.element.rel.Type) + " {_key: x.k}]->(b)"
+		if it.was == nil {
+			p.add("newRels", row)
+			continue
 		}
-		st.add("MATCH (a:AssimNode {_key: x.a}) MATCH (b:AssimNode {_key: x.b}) "+verb+" SET r = x.p", row)
+		p.add("rels", row)
 	}
 	return nil
 }
 
 // writeEnds deletes what is no more, relationships first.
-func (b *batch) writeEnds(st statements) error {
+func (b *batch) writeEnds(p parts) error {
 	for u, it := range b.items {
 		if it.was == nil || it.now != nil {
 			continue
 		}
 		if it.element.isRel {
-			st.add(matchRel(it.element.rel.Type)+" DELETE r", relRow(u, it.element)) // sorts before the nodes: "MATCH (:" < "MATCH (n"
+			p.add("endRels", relRow(u, it.element))
 			continue
 		}
-		st.add("MATCH (n:AssimNode {_key: x.k}) DELETE n", map[string]any{"k": u.short()})
+		p.add("endNodes", map[string]any{"k": u.short()})
 	}
 	return nil
 }
 
-func (b *batch) writeOld(st statements) error {
+func (b *batch) writeOld(p parts) error {
 	for u, it := range b.items {
 		for _, v := range it.old {
 			state, err := v.encode()
@@ -141,20 +169,18 @@ func (b *batch) writeOld(st statements) error {
 			row := map[string]any{"elem": u.short(), "uid": string(u), "id": v.ID, "from": v.From, "to": v.to, "till": v.till, "state": state}
 			if it.element.isRel {
 				row["a"], row["b"], row["type"] = v.A, v.B, it.element.rel.Type
-				st.add("CREATE (o:AssimOldRel) SET o = x", row)
+				p.add("oldRels", row)
 				continue
 			}
 			row["labels"] = allLabels(it.element.node, v.Labels)
-			st.add("CREATE (o:AssimOldNode) SET o = x", row)
+			p.add("oldNodes", row)
 		}
 	}
 	return nil
 }
 
-const deleteClaim = "MATCH (c:AssimClaim {elem: x.elem, source: x.source}) DELETE c"
-
 // writeClaims keeps claims in nodes of their own while there are several.
-func (b *batch) writeClaims(st statements) error {
+func (b *batch) writeClaims(p parts) error {
 	for u, it := range b.items {
 		if len(it.altered) == 0 {
 			continue
@@ -162,7 +188,7 @@ func (b *batch) writeClaims(st statements) error {
 		wasShared := it.was != nil && it.was.Owner == ""
 		if len(it.claims) < 2 {
 			if wasShared {
-				st.add("MATCH (c:AssimClaim {elem: x.elem}) DELETE c", map[string]any{"elem": u.short()})
+				p.add("allClaimsGone", map[string]any{"elem": u.short()})
 			}
 			continue
 		}
@@ -175,25 +201,28 @@ func (b *batch) writeClaims(st statements) error {
 			if err != nil {
 				return err
 			}
-			st.add("MERGE (c:AssimClaim {elem: x.elem, source: x.source}) SET c.state = x.state", map[string]any{"elem": u.short(), "source": name, "state": state})
+			list := "newClaims"
+			if wasShared {
+				list = "claims"
+			}
+			p.add(list, map[string]any{"elem": u.short(), "source": name, "state": state})
 		}
 		for name := range it.altered {
 			if _, still := it.claims[name]; !still && wasShared {
-				st.add(deleteClaim, map[string]any{"elem": u.short(), "source": name})
+				p.add("endClaims", map[string]any{"elem": u.short(), "source": name})
 			}
 		}
 	}
 	return nil
 }
 
-// writeRest writes sources, documents and the times of the commits.
-func (b *batch) writeRest(st statements) error {
+func (b *batch) writeSources(p parts) {
 	for name, src := range b.sources {
 		if !src.changed {
 			continue
 		}
 		if len(src.elems) == 0 {
-			st.add("MATCH (s:AssimSource {name: x.name}) DELETE s", map[string]any{"name": name})
+			p.add("endSources", map[string]any{"name": name})
 			src.hash = hashOf(graph.Said{})
 			continue
 		}
@@ -201,46 +230,41 @@ func (b *batch) writeRest(st statements) error {
 		for u := range src.elems {
 			elems = append(elems, string(u))
 		}
-		st.add("MERGE (s:AssimSource {name: x.name}) SET s.hash = x.hash, s.elems = x.elems", map[string]any{"name": name, "hash": src.hash, "elems": elems})
+		p.add("sources", map[string]any{"name": name, "hash": src.hash, "elems": elems})
 	}
+}
+
+// writeDocuments writes them and the times of the commits. The reference that
+// ends is the one that is open: it ends before another is created.
+func (b *batch) writeDocuments(p parts) {
 	for _, row := range b.commits {
-		st.add("CREATE (c:AssimCommit) SET c = x", row)
+		p.add("commits", row)
 	}
 	for ref, r := range b.refs {
-		if r.ended != nil { // sorts after the creation of others, which are not of the same "from"
-			st.add("MATCH (d:AssimDocRef {ref: x.ref}) WHERE d.to = $open AND d.from < x.before SET d.to = x.to, d.till = x.till",
-				map[string]any{"ref": ref, "to": r.ended.to, "till": r.ended.till, "before": r.ended.to})
+		if r.ended != nil {
+			p.add("endRefs", map[string]any{"ref": ref, "to": r.ended.to, "till": r.ended.till})
 		}
 		for _, v := range r.fresh {
 			if d, ok := b.docs[v.hash]; ok {
-				st.add("MERGE (d:AssimDocument {hash: x.hash}) ON CREATE SET d.json = x.json", map[string]any{"hash": v.hash, "json": string(d.JSON)})
+				p.add("documents", map[string]any{"hash": v.hash, "json": string(d.JSON)})
 			}
-			st.add("CREATE (d:AssimDocRef) SET d = x", map[string]any{"ref": ref, "system": nodeUID(r.doc.System).short(), "label": r.doc.System.Label, "id": r.doc.System.ID,
+			p.add("newRefs", map[string]any{"ref": ref, "system": nodeUID(r.doc.System).short(), "label": r.doc.System.Label, "id": r.doc.System.ID,
 				"type": r.doc.Type, "instance": r.doc.Instance, "hash": v.hash, "from": v.from, "to": v.to, "at": v.at, "till": v.till})
 		}
 	}
-	return nil
 }
 
-// writeRecords writes them in order: a later one of a name wins.
-func (b *batch) writeRecords() error {
+// writeRecords keeps the last of each name.
+func (b *batch) writeRecords(p parts) {
 	last := map[string]graph.Record{}
 	for _, r := range b.records {
 		last[string(join(r.Bucket, r.Name))] = r
 	}
-	st := statements{}
 	for _, r := range last {
-		row := map[string]any{"bucket": r.Bucket, "name": r.Name, "value": r.Value}
+		list := "records"
 		if r.Value == nil {
-			st.add("MATCH (r:AssimRecord {bucket: x.bucket, name: x.name}) DELETE r", row)
-			continue
+			list = "endRecords"
 		}
-		st.add("MERGE (r:AssimRecord {bucket: x.bucket, name: x.name}) SET r.value = x.value", row)
+		p.add(list, map[string]any{"bucket": r.Bucket, "name": r.Name, "value": r.Value})
 	}
-	for cypher, rows := range st {
-		if _, err := collect(b.ctx, b.tx, "UNWIND $rows AS x "+cypher, map[string]any{"rows": rows}); err != nil {
-			return err
-		}
-	}
-	return nil
 }

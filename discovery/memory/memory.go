@@ -1,5 +1,6 @@
 // Package memory discovers how much memory and swap a system has, and how it
-// lies on NUMA nodes. What is free at the moment is not a fact about it.
+// lies on NUMA nodes. What is free at the moment is not a fact about it, nor is
+// what a balloon driver lends and takes back in small pieces.
 package memory
 
 import (
@@ -19,15 +20,15 @@ import (
 
 // Type is the discovery type "memory".
 var Type = discovery.Type{
-	Name:    "memory",
-	Short:   "memory, swap, huge pages, NUMA nodes",
-	Every:   10 * time.Minute,
-	Collect: collect,
-	Graph:   Graph,
+	Name:  "memory",
+	Short: "memory, swap, huge pages, NUMA nodes",
+	Every: 10 * time.Minute,
+	Make:  remembering,
+	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"/proc/meminfo", "/proc/swaps", "/sys/devices/system/node/node*/meminfo"},
 		Keys: []discovery.Field{
-			{Key: "total_bytes", Meaning: "memory the kernel can use, in bytes"},
+			{Key: "total_bytes", Meaning: "memory the kernel can use, in bytes; while a nanoprobe runs, told anew when it changed by a tenth"},
 			{Key: "swap_bytes", Meaning: "swap space in bytes"},
 			{Key: "swaps[].name", Meaning: "file or device"},
 			{Key: "swaps[].type", Meaning: "file or partition"},
@@ -35,7 +36,7 @@ var Type = discovery.Type{
 			{Key: "huge_pages", Meaning: "pages set aside"},
 			{Key: "huge_page_bytes", Meaning: "bytes of one huge page"},
 			{Key: "nodes[].node", Meaning: "number of the NUMA node"},
-			{Key: "nodes[].total_bytes", Meaning: "its memory in bytes"},
+			{Key: "nodes[].total_bytes", Meaning: "its memory in bytes, told anew as total_bytes is"},
 		},
 		Graph: "(System {memory_bytes, swap_bytes})",
 	},
@@ -64,9 +65,45 @@ type Node struct {
 	TotalBytes int64 `json:"total_bytes"`
 }
 
-const maxNodes = 1024 // as many as the kernel can be built for
+const (
+	maxNodes = 1024 // as many as the kernel can be built for
 
-func collect(_ context.Context, h discovery.Host) (any, error) {
+	// step is the part of a size, 1/step, that is a change. The balloon of a virtual
+	// machine moves its size all day; smaller steps would tell of each move, larger
+	// ones would miss a module that was added. What a nanoprobe sees first is exact.
+	step = 10
+)
+
+// remembering returns a collect that says of a size what it said before, until
+// that is wrong by a step: small moves in one direction add up to one.
+func remembering() func(context.Context, discovery.Host) (any, error) {
+	total, nodes := int64(0), map[int]int64{}
+	return func(ctx context.Context, h discovery.Host) (any, error) {
+		doc, err := collect(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		total = settle(total, doc.TotalBytes)
+		doc.TotalBytes = total
+		now := make(map[int]int64, len(doc.Nodes)) // a node that went is forgotten
+		for i, n := range doc.Nodes {
+			now[n.Node] = settle(nodes[n.Node], n.TotalBytes)
+			doc.Nodes[i].TotalBytes = now[n.Node]
+		}
+		nodes = now
+		return doc, nil
+	}
+}
+
+// settle is the size to say: what was said, while the true one is near it.
+func settle(said, is int64) int64 {
+	if moved := max(said-is, is-said); said > 0 && moved < said/step {
+		return said
+	}
+	return is
+}
+
+func collect(_ context.Context, h discovery.Host) (*Payload, error) {
 	text, err := conf.Read(h, "proc/meminfo")
 	if err != nil {
 		return nil, err

@@ -3,9 +3,12 @@ package attack
 import (
 	"bytes"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"assim/discovery/all"
 	"assim/wire"
@@ -30,10 +33,12 @@ const bomb = 8 << 20
 
 // Of a member's bad documents each is acknowledged, so that it does not come
 // for ever, and kept aside or refused with its reason; its good ones and
-// everybody else's go on being taken in.
+// everybody else's go on being taken in. However many there are and however they
+// differ, the log has a line a minute about it.
 func TestBadDocumentsOfAMemberAreRefusedAndHinderNobody(t *testing.T) {
 	t.Parallel()
 	s := startCMA(t)
+	began := time.Now()
 	bad, good := s.join("bad"), s.join("good")
 	bad.quiet()
 	good.quiet()
@@ -91,6 +96,17 @@ func TestBadDocumentsOfAMemberAreRefusedAndHinderNobody(t *testing.T) {
 	}
 	if strings.Contains(status.LastError, "panic") {
 		t.Error(status.LastError)
+	}
+	if m := status.Malformed; len(m) != 1 || m[0].System != bad.id.ID.String() || m[0].Reason == "" {
+		t.Errorf("systems that send what cannot be read: %+v, want %s alone with a reason", m, bad.id.ID)
+	}
+	log, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, most := bytes.Count(log, []byte("a system sends what cannot be read")), 1+int(time.Since(began)/time.Minute)
+	if lines < 1 || lines > most {
+		t.Errorf("%d lines in the log say that a system sends what cannot be read, want 1 to %d", lines, most)
 	}
 	t.Logf("malformed: %d, set aside: %d of %d types, memory %d MB", status.Counters["malformed documents"], len(status.SetAside), len(all.Types), status.RSS>>20)
 }

@@ -3,6 +3,7 @@ package nanoprobe
 import (
 	"bufio"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -10,13 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// gcPercent makes the collector of garbage run at 0.4 times more than what
-// lives, instead of twice: one megabyte lives here, and the collections that
-// this adds cost a millisecond each.
-const gcPercent = 40
+// Limits of memory. A look at a full box makes ten times as much garbage as
+// anything that lives here; it is collected when it has filled a room, and not
+// at a share of the one megabyte that lives on a small box.
+const (
+	firstMemory = 8 << 20 // what Go may hold until the first look is over
+	roomAtLeast = 2 << 20 // for garbage beyond what is held between looks; more where more lives
+)
 
-// saveMemory is for the whole process, and so said where it begins.
-func saveMemory() { debug.SetGCPercent(gcPercent) }
+// saveMemory is for the whole process, and so said where it begins. Both limits
+// are soft: what lives and is needed is there.
+func saveMemory() { debug.SetMemoryLimit(firstMemory) }
 
 // tidy gives memory back to the system: garbage, and the pages of the program
 // itself that only the start or a rare look needed. Those come back from the
@@ -24,6 +29,9 @@ func saveMemory() { debug.SetGCPercent(gcPercent) }
 func tidy() {
 	debug.FreeOSMemory()
 	forgetProgram()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	debug.SetMemoryLimit(int64(m.Sys - m.HeapReleased + max(roomAtLeast, m.HeapAlloc)))
 }
 
 // forgetProgram drops this process's clean, read-only mappings of its own

@@ -171,7 +171,8 @@ type relScanOp struct {
 	slot     int
 	from, to int
 	dir      graph.Dir
-	loop     bool // both ends are one variable
+	loop     bool       // both ends are one variable
+	others   []*relSpec // walked before in this clause; none may be walked twice
 }
 
 func (o *relScanOp) push(rt *run) error {
@@ -196,7 +197,7 @@ func (o *relScanOp) try(rt *run, e graph.Edge) error {
 	if err := rt.step(); err != nil {
 		return err
 	}
-	if o.loop && e.From != e.To {
+	if o.loop && e.From != e.To || visited(rt, o.others, e.ID) {
 		return nil
 	}
 	rt.f[o.slot] = &Rel{e}
@@ -262,7 +263,7 @@ func (o *expandOp) push(rt *run) error {
 		if other == from.id {
 			other = e.From
 		}
-		if o.toBound && other != target || want != nil && want.e.ID != e.ID || o.visited(rt, e.ID) {
+		if o.toBound && other != target || want != nil && want.e.ID != e.ID || visited(rt, o.others, e.ID) {
 			continue
 		}
 		if err := o.reach(rt, e, other); err != nil {
@@ -288,8 +289,9 @@ func (o *expandOp) reach(rt *run, e graph.Edge, other graph.NodeID) error {
 	return o.emit(rt)
 }
 
-func (o *expandOp) visited(rt *run, id graph.RelID) bool {
-	for _, r := range o.others {
+// visited reports whether one of others has walked the relationship.
+func visited(rt *run, others []*relSpec, id graph.RelID) bool {
+	for _, r := range others {
 		if usesRel(rt.f[r.slot], id) {
 			return true
 		}

@@ -272,6 +272,19 @@ func (mp *matchPlanner) rarest(labels []string) (string, int64) {
 	return best, least
 }
 
+// rivals are the relationships walked so far that r may not be again.
+func (mp *matchPlanner) rivals(r *relSpec) (others []*relSpec) {
+	if r.disjoint {
+		return nil
+	}
+	for _, o := range mp.walked {
+		if overlap(o.types, r.types) {
+			others = append(others, o)
+		}
+	}
+	return others
+}
+
 // walk adds the operator for one relationship.
 func (mp *matchPlanner) walk(r *relSpec, forward bool) {
 	from, to, dir := mp.m.nodes[r.from], mp.m.nodes[r.to], r.dir
@@ -280,13 +293,7 @@ func (mp *matchPlanner) walk(r *relSpec, forward bool) {
 		dir = reverse(dir)
 	}
 	e := expandOp{rel: r, from: from.slot, to: to.slot, dir: dir, toBound: mp.known(to.slot), toLabels: to.labels}
-	if !r.disjoint {
-		for _, o := range mp.walked {
-			if overlap(o.types, r.types) {
-				e.others = append(e.others, o)
-			}
-		}
-	}
+	e.others = mp.rivals(r)
 	mp.rows *= mp.fanOut(r, from)
 	e.stage = stage{name: "Expand", details: mp.relText(from, r, dir, to), estimate: mp.rows}
 	if e.toBound {
@@ -364,7 +371,7 @@ func (mp *matchPlanner) startRel(nodeCost float64) bool {
 			continue
 		}
 		mp.rows *= max(cost, 1)
-		mp.add(&relScanOp{stage: stage{name: "ScanRels", details: mp.relText(from, r, r.dir, to), estimate: mp.rows}, types: r.types, slot: r.slot, from: from.slot, to: to.slot, dir: r.dir, loop: r.from == r.to})
+		mp.add(&relScanOp{stage: stage{name: "ScanRels", details: mp.relText(from, r, r.dir, to), estimate: mp.rows}, types: r.types, slot: r.slot, from: from.slot, to: to.slot, dir: r.dir, loop: r.from == r.to, others: mp.rivals(r)})
 		mp.filled[r.slot], mp.filled[from.slot], mp.filled[to.slot] = true, true, true
 		mp.rels = slices.DeleteFunc(mp.rels, func(x *relSpec) bool { return x == r })
 		mp.walked = append(mp.walked, r)

@@ -131,3 +131,16 @@ func TestReachingIsWalkingWithoutDuplicates(t *testing.T) {
 		}
 	}
 }
+
+// Two patterns that both start from all relationships of a type must not start
+// from the same one.
+func TestNoRelationshipComesTwiceHoweverAWalkStarts(t *testing.T) {
+	w := newWorld()
+	if err := w.execute("CREATE (a {i: 0}) CREATE (b {i: 1}) CREATE (c {i: 2}) CREATE (d {i: 3}) CREATE (a)-[:X]->(b) CREATE (a)-[:Y]->(b)"); err != nil {
+		t.Fatal(err)
+	}
+	const query = "MATCH (n)-[]-()<-[:X]-(n), ()<-[:X]-(m) RETURN m.i"
+	if got := answer(t, w, query, nil); got != "" {
+		t.Errorf("%s\nanswers %q, but there is one :X only", query, got)
+	}
+}

@@ -119,7 +119,7 @@ func (s *shortestSearch) grow(side *searchSide) error {
 				other = e.From
 			}
 			l, known := side.level[other]
-			if known && (l < side.depth || !s.op.all) || s.op.visited(s.rt, e.ID) {
+			if known && (l < side.depth || !s.op.all) || visited(s.rt, s.op.others, e.ID) {
 				continue
 			}
 			if ok, err := s.op.allowed(s.rt, e); err != nil {

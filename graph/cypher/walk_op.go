@@ -51,7 +51,7 @@ func (o *walkOp) walk(rt *run, at *Node, depth int) error {
 		if err := rt.step(); err != nil {
 			return err
 		}
-		if usesRel(o.trail, e.ID) || o.visited(rt, e.ID) {
+		if usesRel(o.trail, e.ID) || visited(rt, o.others, e.ID) {
 			continue
 		}
 		if ok, err := o.allowed(rt, e); err != nil {

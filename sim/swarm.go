@@ -199,7 +199,7 @@ func (p *places) something() (mend func()) {
 	case 7:
 		p.one(remember(s.nap, s.resume))
 	case 8:
-		p.one(remember(s.failPath, func(a int32) { clear(s.net.deaf) }))
+		p.one(remember(p.failPath, func(a int32) { clear(s.net.deaf) }))
 	}
 	return mend
 }
@@ -209,6 +209,20 @@ func (s *Sim) nap(sys int32) *fault {
 	s.pause(sys)
 	s.later(4*time.Second, func() { s.resume(sys) })
 	return nil
+}
+
+// failPath is Sim.failPath, and takes the place of the other end, too: what
+// happens there later would hide that path.
+func (p *places) failPath(sys int32) *fault {
+	f := p.s.failPath(sys)
+	if f != nil {
+		for _, n := range p.s.e.nics[f.systems[1]] {
+			if n.box >= 0 {
+				p.taken[n.box] = true
+			}
+		}
+	}
+	return f
 }
 
 // failPath makes a system deaf to one of its neighbors that can be heard: of

@@ -55,7 +55,7 @@ func TestNeo4jKeepsTheLaw(t *testing.T) {
 	graphtest.Run(t, func(t testing.TB) graph.Store {
 		select {
 		case uri := <-free:
-			return &borrowed{openEmpty(t, uri), func() { free <- uri }}
+			return &borrowed{openEmpty(t, uri), t, func() { free <- uri }}
 		default:
 			t.Fatal("more stores are open at a time than there are servers")
 			return nil
@@ -63,15 +63,19 @@ func TestNeo4jKeepsTheLaw(t *testing.T) {
 	})
 }
 
-// borrowed gives its server back when it is closed.
+// borrowed is checked and gives its server back when it is closed.
 type borrowed struct {
 	*Store
+	t        testing.TB
 	giveBack func()
 }
 
 func (b *borrowed) Close() error {
 	if b.giveBack != nil {
 		defer b.giveBack()
+		if err := b.Check(context.Background()); err != nil {
+			b.t.Error(err)
+		}
 		b.giveBack = nil
 	}
 	return b.Store.Close()

@@ -16,6 +16,10 @@ type RelDoc struct {
 	Props          map[string]string
 }
 
+// Unwritten ends the meaning of a label that is agreed on and that nothing
+// writes: a question about it has no answer, which says nothing of the systems.
+const Unwritten = "; nothing writes it so far"
+
 // The labels in use. Plugins use these constants, not strings of their own.
 const (
 	System      = "System"
@@ -138,11 +142,11 @@ var Labels = []LabelDoc{
 		"name": "engine:name", "id": "the engine's id", "engine": "docker, podman, lxc, ...", "image": "image", "published": "list of published ports"}, []string{"name"}},
 	{VirtualMachine, "a virtual machine as its host knows it", `hardware UUID, or "mac-<hardware address>" of one without`, map[string]string{
 		"name": "name on its host", "uuid": "hardware UUID, where it has one", "macs": "list of hardware addresses"}, []string{"uuid"}},
-	{Check, "a monitored operation of a service", `"<system id>/<what is checked>"`, map[string]string{
+	{Check, "a monitored operation of a service" + Unwritten, `"<system id>/<what is checked>"`, map[string]string{
 		"class": "ocf, lsb, nagios or systemd", "type": "agent", "state": "what it said last"}, []string{"state"}},
-	{Finding, "what an audit rule found on a system", `"<system id>/<rule>"`, map[string]string{
+	{Finding, "what an audit rule found on a system" + Unwritten, `"<system id>/<rule>"`, map[string]string{
 		"state": "pass, fail or unknown", "severity": "how bad a failure is"}, []string{"state"}},
-	{Rule, "an audit rule", `its name`, map[string]string{"name": "the same as the key"}, nil},
+	{Rule, "an audit rule" + Unwritten, `its name`, map[string]string{"name": "the same as the key"}, nil},
 }
 
 // Rels is the authority on relationships.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"assim/graph"
@@ -79,6 +80,9 @@ func (s schema) check(t *testing.T, path, line string) {
 	doc, ok := s.labels[m[1]]
 	if !ok {
 		t.Errorf("%s: schema.go does not know label %s", path, m[1])
+	}
+	if strings.HasSuffix(doc.Meaning, graph.Unwritten) {
+		t.Errorf("%s: schema.go says of %s that nothing writes it", path, m[1])
 	}
 	checkProps(t, path, m[1], m[2], doc.Props)
 }

@@ -179,12 +179,12 @@ func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 		mail:  make(chan letter, maxMail), results: make(chan func(), maxMail), asks: make(chan func()),
 		ended:    make(chan struct{}),
 		known:    c.registry.SameMachine,
-		sweepKey: func(ring uint64) [16]byte { return c.keys.SweepKey(ring) },
+		sweepKey: c.keys.SweepKey,
 	}
 	b.auth = authority.New(authority.Config{
 		Timing: c.cfg.Timing, Classes: c.cfg.Classes, Schedule: c.cfg.Schedule,
-		Key:  func(x, y wire.ID) [16]byte { return c.keys.EdgeKey(wire.EdgeOf(x, y), x, y) },
-		Also: func(x, y wire.ID) ([16]byte, bool) { return c.keys.EdgeAlso(wire.EdgeOf(x, y), x, y) },
+		Key:  c.keys.EdgeKey,
+		Also: c.keys.EdgeAlso,
 	}, rng)
 	if err := b.restore(ctx, c.store, c.cfg.fingerprint()); err != nil {
 		return nil, err

@@ -37,6 +37,8 @@ type CMAKeys struct {
 	mu sync.RWMutex // rotation meets the receive path
 	epochs
 	path string
+
+	cutter edgeCutter
 }
 
 // epochs are the secrets that all symmetric keys derive from.
@@ -231,60 +233,13 @@ func (k *CMAKeys) NodeKey(id wire.ID, epoch uint16) (key wire.NodeKey, ok bool) 
 
 // SweepKey returns the key of the questions and answers of a sweep of a ring.
 func (k *CMAKeys) SweepKey(ring uint64) wire.EdgeKey {
-	epoch, _ := k.EdgeEpochs()
-	key, _ := k.edgeKey(epoch, binary.BigEndian.AppendUint64([]byte("sweep"), ring))
-	return key
-}
-
-// EdgeKey returns the key of the ticks between a and b; their order does not
-// matter.
-func (k *CMAKeys) EdgeKey(edge wire.Edge, a, b wire.ID) wire.EdgeKey {
-	epoch, _ := k.EdgeEpochs()
-	key, _ := k.edgeKey(epoch, edgeText(edge, a, b))
-	return key
-}
-
-// EdgeAlso returns the other key by which ticks between a and b are to be
-// accepted, while the epoch changes; ok is false when there is none.
-func (k *CMAKeys) EdgeAlso(edge wire.Edge, a, b wire.ID) (key wire.EdgeKey, ok bool) {
-	_, other := k.EdgeEpochs()
-	if other == 0 {
-		return wire.EdgeKey{}, false // as nearly always
-	}
-	return k.edgeKey(other, edgeText(edge, a, b))
-}
-
-// EdgeEpochs returns the epoch whose keys ticks are sent with, and the one
-// whose keys are accepted besides; 0 when there is none.
-func (k *CMAKeys) EdgeEpochs() (send, also uint16) {
 	k.mu.RLock()
-	defer k.mu.RUnlock()
-	switch {
-	case k.before == [32]byte{}:
-		return k.epoch, 0
-	case k.edges == k.epoch:
-		return k.epoch, k.epoch - 1
-	}
-	return k.epoch - 1, k.epoch
-}
-
-func edgeText(edge wire.Edge, a, b wire.ID) []byte {
-	if wire.DirOf(a, b) == wire.Down {
-		a, b = b, a
-	}
-	msg := append(make([]byte, 0, 64), "hb"...)
-	msg = binary.BigEndian.AppendUint64(msg, uint64(edge))
-	msg = append(msg, a[:]...)
-	return append(msg, b[:]...)
-}
-
-func (k *CMAKeys) edgeKey(epoch uint16, text []byte) (wire.EdgeKey, bool) {
-	master, ok := k.masterOf(epoch)
-	if !ok || epoch == 0 {
-		return wire.EdgeKey{}, false
-	}
-	key := derive(master, binary.BigEndian.AppendUint16(text, epoch))
-	return wire.EdgeKey(key[:16]), true
+	epoch, _ := k.forEdges()
+	master := k.secret(epoch)
+	k.mu.RUnlock()
+	msg := binary.BigEndian.AppendUint64(append(make([]byte, 0, 15), "sweep"...), ring)
+	key := derive(master, binary.BigEndian.AppendUint16(msg, epoch))
+	return wire.EdgeKey(key[:16])
 }
 
 func derive(master [32]byte, msg []byte) [32]byte { return wire.HMAC(master[:], msg) }
@@ -376,7 +331,10 @@ func (k *CMAKeys) adopt(key, next ed25519.PrivateKey, e Endorsement) {
 	k.endorsed = k.endorsed[:min(len(k.endorsed), MaxEndorsements)]
 }
 
+// save makes durable what every change of the keys ends with, and has what
+// derives from them made anew.
 func (k *CMAKeys) save() error {
+	k.cutter.fresh.Store(false)
 	f := cmaKeysFile{
 		Signing: k.signing.Seed(), Next: k.next.Seed(), Recovery: k.Recovery[:],
 		Epoch: k.epoch, Edges: k.edges, Master: k.master[:], Before: unlessZero(k.before[:]), Gather: k.gathering,

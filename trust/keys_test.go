@@ -49,29 +49,29 @@ func TestKeysDifferByNodeEdgeAndEpoch(t *testing.T) {
 		t.Error("two nanoprobes share a key")
 	}
 	a, b, c := wire.ID{1}, wire.ID{2}, wire.ID{3}
-	if k.EdgeKey(7, a, b) != k.EdgeKey(7, b, a) {
+	if k.EdgeKey(a, b) != k.EdgeKey(b, a) {
 		t.Error("the two ends of an edge get different keys")
 	}
-	if k.EdgeKey(7, a, b) == k.EdgeKey(7, a, c) || k.EdgeKey(7, a, b) == k.EdgeKey(8, a, b) {
+	if k.EdgeKey(a, b) == k.EdgeKey(a, c) || k.EdgeKey(a, b) == k.EdgeKey(c, b) {
 		t.Error("two edges share a key")
 	}
-	before := k.EdgeKey(7, a, b)
+	before := k.EdgeKey(a, b)
 	if err := k.BeginEpoch(); err != nil {
 		t.Fatal(err)
 	}
-	if also, ok := k.EdgeAlso(7, a, b); k.EdgeKey(7, a, b) != before || !ok || also == before {
+	if also, ok := k.EdgeAlso(a, b); k.EdgeKey(a, b) != before || !ok || also == before {
 		t.Error("new keys are sent with before everybody accepts them, or are not offered")
 	}
 	if err := k.TurnEdges(); err != nil {
 		t.Fatal(err)
 	}
-	if also, ok := k.EdgeAlso(7, a, b); k.EdgeKey(7, a, b) == before || !ok || also != before {
+	if also, ok := k.EdgeAlso(a, b); k.EdgeKey(a, b) == before || !ok || also != before {
 		t.Error("an edge keeps its key, or the former one is not accepted, in the next epoch")
 	}
 	if err := k.EndEpoch(); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := k.EdgeAlso(7, a, b); ok {
+	if _, ok := k.EdgeAlso(a, b); ok {
 		t.Error("a former key is accepted after its epoch's end")
 	}
 }
@@ -119,7 +119,7 @@ func TestAnEpochEndsWhenItIsEnded(t *testing.T) {
 
 func TestAChangeThatCannotBeKeptDoesNotHappen(t *testing.T) {
 	k := cmaKeys(t, t.TempDir())
-	pub, key := k.Pub(), k.EdgeKey(7, wire.ID{1}, wire.ID{2})
+	pub, key := k.Pub(), k.EdgeKey(wire.ID{1}, wire.ID{2})
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestAChangeThatCannotBeKeptDoesNotHappen(t *testing.T) {
 	if k.BeginEpoch() == nil || k.RotateSigning() == nil {
 		t.Fatal("what was not written is said to be")
 	}
-	if k.Epoch() != 1 || k.Stage() != Settled || k.EdgeKey(7, wire.ID{1}, wire.ID{2}) != key || k.Pub() != pub {
+	if k.Epoch() != 1 || k.Stage() != Settled || k.EdgeKey(wire.ID{1}, wire.ID{2}) != key || k.Pub() != pub {
 		t.Error("after a restart the CMA would have other keys than now")
 	}
 }
@@ -317,7 +317,7 @@ func BenchmarkEdgeKey(b *testing.B) {
 	k := &CMAKeys{epochs: epochs{epoch: 1, edges: 1, master: [32]byte{1}}}
 	b.ReportAllocs()
 	for b.Loop() {
-		k.EdgeKey(7, wire.ID{1}, wire.ID{2})
+		k.EdgeKey(wire.ID{1}, wire.ID{2})
 	}
 }
 

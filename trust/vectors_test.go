@@ -18,7 +18,7 @@ func TestVectorsOfKeys(t *testing.T) {
 	k := &CMAKeys{epochs: epochs{epoch: 3, edges: 3, master: [32]byte(bytes.Repeat([]byte{0x11}, 32))}}
 	a, b := wire.ID{1, 2}, wire.ID{3, 4}
 	node, _ := k.NodeKey(a, 3)
-	edge := k.EdgeKey(wire.EdgeOf(a, b), a, b)
+	edge := k.EdgeKey(a, b)
 	j := Join{Host: "2001:db8::1", Port: 1984, Pin: PinOf(wire.PubKey{9}), Secret: [secretSize]byte{1, 2, 3}}
 	token := TokenIDOf(j.Secret)
 	made := map[string]any{

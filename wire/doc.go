@@ -62,4 +62,5 @@
 //	   2026-11-25  desired state: version 2 leaves out rings that are as in an earlier generation
 //	   2026-11-25  bulk: recall, a nanoprobe asks for what it said last
 //	   2026-11-25  ticks: a goodbye with interval 0 needs no report, the CMA has acknowledged the stop
+//	   2026-11-25  keys of edges come from AES, not HMAC: only the CMA makes them
 package wire

@@ -51,7 +51,7 @@ const (
 	maxPackets  = 1024            // datagrams read and not handled yet
 	patience    = 3               // tries before the CMA is looked for elsewhere
 	tidyDelay   = 2 * time.Second // after a look, before memory is given back
-	stopTime    = time.Second     // for the last words; a CMA that answers needs a hundredth of it
+	stopTime    = time.Second            // for the last words; a CMA that answers needs a hundredth of it
 	retryAfter  = 2 * time.Second // at first, when nobody lets us join
 	retryAtMost = time.Minute
 )
@@ -118,26 +118,42 @@ func (n *Nanoprobe) Run(ctx context.Context) error {
 	if n.identity, err = trust.LoadIdentity(n.cfg.Data, trust.ReadMachine(n.host.Root())); err != nil {
 		return err
 	}
-	if n.udp, err = listen(n.cfg.Port); err != nil {
+	if n.udp, err = listen(ports(n.cfg)); err != nil {
 		return err
 	}
 	inner, cancel := context.WithCancel(ctx)
+	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx)) // the last words are answered
 	defer n.running.Wait()
 	defer n.udp.Close()
+	defer stopReading()
 	defer cancel()
-	n.running.Go(func() { n.read(inner) })
+	n.running.Go(func() { n.read(reading) })
 	if err := n.enroll(ctx); err != nil || !n.identity.Enrolled() {
 		return err // not enrolled and no error: it was stopped before
 	}
 	return n.live(inner)
 }
 
-// listen opens the usual port, or the one after it when that is taken (the CMA
-// of this host has it), or any. Neighbors are told whichever it is.
-func listen(port int) (udp *netio.UDP, err error) {
-	for _, p := range []int{port, port + 1, 0} {
-		if udp, err = netio.Listen(netio.Options{Port: p, Errors: true}); err == nil || port == 0 {
-			return udp, err
+// ports are the UDP ports to try: the one that was asked for, the one after it,
+// any. Where a CMA keeps its data beside ours the usual one belongs to the CMA,
+// even while it does not run: it may start after us. Neighbors are told
+// whichever it is.
+func ports(cfg Config) []int {
+	if cfg.Port == 0 {
+		return []int{0}
+	}
+	_, err := os.Stat(filepath.Join(filepath.Dir(filepath.Clean(cfg.Data)), "cma"))
+	if err == nil && cfg.Port == wire.Port {
+		return []int{cfg.Port + 1, 0}
+	}
+	return []int{cfg.Port, cfg.Port + 1, 0}
+}
+
+// listen opens the first of the ports that is free.
+func listen(ports []int) (udp *netio.UDP, err error) {
+	for _, p := range ports {
+		if udp, err = netio.Listen(netio.Options{Port: p, Errors: true}); err == nil {
+			return udp, nil
 		}
 	}
 	return nil, err

@@ -92,7 +92,7 @@ func Listen(opt Options) (*UDP, error) {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { return prepare(c, opt) }}
 	pc, err := lc.ListenPacket(context.Background(), network, net.JoinHostPort(host, fmt.Sprint(opt.Port)))
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("netio: UDP port %d is in use: stop what uses it (ss -ulpn), or choose another with -listen: %w", opt.Port, err)
+		return nil, fmt.Errorf("netio: UDP port %d is in use: stop what uses it (ss -ulpn; a nanoprobe that was here before a CMA leaves the port to it when it is restarted), or choose another with -listen: %w", opt.Port, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("netio: %w", err)

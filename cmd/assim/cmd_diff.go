@@ -13,6 +13,7 @@ type diffSettings struct {
 	Since string `name:"since" usage:"compare that long ago, or that time, with now (default 24h)"`
 	From  string `name:"from" usage:"the earlier time: RFC 3339, a date, or a duration ago"`
 	To    string `name:"to" usage:"the later time (default: now)"`
+	Store string `name:"store" usage:"compare in this store file or backup, without a CMA"`
 }
 
 func diffCommand() command {
@@ -21,6 +22,7 @@ func diffCommand() command {
 		name: "diff", args: "[SYSTEM]", short: "what was added, removed or changed between two times",
 		long: "SYSTEM is a name or an id. What came and went in between is not told. How far back it goes: the CMA's -retention.",
 		examples: "  assim diff\n  assim diff web1 -since 2h\n  assim diff -from 2026-11-24 -to 2026-11-25T08:00:00Z\n" +
+			"  assim diff web1 -since 48h -store /var/lib/assim/cma/backups/nightly.db\n" +
 			"  assim diff -since 1h -json | jq '.systems[].types[] | select(.type == \"IPAddr\")'",
 		settings: set,
 		run: func(ctx context.Context, a *app, args []string) error {
@@ -31,17 +33,21 @@ func diffCommand() command {
 			if err != nil {
 				return err
 			}
-			d, err := a.client.Diff(ctx, strings.Join(args, ""), from, to)
-			if err != nil {
-				return err
-			}
-			if a.JSON {
-				return a.printJSON(d)
-			}
-			a.diff(d)
-			return nil
+			return a.from(set.Store, "", func() error { return a.compare(ctx, strings.Join(args, ""), from, to) })
 		},
 	}
+}
+
+func (a *app) compare(ctx context.Context, system string, from, to time.Time) error {
+	d, err := a.client.Diff(ctx, system, from, to)
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return a.printJSON(d)
+	}
+	a.diff(d)
+	return nil
 }
 
 // times returns the two times to compare; a zero "to" is now.

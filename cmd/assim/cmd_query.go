@@ -17,6 +17,8 @@ type querySettings struct {
 	CSV      bool   `name:"csv" usage:"print comma-separated values (RFC 4180), nodes and lists as JSON"`
 	Template string `name:"template" usage:"print one line per row: '${column} is ${other}', \\t is a tab"`
 	Lines    bool   `name:"lines" usage:"print one line per row as the canned question likes it"`
+	Store    string `name:"store" usage:"ask this store file or backup, without a CMA; it is only read"`
+	Queries  string `name:"queries" default:"/etc/assim/queries.d" usage:"with -store: directory of the site's own canned questions"`
 }
 
 func queryCommand() command {
@@ -24,21 +26,24 @@ func queryCommand() command {
 	return command{
 		name: "query", args: "['CYPHER' | NAME [ARG=VALUE ...]]", short: "ask the graph in Cypher, or a canned question by name",
 		long: `Without an argument it is a shell on a terminal, and lists the canned questions elsewhere.
-ARG=VALUE gives their arguments, or the $parameters of Cypher text.`,
+ARG=VALUE gives their arguments, or the $parameters of Cypher text.
+With -store no CMA is asked: the file is that of a CMA, running or stopped, or a backup.`,
 		examples: "  assim query\n  assim query switchpath\n  assim query 'MATCH (s:System) RETURN s.name, s.status'\n  assim query 'MATCH (s:System {name: $n}) RETURN s' n=web1 -json\n" +
-			"  assim query allservers -csv > servers.csv\n  assim query 'MATCH (s:System) RETURN s.name AS n, s.status AS is' -template '${n} is ${is}'",
+			"  assim query down -store /var/lib/assim/cma/backups/nightly.db\n  assim query allservers -csv > servers.csv\n  assim query 'MATCH (s:System) RETURN s.name AS n, s.status AS is' -template '${n} is ${is}'",
 		settings: set,
 		run: func(ctx context.Context, a *app, args []string) error {
 			if err := set.oneFormat(a.JSON); err != nil {
 				return err
 			}
-			switch {
-			case len(args) == 0 && !a.JSON && a.interactive():
-				return a.shell(ctx, *set)
-			case len(args) == 0:
-				return a.listQueries(ctx)
-			}
-			return a.query(ctx, *set, args[0], args[1:])
+			return a.from(set.Store, set.Queries, func() error {
+				switch {
+				case len(args) == 0 && !a.JSON && a.interactive():
+					return a.shell(ctx, *set)
+				case len(args) == 0:
+					return a.listQueries(ctx)
+				}
+				return a.query(ctx, *set, args[0], args[1:])
+			})
 		},
 	}
 }

@@ -57,13 +57,21 @@ func openEmbedded(path string, create bool) (graph.Store, error) {
 	case err == nil && create:
 		return nil, fmt.Errorf("there is a file %s already; name another, or move it away", path)
 	case err == nil && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a file; a CMA's store is %s unless -store or -data said otherwise", path, defaultStore)
+		return nil, noFile(path)
 	case errors.Is(err, fs.ErrNotExist) && !create:
-		return nil, fmt.Errorf("there is no store %s; a CMA's is %s unless -store or -data said otherwise", path, defaultStore)
+		return nil, noStore(path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
 	return embedded.Open(path, embedded.Options{})
+}
+
+func noFile(path string) error {
+	return fmt.Errorf("%s is not a file; a CMA's store is %s unless -store or -data said otherwise", path, defaultStore)
+}
+
+func noStore(path string) error {
+	return fmt.Errorf("there is no store %s; a CMA's is %s unless -store or -data said otherwise", path, defaultStore)
 }
 
 // fingerprint returns the hash of a store's graph as it is now.

@@ -64,7 +64,10 @@ func (r *reader) pin() error {
 	if err := r.c.exec("BEGIN"); err != nil {
 		return err
 	}
-	return r.reaches()
+	if err := r.reaches(); err != nil || !r.s.readOnly {
+		return err
+	}
+	return r.s.names.load(r.c) // whoever writes may have added some
 }
 
 // Close lets the moment go.

@@ -127,7 +127,7 @@ func migrate(c *conn, steps []string) error {
 		return fmt.Errorf("%w: it is a database of something else", ErrFormat)
 	}
 	if format > int64(len(steps)) {
-		return fmt.Errorf("%w: it has format %d, this version knows up to %d; use the version that wrote it or a newer one", ErrFormat, format, len(steps))
+		return newerFormat(format, int64(len(steps)))
 	}
 	for i := format; i < int64(len(steps)); i++ {
 		step := fmt.Sprintf("BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d; %s; COMMIT", applicationID, i+1, steps[i])
@@ -137,4 +137,8 @@ func migrate(c *conn, steps []string) error {
 		}
 	}
 	return nil
+}
+
+func newerFormat(has, newest int64) error {
+	return fmt.Errorf("%w: it has format %d, this version knows up to %d; use the version that wrote it or a newer one", ErrFormat, has, newest)
 }

@@ -49,11 +49,12 @@ const readerCacheKiB = 12 << 10 // page cache of one reading connection
 
 // Store is the embedded graph.Store.
 type Store struct {
-	path  string
-	opt   Options
-	lock  *os.File
-	names names
-	index indexes
+	path     string
+	opt      Options
+	lock     *os.File // nil when readOnly
+	readOnly bool
+	names    names
+	index    indexes
 
 	queue    chan *request
 	done     chan struct{} // closed when the writer has ended
@@ -127,7 +128,9 @@ func (s *Store) Close() error {
 		close(s.closing)
 		<-s.done
 		s.closeIdle()
-		s.closeErr = s.lock.Close()
+		if s.lock != nil {
+			s.closeErr = s.lock.Close()
+		}
 	})
 	return s.closeErr
 }

@@ -68,6 +68,9 @@ func (s *Store) Apply(ctx context.Context, changes ...graph.Change) (graph.Resul
 // submit hands r to the writer and waits for its answer. Once the writer has
 // begun, a context that ends does not interrupt it.
 func (s *Store) submit(r *request) error {
+	if s.readOnly {
+		return fmt.Errorf("graph store %s: %w", s.path, ErrReadOnly)
+	}
 	r.done = make(chan struct{})
 	if err := r.ctx.Err(); err != nil {
 		return err

@@ -51,7 +51,7 @@ const (
 	maxPackets  = 1024            // datagrams read and not handled yet
 	patience    = 3               // tries before the CMA is looked for elsewhere
 	tidyDelay   = 2 * time.Second // after a look, before memory is given back
-	stopTime    = time.Second            // for the last words; a CMA that answers needs a hundredth of it
+	stopTime    = time.Second     // for the last words; a CMA that answers needs a hundredth of it
 	retryAfter  = 2 * time.Second // at first, when nobody lets us join
 	retryAtMost = time.Minute
 )

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build run test dependencies truth quiet-hour discovery-cost test-neo4j lab random-faults bench sim fuzz install setup setup-test clean
+.PHONY: help build run test test-systemd dependencies truth quiet-hour discovery-cost test-neo4j lab random-faults bench sim fuzz install setup setup-test clean
 
 # What -version says. A tree without git (a tarball) builds as well.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -33,6 +33,9 @@ test-crowd: setup-test build ## every change of keys with 52 busy systems in a l
 
 test-neo4j: ## run the store's tests on a real Neo4j (needs a JDK and Maven)
 	@scripts/test-neo4j
+
+test-systemd: setup-test build ## install, enable, kill and upgrade under a real systemd in a container (as root)
+	@scripts/test-systemd
 
 lab: setup-test build ## 2 switches, 20 systems and a CMA to play with, until Ctrl-C (LAB=FILE for your own)
 	@go run ./e2e/lab/cmd -bin bin $(if $(LAB),-plan $(LAB))

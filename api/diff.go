@@ -174,7 +174,7 @@ func deltaOf(d graph.Difference) Delta {
 		out.From, out.To, out.ID = d.Rel.From.String(), d.Rel.To.String(), d.Rel.ID
 	}
 	if !slices.Equal(d.OldLabels, d.NewLabels) {
-		out.Fields = append(out.Fields, Field{"labels", d.OldLabels, d.NewLabels})
+		out.Fields = append(out.Fields, Field{"labels", labelsAt(d.Old, d.OldLabels), labelsAt(d.New, d.NewLabels)})
 	}
 	names := map[string]bool{}
 	for _, p := range []graph.Props{d.Old, d.New} {
@@ -191,6 +191,15 @@ func deltaOf(d graph.Difference) Delta {
 	}
 	slices.SortFunc(out.Fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+// labelsAt returns a node's labels at a time: a list, empty for none, and null
+// where there was no node, whichever of the two a store has.
+func labelsAt(props graph.Props, labels []string) any {
+	if props == nil {
+		return nil
+	}
+	return append([]string{}, labels...)
 }
 
 // owners tells which system a node or relationship is about.

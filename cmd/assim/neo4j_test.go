@@ -49,3 +49,16 @@ func TestAnInstallationMovesToNeo4jAndBack(t *testing.T) {
 		t.Errorf("checked there: exit %d, %s%s", code, out, errs)
 	}
 }
+
+func TestADayOfChangesComesBackFromNeo4jExactly(t *testing.T) {
+	store, err := openStore(t.Context(), emptyNeo4j(t), "", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	every := 1
+	if testing.Short() {
+		every = 10
+	}
+	aDay(t, store, every)
+}

@@ -46,6 +46,12 @@ func served(t *testing.T) string {
 	if _, err := store.Apply(t.Context(), graph.Change{Source: "test", Nodes: []graph.Node{system("n-1", "web", "up"), system("n-2", "d,b", "dead")}}); err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, store)
+}
+
+// serve returns the socket of a face over a store.
+func serve(t *testing.T, store graph.Store) string {
+	t.Helper()
 	queries, err := query.Load(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -275,7 +275,7 @@ const whole = `MATCH (n) RETURN n.id AS a, labels(n) AS b, properties(n) AS c, n
 UNION ALL MATCH (n)-[r]->(m) RETURN n.id AS a, type(r) AS b, properties(r) AS c, m.id AS d, first_seen(r) AS e, last_changed(r) AS f`
 
 // aDay lets a day pass in an empty store and asks of it by the commands; of the
-// changes one by one, every so many'th.
+// changes one by one and the moments, every so many'th.
 func aDay(t *testing.T, store graph.Store, every int) {
 	socket, d := serve(t, store), newDay()
 	ask := func(args ...string) string {
@@ -297,7 +297,7 @@ func aDay(t *testing.T, store graph.Store, every int) {
 	}
 	at := func(n int) time.Time { return dayStart.Add(time.Duration(n) * 7 * time.Minute) }
 	looked := map[int]string{}
-	for _, n := range d.r.Perm(dayChanges)[:dayMoments] {
+	for _, n := range d.r.Perm(dayChanges)[:dayMoments/every] {
 		looked[n+1] = ""
 	}
 	for n := 1; n <= dayChanges; n++ {
@@ -337,7 +337,7 @@ func aDay(t *testing.T, store graph.Store, every int) {
 		}
 	}
 	same(dayStart, at(dayChanges), "")
-	for range 20 {
+	for range 20 / every {
 		a, b := d.r.IntN(dayChanges), d.r.IntN(dayChanges)
 		same(at(min(a, b)), at(max(a, b)+1), "")
 		same(at(min(a, b)), at(max(a, b)+1), systemOf(0)) // which is always there

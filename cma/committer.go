@@ -18,6 +18,7 @@ const (
 	maxWeight  = 4096            // the same, by what it weighs: see commit.weight
 	fullRetry  = 2 * time.Second // between attempts while there is no space
 	lastWrites = time.Second     // for what is queued at a stop; what is left was not acknowledged
+	slowWrite  = 5 * time.Second // for one transaction is worth a line in the log: everybody waits meanwhile
 )
 
 var errStopping = errors.New("the CMA stops")
@@ -169,9 +170,14 @@ func (c *committer) apply(batch []commit) error {
 	if len(own.Records) > 0 {
 		changes = append(changes, own)
 	}
+	began := c.now()
 	// Not ctx: what has begun is finished, so that a stop loses nothing.
 	if _, err := c.store.Apply(context.Background(), changes...); err != nil {
 		return err
+	}
+	if took := c.now().Sub(began); took >= slowWrite {
+		c.health.count("slow writes")
+		c.log.Warn("the store was slow, and all who wait for an acknowledgment waited: is its disk busy with something else?", "took", took, "changes", len(changes))
 	}
 	c.journal.publish(news, drop)
 	if len(said) > 0 {

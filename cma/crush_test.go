@@ -1,9 +1,11 @@
 package cma
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -94,5 +96,29 @@ func TestAStopDoesNotWaitForAllThatIsQueued(t *testing.T) {
 	}
 	if took := c.now().Sub(began); took > 2*time.Second {
 		t.Errorf("the stop took %v", took)
+	}
+}
+
+func TestAStoreThatTakesLongIsTold(t *testing.T) {
+	for _, c := range []struct {
+		took time.Duration
+		want uint64
+	}{{slowWrite - time.Millisecond, 0}, {slowWrite, 1}} {
+		store := &fickle{Store: graphtest.NewMem()}
+		j, err := openJournal(t.Context(), store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Unix(1_800_000_000, 0)
+		var said bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&said, nil))
+		w := newCommitter(store, j, &marks{next: 1}, log, newHealth(log, time.Now))
+		w.now = func() time.Time { return now }
+		store.set(func([]graph.Change) error { now = now.Add(c.took); return nil })
+		w.write(t.Context(), []commit{{changes: []graph.Change{say("x")}, done: func(error) {}}})
+		counters, _, _, _ := w.health.read()
+		if counters["slow writes"] != c.want || strings.Contains(said.String(), "took="+c.took.String()) != (c.want > 0) {
+			t.Errorf("a transaction of %v: counted %d times, want %d; the log says %q", c.took, counters["slow writes"], c.want, said.String())
+		}
 	}
 }

@@ -12,8 +12,10 @@
 //     earlier run of the cma has done that: they power on.
 //   - announced again, processes live: each begins another session and runs the
 //     newest order; a CMA that lost its store sees this.
-//   - power on again: each process is new and is told its order again, a ring of
-//     up to 64 members with their keys, in three datagrams.
+//   - power on again: each process is new and is told its order again: the whole
+//     ring of 32 to 64 members with their keys, in two or three datagrams. (Who
+//     starts alone is told its near in one, see ring.Plan.Near; in a storm nobody
+//     does but the first few.)
 //
 // What is counted per nanoprobe is all CPU of the cma process, the kernel's share
 // for its datagrams and its disk included, from the first announcement until the

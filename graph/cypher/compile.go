@@ -65,9 +65,10 @@ type compiler struct {
 	scope  *scope
 	slots  int
 	subs   []*subquery
-	params map[string]bool
-	uses   []int // slots read since the caller last cleared it
-	work   int   // expressions compiled, some of them more than once
+	params map[string]span // and where each is first
+	named  map[string]bool // every variable so far, those out of scope too
+	uses   []int           // slots read since the caller last cleared it
+	work   int             // expressions compiled, some of them more than once
 
 	subst     map[string]*symbol // expressions that are computed already, by canonical text
 	agg       *aggregation       // where aggregates are allowed, or nil
@@ -85,6 +86,7 @@ func (c *compiler) slot() int {
 func (c *compiler) declare(name string, t typ) *symbol {
 	sym := &symbol{slot: c.slot(), typ: t}
 	c.scope.put(name, sym)
+	c.named[name] = true
 	return sym
 }
 
@@ -129,6 +131,7 @@ type compiled struct {
 	slots   int
 	subs    []*subquery
 	params  []string
+	located map[string]func(error) error // what gives a parameter's errors their place
 }
 
 // pipelineSpec is one query without UNION: its steps in order. The last is a
@@ -152,7 +155,7 @@ type subquery struct {
 
 // compileStatement compiles a parsed statement.
 func compileStatement(st *statement, procs map[string]*procedure) (out *compiled, err error) {
-	c := &compiler{st: st, procs: procs, scope: &scope{}, params: map[string]bool{}}
+	c := &compiler{st: st, procs: procs, scope: &scope{}, params: map[string]span{}, named: map[string]bool{}}
 	defer func() {
 		if e := caught(recover()); e != nil {
 			out, err = nil, e
@@ -163,6 +166,10 @@ func compileStatement(st *statement, procs map[string]*procedure) (out *compiled
 	out.columns = out.parts[0].columns
 	out.slots, out.subs = c.slots, c.subs
 	out.params = slices.Sorted(maps.Keys(c.params))
+	out.located = map[string]func(error) error{}
+	for name, at := range c.params {
+		out.located[name] = c.located(at)
+	}
 	return out, nil
 }
 
@@ -317,8 +324,12 @@ func constantInt(e expr) (int64, bool) {
 // undefined fails for a name nobody declared.
 func (c *compiler) undefined(at span, name string) {
 	err := c.errorAt(at, SyntaxError, "UndefinedVariable", "the variable %s is not defined here", name)
-	if n := nearest(name, c.scope.all()); n != "" {
+	if c.named[name] {
+		err.Hint = "it was before: only what WITH names goes on, and ORDER BY after an aggregate or DISTINCT knows only the columns"
+	} else if n := nearest(name, c.scope.all()); n != "" {
 		err.Hint = fmt.Sprintf("did you mean %s?", n)
+	} else {
+		err.Hint = "text stands in quotes: '" + name + "'"
 	}
 	panic(bail{err})
 }

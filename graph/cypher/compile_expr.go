@@ -95,7 +95,9 @@ func readSlot(slot int) eval {
 
 func (c *compiler) param(e *paramExpr) (eval, typ) {
 	name := e.name
-	c.params[name] = true
+	if _, ok := c.params[name]; !ok {
+		c.params[name] = e.loc()
+	}
 	return func(rt *run) (any, error) { return rt.params[name], nil }, anyType
 }
 

@@ -81,6 +81,7 @@ func (c *compiler) binary(e *binaryExpr, patternOK bool) (eval, typ) {
 		c.fail(e.r.loc(), "InvalidArgumentType", "IN needs a list, not %s", tr.k)
 	}
 	op, result := c.operator(e, tl, tr)
+	located := c.located(e.loc())
 	if e.op == "=~" {
 		return c.regexp(e, l, r), result
 	}
@@ -93,7 +94,11 @@ func (c *compiler) binary(e *binaryExpr, patternOK bool) (eval, typ) {
 		if err != nil {
 			return nil, err
 		}
-		return op(rt, a, b)
+		v, err := op(rt, a, b)
+		if err != nil {
+			return nil, located(err)
+		}
+		return v, nil
 	}, result
 }
 
@@ -237,6 +242,7 @@ func in(a, b any) (any, error) {
 
 // regexp compiles "=~": the whole string must match.
 func (c *compiler) regexp(e *binaryExpr, l, r eval) eval {
+	located := c.located(e.r.loc())
 	return func(rt *run) (any, error) {
 		a, err := l(rt)
 		if err != nil {
@@ -253,7 +259,7 @@ func (c *compiler) regexp(e *binaryExpr, l, r eval) eval {
 		}
 		re, err := rt.regexp(pattern)
 		if err != nil {
-			return nil, err
+			return nil, located(err)
 		}
 		return re.MatchString(text), nil
 	}

@@ -362,7 +362,7 @@ func (c *compiler) aggregate(e *callExpr) (eval, typ) {
 		want = 2
 	}
 	if len(e.args) != want {
-		c.fail(e.loc(), "InvalidNumberOfArguments", "%s() takes %d argument(s), not %d", e.name, want, len(e.args))
+		c.fail(e.loc(), "InvalidNumberOfArguments", "%s() takes %s, not %d", e.name, arguments(want), len(e.args))
 	}
 	scope, subst, barrier := c.scope, c.subst, c.barrier
 	c.scope, c.subst, c.barrier, c.inAgg = c.agg.pre, nil, nil, true

@@ -90,8 +90,14 @@ func failed(typ, detail, format string, args ...any) *Error {
 // nearest returns the candidate most like name, or "" when none is close.
 func nearest(name string, candidates []string) string {
 	best, bestCost := "", len(name)/3+2
+	switch len(name) {
+	case 0, 1, 2: // everything is close to it
+		bestCost = 1
+	case 3:
+		bestCost = 2
+	}
 	for _, c := range candidates {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(c), bestCost); d < bestCost {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(c), bestCost); d < bestCost && 2*d <= len(c) {
 			best, bestCost = c, d
 		}
 	}

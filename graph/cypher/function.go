@@ -37,7 +37,9 @@ func (c *compiler) function(e *callExpr) (eval, typ) {
 	f, ok := functions[name]
 	if !ok {
 		err := c.errorAt(e.loc(), SyntaxError, "UnknownFunction", "there is no function %s()", e.name)
-		if n := nearest(name, functionNames()); n != "" {
+		if there := foreignFunctions[name]; there != "" {
+			err.Hint = "here it is " + there
+		} else if n := nearest(name, functionNames()); n != "" {
 			err.Hint = "did you mean " + n + "()?"
 		}
 		panic(bail{err})
@@ -66,7 +68,7 @@ func (c *compiler) function(e *callExpr) (eval, typ) {
 	case !f.nulls:
 		result.k |= kNull
 	}
-	return callFunction(f, args), result
+	return callFunction(f, args, c.located(e.loc())), result
 }
 
 // passedOn is the type of functions that return one of their arguments.
@@ -89,12 +91,10 @@ func passedOn(name string, types []typ) typ {
 
 func argCount(f function) string {
 	switch {
-	case f.min == f.max && f.min == 1:
-		return "1 argument"
 	case f.min == f.max:
-		return itoa(f.min) + " arguments"
+		return arguments(f.min)
 	case f.max >= manyArgs:
-		return "at least " + itoa(f.min) + " argument(s)"
+		return "at least " + arguments(f.min)
 	}
 	return itoa(f.min) + " to " + itoa(f.max) + " arguments"
 }
@@ -111,7 +111,15 @@ func functionNames() []string {
 	return names
 }
 
-func callFunction(f function, args []eval) eval {
+// callFunction calls f; its errors get their place from located.
+func callFunction(f function, args []eval, located func(error) error) eval {
+	call := func(rt *run, args []any) (any, error) {
+		v, err := f.call(rt, args)
+		if err != nil {
+			return nil, located(err)
+		}
+		return v, nil
+	}
 	if len(args) == 1 && !f.nulls {
 		arg := args[0]
 		return func(rt *run) (any, error) {
@@ -119,7 +127,7 @@ func callFunction(f function, args []eval) eval {
 			if err != nil || v == nil {
 				return nil, err
 			}
-			return f.call(rt, []any{v})
+			return call(rt, []any{v})
 		}
 	}
 	return func(rt *run) (any, error) {
@@ -134,7 +142,7 @@ func callFunction(f function, args []eval) eval {
 			}
 			values[i] = v
 		}
-		return f.call(rt, values)
+		return call(rt, values)
 	}
 }
 
@@ -160,5 +168,9 @@ func (c *compiler) existsCall(e *callExpr) (eval, typ) {
 
 // wrongArg is what a function says of a value that got past the compiler.
 func wrongArg(name string, v any) error {
-	return failed(TypeError, "InvalidArgumentValue", "%s() cannot take %s", name, typeName(v))
+	err := failed(TypeError, "InvalidArgumentValue", "%s() cannot take %s", name, typeName(v))
+	if name == "length" {
+		err.Hint = "it is for paths; size() is for lists and text"
+	}
+	return err
 }

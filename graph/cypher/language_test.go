@@ -232,6 +232,66 @@ func TestErrorsPointAtThePlaceAndHelp(t *testing.T) {
 	}
 }
 
+func TestErrorsSayWhatToDoInstead(t *testing.T) {
+	w := newWorld()
+	if err := w.execute(estate); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"MATCH (n:System) WHER n.name = 'x' RETURN n":              "column 18|did you mean WHERE?",
+		"MATCH n:System RETURN n":                                  "column 7|a node is (n:Label)",
+		"MATCH (n)-[:HAS_NIC]>(m) RETURN m":                        "column 21|an arrow is --> or -[:TYPE]->",
+		"MATCH (n)->(m) RETURN m":                                  "column 11|an arrow is",
+		"MATCH (n:System) RETURN n.name n.status":                  "column 32|a comma or an operator is missing",
+		"SELECT name FROM System":                                  "column 1|MATCH (s:System) RETURN s.name where SQL",
+		"MATCH (n) WHERE n.name == 'x' RETURN n":                   "column 25|equality is a single =",
+		"MATCH (n) WHERE n.name != 'x' RETURN n":                   "column 24|unequal is <>",
+		"MATCH (n) WHERE n.name LIKE 'x%' RETURN n":                "column 24|STARTS WITH, ENDS WITH, CONTAINS",
+		"MATCH (n) WHERE n.a && n.b RETURN n":                      "column 21|both is AND",
+		"MATCH (n) WHERE n.a || n.b RETURN n":                      "column 21|either is OR",
+		"MATCH (n) WHERE !n.a RETURN n":                            "column 17|negation is NOT",
+		"MATCH (n) WHERE n.name IS NOT NUL RETURN n":               "column 24|IS is followed by NULL or NOT NULL",
+		"MATCH (n) WHERE n.name STARTS 'x' RETURN n":               "column 24|it is STARTS WITH",
+		"MATCH (n) WHERE n.name CONTAIN 'x' RETURN n":              "column 24|did you mean CONTAINS?",
+		"MATCH (n) LIMIT 10 RETURN n":                              "column 11|LIMIT follows the items of RETURN",
+		"MATCH (n) RETURN n ORDER n.name":                          "column 20|ORDER BY follows",
+		"WHERE n.name = 'x' RETURN n":                              "column 1|WHERE follows MATCH or WITH",
+		"OPTIONAL (n) RETURN n":                                    "column 1|OPTIONAL is followed by MATCH",
+		"MATCH (n) RETURN n GROUP BY n.name":                       "column 20|groups by what does not aggregate",
+		"MATCH (n) RETURN n.name HAVING count(*) > 1":              "column 25|WITH s.os AS os, count(*) AS n WHERE",
+		"MATCH (n) RETURN n; MATCH (m) RETURN m":                   "column 21|ask one question at a time",
+		"SHOW INDEXES":                                             "column 1|CALL db.labels()",
+		"MATCH (n) WHERE RETURN n":                                 `column 17|expected an expression but found "RETURN"`,
+		"MATCH (n) WHERE n.name = 'web' AND RETURN n":              `column 36|expected an expression but found "RETURN"`,
+		"MATCH (n-name) RETURN n":                                  "column 9|back quotes",
+		"MATCH (n) WHERE n.name = \u2018up\u2019 RETURN n":         "column 26|straight quotes",
+		"MATCH (n) \u2013 [:HAS_NIC]->(m) RETURN m":                "column 11|write -",
+		"MATCH (n) WHERE n.status = up RETURN n":                   "column 28|text stands in quotes: 'up'",
+		"MATCH (s) WITH s.name AS name RETURN s.status":            "column 38|only what WITH names goes on",
+		"MATCH (s) RETURN s.name AS n, count(*) AS c ORDER BY s.x": "column 54|knows only the columns",
+		"RETURN count(1, 2)":                                       "column 8|count() takes 1 argument, not 2",
+		"RETURN len('abc')":                                        "column 8|here it is size()",
+		"RETURN now()":                                             "column 8|here it is datetime()",
+		"CALL apoc.help('x')":                                      "column 1|there are db.labels, ",
+		"MATCH (n:System) RETURN length(n.name)":                   "column 25|size() is for lists and text",
+		"RETURN 1 / 0":                                             "column 8|has no result",
+		"RETURN 'x' =~ '['":                                        "column 15|missing closing ]: `[`",
+		"RETURN date('yesterday')":                                 "column 8|such as 2015-07-21",
+		"UNWIND [1, 2] AS x\nRETURN 1 % (x - 1)":                   "line 2, column 8|has no result",
+		"RETURN 1 +\n $host":                                       "line 2, column 2|host=VALUE after the query",
+	} {
+		got := answer(t, w, text, nil)
+		for _, part := range strings.Split(want, "|") {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s: %q is missing in:\n%v", text, part, got)
+			}
+		}
+		if strings.Contains(got, "did you mean RETURN") {
+			t.Errorf("%s: what is there is offered:\n%v", text, got)
+		}
+	}
+}
+
 func TestEveryOfferedWordIsKnown(t *testing.T) {
 	for _, name := range Functions() {
 		if _, err := Parse("RETURN " + name + "()"); err != nil && strings.Contains(err.Error(), "no function") {

@@ -1,6 +1,7 @@
 package cypher
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -107,7 +108,11 @@ func (l *lexer) next() (token, error) {
 			return token{kind: tokSymbol, text: s, from: start, to: l.pos}, nil
 		}
 	}
-	return token{}, l.fail(start, "UnexpectedSyntax", "the character %q has no meaning here", r)
+	what := fmt.Sprintf("the character %q has no meaning here", r)
+	if hint := strange[r]; hint != "" {
+		what += "; " + hint
+	}
+	return token{}, l.fail(start, "UnexpectedSyntax", "%s", what)
 }
 
 // afterRange reports whether the dot at hand is the second of "..".

@@ -34,7 +34,7 @@ func (p *parser) errorAt(at int, typ, detail, format string, args ...any) *Error
 
 // expected fails at the current token, naming what could stand here.
 func (p *parser) expected(what string) {
-	p.fail(p.i, "UnexpectedSyntax", "expected %s but found %s", what, p.cur().describe())
+	p.fail(p.i, expectedDetail, "expected %s but found %s", what, p.cur().describe())
 }
 
 func (p *parser) cur() token { return p.tokens[p.i] }
@@ -164,7 +164,7 @@ func parse(text string) (st *statement, err error) {
 	p := &parser{text: text, tokens: tokens}
 	defer func() {
 		if e := caught(recover()); e != nil {
-			st, err = nil, e
+			st, err = nil, p.advised(e)
 		}
 	}()
 	st = &statement{text: text, tokens: tokens}
@@ -228,17 +228,10 @@ func (p *parser) single() *single {
 
 // unexpectedClause fails where a clause should begin, with the best advice.
 func (p *parser) unexpectedClause() {
-	t := p.cur()
-	if p.isWord(0, writeWords...) {
+	if t := p.cur(); p.isWord(0, writeWords...) {
 		p.fail(p.i, "InvalidClauseComposition", "%s would write, and queries only read: the graph is changed by what nanoprobes discover", strings.ToUpper(t.text))
 	}
-	e := p.errorAt(p.i, SyntaxError, "UnexpectedSyntax", "expected a clause such as MATCH, WITH or RETURN but found %s", t.describe())
-	if t.kind == tokName {
-		if n := nearest(t.text, clauseWords); n != "" {
-			e.Hint = "did you mean " + n + "?"
-		}
-	}
-	panic(bail{e})
+	p.expected("a clause such as MATCH, WITH or RETURN")
 }
 
 // clause reads the next clause, or nil when none begins here.

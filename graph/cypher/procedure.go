@@ -77,6 +77,9 @@ func (c *compiler) call(cl *callClause, alone bool) *callStep {
 		}
 		if n := nearest(cl.name, names); n != "" {
 			err.Hint = "did you mean " + n + "?"
+		} else {
+			slices.Sort(names)
+			err.Hint = "there are " + strings.Join(names, ", ")
 		}
 		panic(bail{err})
 	}
@@ -117,7 +120,7 @@ func (c *compiler) callArgs(cl *callClause, proc *procedure, s *callStep, alone 
 		return
 	}
 	if len(cl.args) != len(proc.args) {
-		c.fail(cl.loc(), "InvalidNumberOfArguments", "%s takes %d argument(s), not %d", cl.name, len(proc.args), len(cl.args))
+		c.fail(cl.loc(), "InvalidNumberOfArguments", "%s takes %s, not %d", cl.name, arguments(len(proc.args)), len(cl.args))
 	}
 	for i, a := range cl.args {
 		if hasAggregate(a) {

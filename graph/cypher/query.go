@@ -67,7 +67,7 @@ func (q *Query) start(ctx context.Context, r graph.Reader, params map[string]any
 	for _, name := range q.c.params {
 		v, ok := params[name]
 		if !ok {
-			return nil, missingParam(name, params)
+			return nil, q.c.located[name](missingParam(name, params))
 		}
 		p, err := value(v, 0)
 		if err != nil {
@@ -86,6 +86,8 @@ func missingParam(name string, params map[string]any) error {
 	}
 	if n := nearest(name, have); n != "" {
 		err.Hint = fmt.Sprintf("$%s was given", n)
+	} else {
+		err.Hint = fmt.Sprintf("give it a value: %s=VALUE after the query, or in params", name)
 	}
 	return err
 }

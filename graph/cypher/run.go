@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"assim/graph"
@@ -239,7 +240,10 @@ func (rt *run) regexp(pattern string) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile("^(?s:" + pattern + ")$")
 	if err != nil {
-		return nil, failed(ArgumentError, "InvalidArgumentValue", "%q is not a regular expression: %v", pattern, err)
+		if _, own := regexp.Compile(pattern); own != nil { // as it was written
+			err = own
+		}
+		return nil, failed(ArgumentError, "InvalidArgumentValue", "%q is not a regular expression: %s", pattern, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	if rt.regexps == nil || len(rt.regexps) >= maxRegexps {
 		rt.regexps = map[string]*regexp.Regexp{}

@@ -139,7 +139,7 @@ func (s *Server) query(r *http.Request) (any, error) {
 	}
 	defer view.Close()
 	start := time.Now()
-	rows, err := s.run(r.Context(), view, req)
+	rows, notes, err := s.run(r.Context(), view, req)
 	if err != nil {
 		return nil, err
 	}
@@ -158,24 +158,29 @@ func (s *Server) query(r *http.Request) (any, error) {
 		}
 		out.Rows = append(out.Rows, plain)
 	}
+	if len(out.Rows) == 0 {
+		out.Notes = notes(view)
+	}
 	out.Millis = float64(time.Since(start).Microseconds()) / 1000
 	return out, nil
 }
 
-func (s *Server) run(ctx context.Context, view graph.Reader, req QueryRequest) (*cypher.Rows, error) {
+func (s *Server) run(ctx context.Context, view graph.Reader, req QueryRequest) (rows *cypher.Rows, notes func(graph.Reader) []string, err error) {
 	limits := cypher.Limits{Time: queryTime}
 	if req.Name != "" {
 		q, err := s.Queries.Find(req.Name)
 		if err != nil {
-			return nil, admin.Bad(err)
+			return nil, nil, admin.Bad(err)
 		}
-		return q.Run(ctx, view, req.Args, limits)
+		rows, err = q.Run(ctx, view, req.Args, limits)
+		return rows, q.Notes, err
 	}
 	q, err := cypher.Parse(req.Query)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return q.Run(ctx, view, wholeNumbers(req.Params), limits)
+	rows, err = q.Run(ctx, view, wholeNumbers(req.Params), limits)
+	return rows, q.Notes, err
 }
 
 // wholeNumbers undoes encoding/json's habit of making every number a float.

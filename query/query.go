@@ -233,6 +233,9 @@ func likeness(a, b string) int {
 	return n
 }
 
+// Notes says why there may be no rows: see cypher.Query.Notes.
+func (q *Query) Notes(r graph.Reader) []string { return q.compiled.Notes(r) }
+
 // Columns returns the names of the result's columns.
 func (q *Query) Columns() []string { return q.compiled.Columns() }
 

@@ -48,6 +48,9 @@ func (a *app) answer(ctx context.Context, f querySettings, name string, r api.Qu
 		more = ", and more: raise -limit"
 	}
 	fmt.Fprintf(a.out, "%d rows, %.1f ms%s\n", len(r.Rows), r.Millis, more)
+	for _, note := range r.Notes {
+		fmt.Fprintln(a.out, clip(note))
+	}
 	return nil
 }
 

@@ -42,6 +42,13 @@ func TestAStoreFileIsAskedWithoutACMA(t *testing.T) {
 			t.Errorf("as JSON: %s", out)
 		}
 	}
+	ask("0 rows", "query", "-store", path, "MATCH (s:Sytem)-[:HAS_NIC]->(:NIC) RETURN s")
+	ask("there is no label Sytem; did you mean System?\nthe graph has no label NIC at this time\nthe graph has no relationship HAS_NIC", "query", "-store", path, "MATCH (s:Sytem)-[:HAS_NIC]->(:NIC) RETURN s")
+	ask("there is no relationship HAS_NICS; did you mean HAS_NIC?", "query", "-store", path, "MATCH (s:System)-[:HAS_NICS|IS]->() RETURN s")
+	ask("nothing writes Finding so far", "query", "-store", path, "totalscores")
+	if _, out, _ := offline("query", "-store", path, "MATCH (s:System) WHERE s.name = 'no' RETURN s"); strings.Contains(out, "System") {
+		t.Errorf("a label that is there is noted: %s", out)
+	}
 	t.Run("that nobody has open", everybody)
 	s, err := embedded.Open(path, embedded.Options{})
 	if err != nil {

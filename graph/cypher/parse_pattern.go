@@ -1,6 +1,7 @@
 package cypher
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,6 +87,9 @@ func (p *parser) labels() []string {
 			labels = append(labels, p.name("a label"))
 		}
 	}
+	for _, l := range labels {
+		p.used.labels = addName(p.used.labels, l)
+	}
 	return labels
 }
 
@@ -132,6 +136,9 @@ func (p *parser) relBody(r *relPattern) {
 			r.types = append(r.types, p.name("a relationship type"))
 		}
 	}
+	for _, t := range r.types {
+		p.used.types = addName(p.used.types, t)
+	}
 	if p.sym("*") {
 		p.relRange(r)
 	} else if p.isSym(0, "..") {
@@ -173,4 +180,11 @@ func (p *parser) bound() (int, bool) {
 	}
 	p.i++
 	return n, true
+}
+
+func addName(list []string, name string) []string {
+	if slices.Contains(list, name) {
+		return list
+	}
+	return append(list, name)
 }

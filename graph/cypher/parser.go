@@ -19,6 +19,7 @@ type parser struct {
 	i      int
 	depth  int
 	work   int // expressions begun, those begun again after a wrong guess among them
+	used   names
 }
 
 // bail is how the parser leaves a deep recursion; parse catches it.
@@ -153,7 +154,11 @@ type statement struct {
 	text   string
 	tokens []token
 	query  *union
+	used   names
 }
+
+// names are the labels and relationship types that a query speaks of.
+type names struct{ labels, types []string }
 
 // parse reads a whole query text.
 func parse(text string) (st *statement, err error) {
@@ -179,6 +184,7 @@ func parse(text string) (st *statement, err error) {
 	if p.cur().kind != tokEnd {
 		p.unexpectedClause()
 	}
+	st.used = p.used
 	return st, nil
 }
 

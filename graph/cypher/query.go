@@ -16,6 +16,7 @@ type Query struct {
 	text string
 	mode string // "", EXPLAIN, PROFILE
 	c    *compiled
+	used names
 }
 
 // Parse reads a query. An error is an *Error that points at the place.
@@ -31,7 +32,7 @@ func parseWith(text string, procs map[string]*procedure) (*Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Query{text: text, mode: st.mode, c: c}, nil
+	return &Query{text: text, mode: st.mode, c: c, used: st.used}, nil
 }
 
 // Text returns what was parsed.

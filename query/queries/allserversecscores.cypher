@@ -1,5 +1,6 @@
 // short: security scores of all systems
 // long: Points of failing security rules for every system, worst first.
+//   Empty until there are audits: nothing writes findings so far.
 // line: ${system}: ${score}
 MATCH (s:System)-[:HAS_FINDING]->(f:Finding)-[:OF]->(r:Rule)
 WHERE r.area = 'security'

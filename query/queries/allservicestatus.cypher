@@ -1,5 +1,6 @@
 // short: every monitored service and its state
 // long: All checks with what they monitor and their last result.
+//   Empty until there is monitoring: nothing writes checks so far.
 // line: ${service} on ${system}: ${state}
 MATCH (c:Check)-[:MONITORS]->(t)
 OPTIONAL MATCH (owner:System)-[:RUNS]->(t)

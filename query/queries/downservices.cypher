@@ -1,6 +1,7 @@
 // short: monitored services that are not well
 // long: Every check whose last result was neither success nor unknown, with what it
 //   monitors and where.
+//   Empty until there is monitoring: nothing writes checks so far.
 // line: ${service} on ${system}: ${state}
 MATCH (c:Check)-[:MONITORS]->(t)
 WHERE NOT c.state IN ['ok', 'up', 'unknown']

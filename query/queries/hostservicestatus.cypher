@@ -1,5 +1,6 @@
 // short: the monitored services of one system and their states
 // long: All checks that monitor a system or a process on it.
+//   Empty until there is monitoring: nothing writes checks so far.
 // args: host:host
 // line: ${service}: ${state}
 MATCH (s:System)

@@ -1,5 +1,6 @@
 // short: what makes up the security score of each system
 // long: Every failing security rule of every system, worst system first.
+//   Empty until there are audits: nothing writes findings so far.
 // line: ${system}: ${rule} (${points})
 MATCH (s:System)-[:HAS_FINDING]->(f:Finding)-[:OF]->(r:Rule)
 WHERE r.area = 'security' AND f.state = 'fail'

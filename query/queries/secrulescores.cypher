@@ -1,5 +1,6 @@
 // short: which security rules fail most
 // long: Points and systems of every security rule, worst first.
+//   Empty until there are audits: nothing writes findings so far.
 // line: ${rule}: ${failed} systems, ${score} points
 MATCH (s:System)-[:HAS_FINDING]->(f:Finding)-[:OF]->(r:Rule)
 WHERE r.area = 'security'

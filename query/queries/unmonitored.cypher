@@ -1,5 +1,6 @@
 // short: services that nobody monitors
 // long: Processes that listen somewhere and have no check.
+//   Nothing writes checks so far, so this is all that listens.
 // line: ${service} on ${system} listens on ${endpoints}
 MATCH (s:System)-[:RUNS]->(p:Process)-[:LISTENS_ON]->(e:Endpoint)
 WHERE NOT EXISTS { (p)<-[:MONITORS]-(:Check) }

@@ -95,7 +95,7 @@ var Labels = []LabelDoc{
 		"virtual": "true in a virtual machine or container", "hypervisor": "kind of hypervisor", "cloud": "provider", "instance_id": "the provider's name for it", "instance_type": "the provider's size", "region": "the provider's region", "zone": "the provider's zone",
 		"service_manager": "systemd, sysv, ...", "failed_units": "list of services that failed",
 		"description": "what a switch says of itself", "chassis_id": "a switch's chassis", "platform": "a switch's platform", "management": "list of a switch's management addresses",
-		"manufacturer": "a switch's maker", "model": "a switch's model", "firmware": "a switch's firmware", "vtp_domain": "a switch's VTP domain", "software": "a switch's software"},
+		"manufacturer": "a switch's maker", "model": "a switch's model", "firmware": "a switch's firmware", "vtp_domain": "a switch's VTP domain"},
 		[]string{"name", "id", "kind", "status"}},
 	{NIC, "a network interface of a system", `"<system id>/<ifname>"`, map[string]string{
 		"mac": "permanent hardware address, aa:bb:cc:dd:ee:ff", "vendor": "to whom IEEE gave the address", "mac_in_use": "hardware address in use, where it differs", "ifname": "name on its system", "kind": "device, bridge, bond, vlan, veth, ...",

@@ -62,6 +62,79 @@ func TestTheSchemaKnowsWhatDiscoverySays(t *testing.T) {
 	t.Logf("%d nodes and relationships of %d discovered graphs", lines, len(goldens))
 }
 
+// TestWhatTheSchemaTellsOfIsWritten is the other direction: a property that no
+// discovered graph shows is at least named where graphs are made.
+func TestWhatTheSchemaTellsOfIsWritten(t *testing.T) {
+	shown, code := shownProps(t), writers(t)
+	look := func(of string, props map[string]string) {
+		for name := range props {
+			if !shown[of+"."+name] && !strings.Contains(code, `"`+name+`"`) && !strings.Contains(code, "AS "+name) && !strings.Contains(code, `"`+name+`,omitempty"`) {
+				t.Errorf("schema.go tells of %s.%s, which nothing writes: take it out, or end the meaning of what has it with graph.Unwritten", of, name)
+			}
+		}
+	}
+	for _, l := range graph.Labels {
+		if !strings.HasSuffix(l.Meaning, graph.Unwritten) {
+			look(l.Label, l.Props)
+		}
+	}
+	for _, r := range graph.Rels {
+		look(r.Type, r.Props)
+	}
+}
+
+// shownProps are the properties in the discovered graphs, as "NIC.mtu".
+func shownProps(t *testing.T) map[string]bool {
+	t.Helper()
+	goldens, err := filepath.Glob("../discovery/*/testdata/*.graph")
+	if err != nil || len(goldens) == 0 {
+		t.Fatalf("no discovered graphs: %v", err)
+	}
+	shown := map[string]bool{}
+	for _, path := range goldens {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			of, props := "", ""
+			if m := relLine.FindStringSubmatch(line); m != nil {
+				of, props = m[2], m[3]
+			} else if m := nodeLine.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+				of, props = m[1], m[2]
+			}
+			var values map[string]any
+			if props == "" || json.Unmarshal([]byte(props), &values) != nil {
+				continue
+			}
+			for name := range values {
+				shown[of+"."+name] = true
+			}
+		}
+	}
+	return shown
+}
+
+// writers is the code that makes graphs.
+func writers(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, dir := range []string{"../discovery", "../cma", "derive"} {
+		err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") || !strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, ".cypher") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			all.Write(text)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all.String()
+}
+
 func (s schema) check(t *testing.T, path, line string) {
 	t.Helper()
 	if m := relLine.FindStringSubmatch(line); m != nil {

@@ -23,6 +23,12 @@ const (
 	dutyCycle = 10
 	// maxStretch bounds that rest.
 	maxStretch = time.Hour
+	// worthTelling is the cost of a look from which on the rest after it is told,
+	// when it holds back the next look. Shorter ones are nobody's worry.
+	worthTelling = time.Second
+	// tellAgain is how long what was told of a type that rests again and again
+	// stands: a program that costs too much on all systems floods nobody.
+	tellAgain = time.Minute
 	// jitterPart of an interval is random: a thousand systems that were switched
 	// on together do not look together for ever.
 	jitterPart = 8
@@ -52,6 +58,15 @@ type entry struct {
 	rest    time.Time // not before this: budget
 	started time.Time
 	state   Status
+	rests   Rest      // as told; its Type is empty when it does not rest
+	toldAt  time.Time // when rests was filled in last
+}
+
+// Rest tells that a type is held back by its budget.
+type Rest struct {
+	Type   string `json:"type"`
+	Until  string `json:"until"`   // RFC 3339; not before then
+	CostMS int64  `json:"cost_ms"` // CPU time of the last look
 }
 
 // Status is where one type stands, for people.
@@ -210,6 +225,25 @@ func (s *Schedule) Status(now time.Time) []Status {
 	return all
 }
 
+// Rests lists what is to be told of types that are due and held back by their
+// budget, in the order of the list.
+func (s *Schedule) Rests(now time.Time) []Rest {
+	var all []Rest
+	for _, e := range s.entries {
+		switch late := now.Sub(e.toldAt) >= tellAgain; {
+		case !e.held(now):
+			e.rests = Rest{}
+		case late && !e.running:
+			e.rests = Rest{e.typ.Name, e.rest.UTC().Format(time.RFC3339), e.state.Cost.Milliseconds()}
+			e.toldAt = now
+		}
+		if e.rests.Type != "" {
+			all = append(all, e.rests)
+		}
+	}
+	return all
+}
+
 func (s *Schedule) find(name string) *entry {
 	for _, e := range s.entries {
 		if e.typ.Name == name {
@@ -256,17 +290,31 @@ func (e *entry) wake(now time.Time) {
 	}
 }
 
+// held reports whether e would look earlier but for its budget. The look that
+// ends a rest decides whether another one follows.
+func (e *entry) held(now time.Time) bool {
+	if e.running {
+		return e.rests.Type != ""
+	}
+	return e.state.Cost >= worthTelling && e.wants().Before(e.when()) && (e.rest.After(now) || e.rests.Type != "")
+}
+
 // when is the earliest moment e may start; zero = not before a trigger.
 func (e *entry) when() time.Time {
 	if e.running || e.every == Off {
 		return time.Time{}
 	}
-	when := e.due
-	if when.IsZero() || !e.woken.IsZero() && e.woken.Before(when) {
-		when = e.woken
-	}
+	when := e.wants()
 	if !when.IsZero() && e.rest.After(when) {
 		return e.rest
 	}
 	return when
+}
+
+// wants is when e would look if looks cost nothing; zero = not before a trigger.
+func (e *entry) wants() time.Time {
+	if e.due.IsZero() || !e.woken.IsZero() && e.woken.Before(e.due) {
+		return e.woken
+	}
+	return e.due
 }

@@ -209,3 +209,31 @@ func TestTheDeadlineIsNeverLaterThanTheNextStart(t *testing.T) {
 		}
 	}
 }
+
+func TestARestIsToldWhenItHoldsALookBackAndEndsWithACheapLook(t *testing.T) {
+	told := func(s clocked, seconds float64) string { return fmt.Sprint(s.Rests(at(seconds))) }
+	s := scheduleOf(t, Type{Name: "dear", Every: 4 * time.Second}, Type{Name: "cheap", On: []Trigger{Addrs}}, Type{Name: "rare", On: []Trigger{Links}})
+	steps := []struct {
+		at   float64
+		do   func()
+		want string
+	}{
+		{0, func() { s.Tick(at(0)) }, "[]"},
+		{1, func() { s.Done(at(1), "cheap", 90*time.Millisecond, nil); s.wants(1, "rare") }, "[]"},
+		{2, func() { s.Done(at(2), "rare", 3*time.Second, nil) }, "[]"}, // nothing asks for it
+		{3, func() { s.Done(at(3), "dear", 2*time.Second, nil) }, "[{dear 2026-01-01T00:00:20Z 2000}]"},
+		{5, func() { s.Happened(at(5), Links) }, "[{dear 2026-01-01T00:00:20Z 2000} {rare 2026-01-01T00:00:31Z 3000}]"},
+		{20, func() { s.Tick(at(20)) }, "[{dear 2026-01-01T00:00:20Z 2000} {rare 2026-01-01T00:00:31Z 3000}]"},
+		// It rests again: what was told stands for a minute.
+		{22, func() { s.Done(at(22), "dear", 5*time.Second, nil) }, "[{dear 2026-01-01T00:00:20Z 2000} {rare 2026-01-01T00:00:31Z 3000}]"},
+		{64, func() {}, "[{dear 2026-01-01T00:01:10Z 5000} {rare 2026-01-01T00:00:31Z 3000}]"},
+		{70, func() { s.Tick(at(70)) }, "[{dear 2026-01-01T00:01:10Z 5000} {rare 2026-01-01T00:00:31Z 3000}]"},
+		{71, func() { s.Done(at(71), "dear", 0, nil); s.Done(at(71), "rare", 0, nil) }, "[]"},
+	}
+	for _, step := range steps {
+		step.do()
+		if got := told(s, step.at); got != step.want {
+			t.Errorf("at %v s %s is told, want %s", step.at, got, step.want)
+		}
+	}
+}

@@ -1,9 +1,13 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // looks counts how often a nanoprobe looked at one discovery type, by its log.
@@ -26,4 +30,74 @@ func TestTheCMATellsNanoprobesHowOftenToLook(t *testing.T) {
 	if n := w.looks("h01", "cpu"); n > 1 {
 		t.Errorf("it looked %d times at what it was told to leave alone, after the look at its start", n)
 	}
+}
+
+// dear costs a little more than a second of CPU, until there is a file "cheap"
+// beside it: the kernel ends the inner shell.
+const dear = `#!/bin/sh
+if [ ! -e %s ]; then
+	(ulimit -t 1; while :; do :; done) 2>/dev/null
+	i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done
+fi
+echo '{}'
+`
+
+func TestADiscoveryThatCostsTooMuchRestsAndTheOperatorSeesItUntilItEnds(t *testing.T) {
+	t.Parallel()
+	w := build(t, "switch sw1\ncma cma sw1\nsystem h01 sw1\n")
+	begun := time.Now()
+	scripts := w.DataDir("h01", "discover.d")
+	cheap := filepath.Join(scripts, "..", "cheap")
+	if err := os.MkdirAll(scripts, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(scripts, "dear"), fmt.Appendf(nil, dear, cheap), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(scripts, "dear.toml"), []byte(`every = "5s"`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.StartProbe(within(t, patience), "h01", "-debug", "-scripts", scripts); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the operator sees that it rests, and why", func() error {
+		list, err := w.resting()
+		if err == nil && (len(list) != 1 || list[0].System != "h01" || list[0].Type != "dear" || list[0].CostMS < 1000 || list[0].Until == "") {
+			err = fmt.Errorf("%+v", list)
+		}
+		return err
+	})
+	for _, command := range []string{"status", "system h01"} {
+		if out := w.assim(strings.Fields(command)...); !strings.Contains(out, "Resting") || !strings.Contains(out, "dear") {
+			t.Errorf("assim %s does not tell:\n%s", command, out)
+		}
+	}
+	if err := os.WriteFile(cheap, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.until("nothing rests once it is cheap", func() error {
+		if list, err := w.resting(); err != nil || len(list) > 0 {
+			return fmt.Errorf("%+v, %w", list, err)
+		}
+		return nil
+	})
+	// One at the start, one cheap, and between them one in ten seconds at most.
+	if n, most := w.looks("h01", "dear"), 3+int(time.Since(begun)/(10*time.Second)); n > most {
+		t.Errorf("it looked %d times, at most %d would have been within its budget", n, most)
+	}
+}
+
+// held is a row of what rests in assim status -json.
+type held struct {
+	System, Type, Until string
+	CostMS              int `json:"cost_ms"`
+}
+
+func (w *world) resting() ([]held, error) {
+	out, err := w.Assim(within(w.t, patience), "status", "-json")
+	var s struct{ Resting []held }
+	if e := json.Unmarshal(out, &s); e != nil {
+		return nil, fmt.Errorf("%w: %v", e, err)
+	}
+	return s.Resting, nil
 }

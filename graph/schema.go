@@ -46,6 +46,7 @@ const (
 
 	Container      = "Container"
 	VirtualMachine = "VirtualMachine"
+	DiscoveryType  = "DiscoveryType"
 )
 
 // The relationship types in use, read left to right.
@@ -79,6 +80,7 @@ const (
 	HasSettings    = "HAS_SETTINGS"     // (System)-->(SettingSet)
 	HasChecksums   = "HAS_CHECKSUMS"    // (System)-->(ChecksumSet)
 	Translates     = "TRANSLATES"       // (System)-->(Endpoint): sends elsewhere what is called there
+	Rests          = "RESTS"            // (System)-->(DiscoveryType): looks less often than it is to
 	ForwardsTo     = "FORWARDS_TO"      // (Endpoint)-->(Endpoint): who calls the one is answered by the other
 )
 
@@ -142,6 +144,7 @@ var Labels = []LabelDoc{
 		"name": "engine:name", "id": "the engine's id", "engine": "docker, podman, lxc, ...", "image": "image", "published": "list of published ports"}, []string{"name"}},
 	{VirtualMachine, "a virtual machine as its host knows it", `hardware UUID, or "mac-<hardware address>" of one without`, map[string]string{
 		"name": "name on its host", "uuid": "hardware UUID, where it has one", "macs": "list of hardware addresses"}, []string{"uuid"}},
+	{DiscoveryType, "a discovery type that some system holds back because it costs too much", `its name`, map[string]string{"name": "the same as the key"}, nil},
 	{Check, "a monitored operation of a service" + Unwritten, `"<system id>/<what is checked>"`, map[string]string{
 		"class": "ocf, lsb, nagios or systemd", "type": "agent", "state": "what it said last"}, []string{"state"}},
 	{Finding, "what an audit rule found on a system" + Unwritten, `"<system id>/<rule>"`, map[string]string{
@@ -185,6 +188,7 @@ var Rels = []RelDoc{
 	{System, Mounts, FileSystem, "the file system is mounted", map[string]string{"target": "where", "root": "the part of the file system that is seen there", "read_only": "true or false"}},
 	{FileSystem, On, BlockDevice, "it lies on this device", nil},
 	{FileSystem, On, IPAddr, "it is served from this address", nil},
+	{System, Rests, DiscoveryType, "the type is due on the system and waits, because its last look cost too much", map[string]string{"until": "RFC 3339 time", "cost_ms": "milliseconds of CPU that the last look took"}},
 	{System, HasBlockDevice, BlockDevice, "the device is in this system", nil},
 	{BlockDevice, On, BlockDevice, "the upper device is made of the lower", nil},
 	{Check, Monitors, Process, "it checks this process", nil},

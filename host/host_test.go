@@ -386,3 +386,15 @@ func same(t *testing.T, what string, have, want []string) {
 		t.Errorf("%s: have\n%s\nip says\n%s", what, strings.Join(have, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+func TestTheCostOfALookHoldsThatOfTheProgramsItRan(t *testing.T) {
+	const least = 50 * time.Millisecond // for a million turns; to start it takes a few
+	cost := Cost(t.Context(), func(ctx context.Context) {
+		if _, err := Execute(ctx, Command{Name: "sh", Args: []string{"-c", "i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done"}}); err != nil {
+			t.Error(err)
+		}
+	})
+	if cost < least {
+		t.Errorf("a program that works hard cost %v", cost)
+	}
+}

@@ -89,6 +89,7 @@ func Execute(ctx context.Context, c Command) ([]byte, error) {
 		_ = unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, c.Nice)
 	}
 	err = cmd.Wait()
+	charge(ctx, cmd.ProcessState)
 	// Children that the program left behind end with it.
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	return out.buf.Bytes(), explain(c.Name, err, context.Cause(stop), complaint.buf.String())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"assim/discovery"
@@ -25,13 +27,27 @@ type look struct {
 	err   error
 }
 
+// self is the host with what the nanoprobe knows of itself.
+type self struct {
+	recalling
+	rests *atomic.Pointer[[]discovery.Rest]
+}
+
+// Rests implements discovery.Rester. It is for the goroutines of looks.
+func (s self) Rests() []discovery.Rest {
+	if told := s.rests.Load(); told != nil {
+		return *told
+	}
+	return nil
+}
+
 // look runs one type's collector and reports to the loop.
 func (n *Nanoprobe) look(ctx context.Context, t discovery.Type) {
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	var l look
-	cost := host.Cost(func() { l = n.collect(limited, t) })
-	l.cost = cost // What commands and other goroutines use is not in it.
+	cost := host.Cost(limited, func(ctx context.Context) { l = n.collect(ctx, t) })
+	l.cost = cost // What other goroutines use is not in it.
 	select {
 	case n.looks <- l:
 	case <-ctx.Done():
@@ -46,7 +62,7 @@ func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type) (l look) {
 			l.text, l.err = nil, fmt.Errorf("%s panicked: %v", t.Name, r)
 		}
 	}()
-	payload, err := t.Collect(ctx, recalling{n.host, &n.recalls})
+	payload, err := t.Collect(ctx, self{recalling{n.host, &n.recalls}, &n.rests})
 	if errors.Is(err, discovery.ErrNotYet) {
 		l.early = true
 		return l
@@ -96,6 +112,17 @@ func (n *Nanoprobe) looked(now time.Time, l look) {
 	if changed {
 		n.schedule.Happened(now, discovery.Changed(l.typ.Name))
 	}
+}
+
+// budgets notices which types are held back by what they cost. The document about
+// them is made like any other: by a look.
+func (n *Nanoprobe) budgets(now time.Time) {
+	rests := n.schedule.Rests(now)
+	if told := n.rests.Load(); told != nil && slices.Equal(*told, rests) {
+		return
+	}
+	n.rests.Store(&rests)
+	n.schedule.Happened(now, discovery.Budgets)
 }
 
 // tellLacks says, once each, what this nanoprobe does not see for lack of a

@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"assim/discovery"
@@ -72,6 +73,7 @@ type Nanoprobe struct {
 	schedule *discovery.Schedule
 	docs     *documents
 	recalls  recalls
+	rests    atomic.Pointer[[]discovery.Rest] // types held back by their budget, as told
 	finder   *finder
 	cma      netip.AddrPort // where it answered last; invalid: nowhere yet
 	local    netip.Addr     // where it answered to
@@ -231,6 +233,7 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 	if d := n.member.Deadline(); !d.IsZero() && !now.Before(d) {
 		n.member.Tick(now, &n.out)
 	}
+	n.budgets(now)
 	for _, t := range n.schedule.Tick(now) {
 		n.running.Go(func() { n.look(ctx, t) })
 	}

@@ -24,16 +24,59 @@ func statusCommand() command {
 			if err != nil {
 				return err
 			}
+			// The graph may be what is wrong: its silence hides nothing else.
+			rests, unknown := a.client.Query(ctx, api.QueryRequest{Query: resting})
 			if a.JSON {
-				err = a.printJSON(s)
+				err = a.printJSON(statusPage{s, restsOf(rests, unknown)})
 			} else {
 				a.status(s)
+				a.resting(rests, unknown)
 			}
 			if err == nil && troubled(s) {
 				return errTrouble
 			}
 			return err
 		},
+	}
+}
+
+// resting asks which systems look less often than they are to. It begins at the
+// few types that rest, so that it costs nothing while none does.
+const resting = "MATCH (d:DiscoveryType)<-[r:RESTS]-(s:System) RETURN s.name AS system, d.name AS type, r.until AS until, r.cost_ms AS cost_ms ORDER BY system, type LIMIT 100"
+
+// rest is a discovery type that a system holds back.
+type rest struct {
+	System any `json:"system"`
+	Type   any `json:"type"`
+	Until  any `json:"until"`
+	CostMS any `json:"cost_ms"`
+}
+
+// statusPage is what -json prints.
+type statusPage struct {
+	api.Status
+	Resting []rest `json:"resting"` // 100 at most; null when the graph does not answer
+}
+
+func restsOf(r api.QueryResult, unknown error) []rest {
+	if unknown != nil {
+		return nil
+	}
+	all := []rest{}
+	for _, row := range r.Rows {
+		all = append(all, rest{row[0], row[1], row[2], row[3]})
+	}
+	return all
+}
+
+// resting prints what restsOf has. That is no trouble of the CMA.
+func (a *app) resting(r api.QueryResult, unknown error) {
+	switch {
+	case unknown != nil:
+		fmt.Fprintf(a.out, "\n  What rests because it costs too much is not known: %v\n", unknown)
+	case len(r.Rows) > 0:
+		a.heading("Resting: discovery that is due and waits, because its last look cost too much CPU (100 at most)")
+		a.table(r.Columns, r.Rows)
 	}
 }
 

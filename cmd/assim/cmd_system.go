@@ -37,6 +37,9 @@ ORDER BY process, addr, port`},
 MATCH (s:System {id: $id})-[:RUNS]->(p:Process)-[:LISTENS_ON]->(e:Endpoint)<-[:CONNECTS_TO]-(q:Process)<-[:RUNS]-(t:System)
 RETURN DISTINCT p.name AS process, e.port AS port, q.name AS client, t.name AS on
 ORDER BY process, port, on`},
+	{"Resting", `
+MATCH (s:System {id: $id})-[r:RESTS]->(d:DiscoveryType)
+RETURN d.name AS type, r.until AS until, r.cost_ms AS cost_ms ORDER BY type`},
 	{"Watched by", `
 MATCH (s:System {id: $id})-[w:WATCHES]-(t:System)
 RETURN DISTINCT t.name AS neighbor, w.ring AS ring, t.status AS status ORDER BY ring, neighbor`},

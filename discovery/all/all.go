@@ -32,6 +32,7 @@ import (
 	"assim/discovery/proc_sys"
 	"assim/discovery/processes"
 	"assim/discovery/resolv"
+	"assim/discovery/resting"
 	"assim/discovery/sensors"
 	"assim/discovery/sshd"
 	"assim/discovery/sudoers"
@@ -78,6 +79,7 @@ var Types = []discovery.Type{
 	containers.Type,
 	vm.Type,
 	cloud.Type,
+	resting.Type,
 }
 
 // Find returns the built-in type of that name.

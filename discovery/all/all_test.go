@@ -52,7 +52,7 @@ func TestEveryTypeIsInTheListOnceUnderItsFoldersName(t *testing.T) {
 }
 
 func TestTriggersThatTypesWaitForExist(t *testing.T) {
-	known := []discovery.Trigger{discovery.Links, discovery.Addrs, discovery.Routes, discovery.Neighbors, discovery.Frames, discovery.Sockets, discovery.Resumed}
+	known := []discovery.Trigger{discovery.Links, discovery.Addrs, discovery.Routes, discovery.Neighbors, discovery.Frames, discovery.Budgets, discovery.Sockets, discovery.Resumed}
 	for _, typ := range Types {
 		known = append(known, discovery.Changed(typ.Name))
 	}

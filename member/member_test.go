@@ -141,7 +141,7 @@ func TestSuspendedMemberIsTakenBackByThoseWhoAccusedIt(t *testing.T) {
 	}
 }
 
-func TestGoodbyeIsToldOnceAndIsNoAccusation(t *testing.T) {
+func TestGoodbyeThatTheCMADoesNotKnowIsToldByBothAndIsNoAccusation(t *testing.T) {
 	l := newLab(t, 1, 10)
 	l.ring(1, 0, l.systems...)
 	l.run(10 * time.Second)
@@ -150,7 +150,7 @@ func TestGoodbyeIsToldOnceAndIsNoAccusation(t *testing.T) {
 	l.flush(s)
 	s.dead = true
 	l.run(30 * time.Second)
-	l.tell("3: 4 goodbye")
+	l.tell("3: 4 goodbye, 5: 4 goodbye")
 	if got := l.neighbors(l.systems[3]); got != "2 5" {
 		t.Errorf("3 heartbeats with %s", got)
 	}

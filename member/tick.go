@@ -148,14 +148,15 @@ func (m *Member) goodbye(now time.Duration, p *peer, known bool, out *Out) {
 }
 
 // gone concludes what needs no silence, reports it at once and looks for a
-// replacement afterwards. That a nanoprobe stopped is told by both its neighbors;
-// of a deputy there are two more, of which one will do.
+// replacement afterwards. That a nanoprobe stopped, or said goodbye and the CMA
+// does not know, is told by both its neighbors: one of them may be gone, too. Of
+// a deputy there are two more, of which one will do.
 func (m *Member) gone(now time.Duration, p *peer, st heartbeat.State, o wire.Observation, out *Out) {
 	m.drop(p.edge)
 	p.hb.Conclude(now, st, &m.me, m.timing())
 	p.accused = false
 	said := false
-	both := st == heartbeat.Stopped && !m.deputy(m.entry(p).ID)
+	both := !m.deputy(m.entry(p).ID)
 	for i := range m.seats {
 		s := &m.seats[i]
 		r := m.roster(s.view)

@@ -101,3 +101,32 @@ func (w *world) resting() ([]held, error) {
 	}
 	return s.Resting, nil
 }
+
+func TestANewListenerHasItsProgramsChecksumTaken(t *testing.T) {
+	t.Parallel()
+	w := start(t, "switch sw1\ncma cma sw1\nsystem h01 sw1\n")
+	const question = `MATCH (:System {name: 'h01'})-[:HAS_CHECKSUMS]->(:ChecksumSet)-[:CONTAINS]->(c:Checksum)
+		WHERE c.path CONTAINS 'redis' AND size(c.sha256) = 64 RETURN DISTINCT c.path`
+	w.until("the look at the start is over", func() error {
+		rows, err := w.ask("MATCH (:System {name: 'h01'})-[:HAS_CHECKSUMS]->(c:ChecksumSet) RETURN c.hash")
+		if err == nil && len(rows) == 0 {
+			err = fmt.Errorf("it has no checksums, not even the nanoprobe's own")
+		}
+		return err
+	})
+	if rows, err := w.ask(question); err != nil || len(rows) > 0 {
+		t.Fatalf("before it listens: %v, %v", rows, err)
+	}
+	if _, err := w.Redis("h01", 6379); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	w.until("the program that listens has a checksum", func() error {
+		rows, err := w.ask(question)
+		if err == nil && len(rows) == 0 {
+			err = fmt.Errorf("no program of that name has one")
+		}
+		return err
+	})
+	t.Logf("after %v", time.Since(begun).Round(10*time.Millisecond))
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,4 +130,57 @@ func TestANewListenerHasItsProgramsChecksumTaken(t *testing.T) {
 		return err
 	})
 	t.Logf("after %v", time.Since(begun).Round(10*time.Millisecond))
+}
+
+func TestAnUnchangedSystemThatStartsAgainSendsHashesAndNoDocuments(t *testing.T) {
+	t.Parallel()
+	w := build(t, "switch sw1\ncma cma sw1\nsystem h01 sw1\n")
+	steady := []string{"os", "cpu", "packages", "users", "fileattrs"}
+	began := func() {
+		t.Helper()
+		if _, err := w.StartProbe(within(t, patience), "h01", "-debug"); err != nil {
+			t.Fatal(err)
+		}
+		w.until("it has looked at everything steady", func() error {
+			for _, typ := range steady {
+				if w.looks("h01", typ) == 0 {
+					return fmt.Errorf("not at %s", typ)
+				}
+			}
+			return nil
+		})
+	}
+	came := func() (n []uint64) {
+		counters := w.health().Counters
+		for _, typ := range steady {
+			n = append(n, counters["documents: "+typ])
+		}
+		return n
+	}
+	began()
+	w.until("each document came", func() error {
+		if got := came(); slices.Contains(got, 0) {
+			return fmt.Errorf("%v came %v times", steady, got)
+		}
+		return nil
+	})
+	if _, err := w.Probe("h01").Stop(within(t, patience)); err != nil {
+		t.Fatal(err)
+	}
+	before := came() // what a busy CMA was sent twice counts as well
+	began()
+	// What came after the hashes shows that the CMA has read them.
+	if _, err := w.Redis("h01", 6379); err != nil {
+		t.Fatal(err)
+	}
+	w.until("news of after the start is in the graph", func() error {
+		rows, err := w.ask("MATCH (:System {name: 'h01'})-[:RUNS]->(p:Process)-[:LISTENS_ON]->(:Endpoint {port: 6379}) RETURN p.name")
+		if err == nil && len(rows) == 0 {
+			err = fmt.Errorf("nobody listens there")
+		}
+		return err
+	})
+	if after := came(); !slices.Equal(before, after) {
+		t.Errorf("documents of %v had come %v times, and now %v, though they did not change", steady, before, after)
+	}
 }

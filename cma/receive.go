@@ -29,7 +29,7 @@ type crush struct{ slots session.Slots }
 // Limits of a crush.
 const (
 	crushFrom  = 1000                   // messages not yet durable: beyond, their senders are asked for patience
-	crushEach  = 250 * time.Microsecond // that one of them takes, or less
+	crushEach  = 200 * time.Microsecond // that one of them takes, or less
 	crushLeast = time.Second            // of patience: an answer comes earlier if it can
 )
 

@@ -208,15 +208,21 @@ func TestLostDeputyIsReplacedAndALostRackKeepsIts(t *testing.T) {
 	}
 }
 
-func TestADeathAmongThoseWhoSpeakForNobodyTellsNobody(t *testing.T) {
+// allTold is a plan of so many systems, all of whom were told their rings.
+func allTold(n int, seat func(int) Seat) *Plan {
 	p := NewPlan(Limits{})
-	for i := range 480 {
-		p.Join(bareOf(i))
+	for i := range n {
+		p.Join(seat(i))
 	}
 	for id := range p.seats {
 		p.Views(id)
 	}
 	drain(p)
+	return p
+}
+
+func TestADeathAmongThoseWhoSpeakForNobodyTellsNobody(t *testing.T) {
+	p := allTold(480, bareOf)
 	for i := range 480 {
 		s := p.seats[idOf(i)]
 		if s.in[topLevel] != nil {
@@ -232,14 +238,7 @@ func TestADeathAmongThoseWhoSpeakForNobodyTellsNobody(t *testing.T) {
 }
 
 func TestWhoLooksPastALostRackIsToldTheNextOneOnce(t *testing.T) {
-	p := NewPlan(Limits{})
-	for i := range 480 {
-		p.Join(seatOf(i))
-	}
-	for id := range p.seats {
-		p.Views(id)
-	}
-	drain(p)
+	p := allTold(480, seatOf)
 	for i := 192; i < 240; i++ {
 		p.SetLost(idOf(i), true)
 	}

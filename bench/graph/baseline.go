@@ -23,10 +23,13 @@ func measureBaseline(ctx context.Context, n int, path string) (figures, error) {
 		return f, err
 	}
 	defer db.Close()
-	if f.OneByOne, f.OneByOneCPU, err = baselineInsert(ctx, db, 0, f.OneByOneSample, n, 1); err != nil {
+	take := inGroups(func(changes []graph.Change) error { return baselineInsert(ctx, db, changes) })
+	f.OneByOne, f.OneByOneCPU, err = timed(0, f.OneByOneSample, n, func(changes []graph.Change) error { return take(changes, 1) })
+	if err != nil {
 		return f, err
 	}
-	if f.Grouped, f.GroupedCPU, err = baselineInsert(ctx, db, f.OneByOneSample, n, n, 100); err != nil {
+	f.Grouped, f.GroupedCPU, err = timed(f.OneByOneSample, n, n, func(changes []graph.Change) error { return take(changes, baselineGroup) })
+	if err != nil {
 		return f, err
 	}
 	if err := baselineAsk(ctx, db, n, &f); err != nil {
@@ -65,32 +68,23 @@ func openBaseline(ctx context.Context, path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// baselineInsert is takeIn for the baseline, so many systems in a transaction.
-func baselineInsert(ctx context.Context, db *sql.DB, first, last, n, group int) (perSecond, perCPU float64, err error) {
-	var wall, cpu time.Duration
-	count := last - first
-	for ; first < last; first += group {
-		var changes []graph.Change
-		for i := first; i < min(first+group, last); i++ {
-			changes = append(changes, discovery(i, n))
-		}
-		began, before := time.Now(), processorTime()
-		tx, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			return 0, 0, err
-		}
-		for _, c := range changes {
-			if err := baselineSystem(ctx, tx, c); err != nil {
-				return 0, 0, err
-			}
-		}
-		if err := tx.Commit(); err != nil {
-			return 0, 0, err
-		}
-		wall += time.Since(began)
-		cpu += processorTime() - before
+// baselineGroup is how many systems the baseline takes in at once, as the store
+// does.
+const baselineGroup = 100
+
+// baselineInsert takes systems in, in one transaction.
+func baselineInsert(ctx context.Context, db *sql.DB, changes []graph.Change) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
 	}
-	return float64(count) / wall.Seconds(), float64(count) / cpu.Seconds(), nil
+	defer tx.Rollback() // no harm after the commit
+	for _, c := range changes {
+		if err := baselineSystem(ctx, tx, c); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
 
 func baselineSystem(ctx context.Context, tx *sql.Tx, c graph.Change) error {

@@ -42,17 +42,9 @@ func measureEmbedded(ctx context.Context, n int, path string) (figures, error) {
 	if err != nil {
 		return f, err
 	}
-	for _, part := range []struct {
-		first, last, callers int
-		rate, cpu            *float64
-	}{
-		{0, f.OneByOneSample, 1, &f.OneByOne, &f.OneByOneCPU},
-		{f.OneByOneSample, n, callers, &f.Grouped, &f.GroupedCPU},
-		{0, n, callers, &f.Unchanged, &f.UnchangedCPU},
-	} {
-		if *part.rate, *part.cpu, err = takeIn(ctx, s, part.first, part.last, n, part.callers); err != nil {
-			return f, err
-		}
+	err = f.takeIn(n, callers, func(changes []graph.Change, callers int) error { return each(ctx, s, changes, callers) })
+	if err != nil {
+		return f, err
 	}
 	if err := ask(ctx, s, n, questions, &f); err != nil {
 		return f, err
@@ -73,9 +65,28 @@ func measureEmbedded(ctx context.Context, n int, path string) (figures, error) {
 // chunk is how many discoveries are made up before the clock runs.
 const chunk = 2000
 
-// takeIn applies the discoveries from first to last and returns how many it
-// does in a second of wall clock and of processor time.
-func takeIn(ctx context.Context, s *embedded.Store, first, last, n, callers int) (perSecond, perCPU float64, err error) {
+// takeIn measures the three ways in which discoveries come: one by one, many at
+// once, and the same again. take takes some in, so many at once.
+func (f *figures) takeIn(n, many int, take func(changes []graph.Change, atOnce int) error) (err error) {
+	for _, part := range []struct {
+		first, last, atOnce int
+		rate, cpu           *float64
+	}{
+		{0, f.OneByOneSample, 1, &f.OneByOne, &f.OneByOneCPU},
+		{f.OneByOneSample, n, many, &f.Grouped, &f.GroupedCPU},
+		{0, n, many, &f.Unchanged, &f.UnchangedCPU},
+	} {
+		*part.rate, *part.cpu, err = timed(part.first, part.last, n, func(changes []graph.Change) error { return take(changes, part.atOnce) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// timed has the discoveries from first to last taken in and returns how many that
+// is in a second of wall clock and of this process's processor time.
+func timed(first, last, n int, take func([]graph.Change) error) (perSecond, perCPU float64, err error) {
 	var wall, cpu time.Duration
 	count := last - first
 	for ; first < last; first += chunk {
@@ -84,7 +95,7 @@ func takeIn(ctx context.Context, s *embedded.Store, first, last, n, callers int)
 			changes = append(changes, discovery(i, n))
 		}
 		began, before := time.Now(), processorTime()
-		if err := each(ctx, s, changes, callers); err != nil {
+		if err := take(changes); err != nil {
 			return 0, 0, err
 		}
 		wall += time.Since(began)

@@ -47,21 +47,12 @@ func measureNeo4j(ctx context.Context, n int, uri string) (figures, error) {
 	if err != nil {
 		return f, err
 	}
-	for _, part := range []struct {
-		first, last, group int
-		rate, cpu          *float64
-	}{
-		{0, f.OneByOneSample, 1, &f.OneByOne, &f.OneByOneCPU},
-		{f.OneByOneSample, n, group, &f.Grouped, &f.GroupedCPU},
-		{0, n, group, &f.Unchanged, &f.UnchangedCPU},
-	} {
-		*part.rate, *part.cpu, err = inGroups(part.first, part.last, part.group, n, func(changes []graph.Change) error {
-			_, err := s.Apply(ctx, changes...)
-			return err
-		})
-		if err != nil {
-			return f, err
-		}
+	take := inGroups(func(changes []graph.Change) error {
+		_, err := s.Apply(ctx, changes...)
+		return err
+	})
+	if err := f.takeIn(n, group, take); err != nil {
+		return f, err
 	}
 	if err := ask(ctx, s, n, slowQuestions, &f); err != nil {
 		return f, err
@@ -78,27 +69,16 @@ func measureNeo4j(ctx context.Context, n int, uri string) (figures, error) {
 	return f, s.Close()
 }
 
-// inGroups hands the discoveries from first to last to apply, so many at a
-// time, and returns how many it does in a second of wall clock and of this
-// process's processor time.
-func inGroups(first, last, size, n int, apply func([]graph.Change) error) (perSecond, perCPU float64, err error) {
-	var wall, cpu time.Duration
-	count := last - first
-	for ; first < last; first += chunk {
-		var changes []graph.Change
-		for i := first; i < min(first+chunk, last); i++ {
-			changes = append(changes, discovery(i, n))
-		}
-		began, before := time.Now(), processorTime()
+// inGroups makes of apply what takes discoveries in, so many at a time.
+func inGroups(apply func([]graph.Change) error) func([]graph.Change, int) error {
+	return func(changes []graph.Change, size int) error {
 		for part := range slices.Chunk(changes, size) {
 			if err := apply(part); err != nil {
-				return 0, 0, err
+				return err
 			}
 		}
-		wall += time.Since(began)
-		cpu += processorTime() - before
+		return nil
 	}
-	return float64(count) / wall.Seconds(), float64(count) / cpu.Seconds(), nil
 }
 
 // measureDriver is what a plain loop over the driver reaches on the same
@@ -127,14 +107,7 @@ func measureDriver(ctx context.Context, n int, uri string) (figures, error) {
 		}
 		defer run("DROP CONSTRAINT plain_"+strings.ToLower(l), nil) // what it leaves behind would cost the others
 	}
-	apply := func(changes []graph.Change) error { return plainly(ctx, session, changes) }
-	if f.OneByOne, f.OneByOneCPU, err = inGroups(0, f.OneByOneSample, 1, n, apply); err != nil {
-		return f, err
-	}
-	f.Grouped, f.GroupedCPU, err = inGroups(f.OneByOneSample, n, group, n, apply)
-	if err == nil {
-		f.Unchanged, f.UnchangedCPU, err = inGroups(0, min(n, 5*group), group, n, apply)
-	}
+	err = f.takeIn(n, group, inGroups(func(changes []graph.Change) error { return plainly(ctx, session, changes) }))
 	f.PeakRSSMB = peakRSS()
 	return f, err
 }

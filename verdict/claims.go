@@ -30,11 +30,6 @@ const (
 	// unruled is how long it may stand, or a path be called broken, while one of the
 	// two does not run its rings yet: an order may be lost some times.
 	unruled = 30 * time.Second
-	// belated is how old a report is that was held up, as by an absence of the CMA;
-	// others says how long that of another witness, which may know better, may be
-	// held up still.
-	belated = time.Second
-	others  = 10 * time.Second
 	// ruled is how long somebody runs its rings before its neighbors must know.
 	ruled = 3 * time.Second
 )
@@ -65,10 +60,9 @@ type suspect struct {
 	old     bool      // accused by claims too old to be believed as they are
 	ping    pinged
 	askedAt time.Time
-	quick   bool      // the ping is one of many
-	agreed  bool      // believed to be silent
-	others  time.Time // until then another witness may know better than that it was refused
-	shown   bool      // news of its silence is out
+	quick   bool // the ping is one of many
+	agreed  bool // believed to be silent
+	shown   bool // news of its silence is out
 	status  Status
 	in      *Incident
 	doubt   wire.ID // the lone accuser whose word an answer refuted
@@ -117,9 +111,6 @@ func (j *Judge) accuse(now time.Time, c Claim, out *Out) {
 	switch c.Kind {
 	case wire.ObsUnreachable:
 		s.refusal = with(s.refusal, c.By)
-		if s.others.IsZero() && now.Sub(c.At) > belated {
-			s.others = now.Add(others)
-		}
 	case wire.ObsGoodbye:
 		s.goodbye = with(s.goodbye, c.By)
 	default:

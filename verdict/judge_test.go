@@ -151,17 +151,6 @@ var stories = []struct{ name, town, script, news string }{
 	3.0 c loses b
 	30 until`, `
 	1.0 shut down b`},
-	{"what was held up is told when another witness's word may have come, too", twoRacks, `
-	1.0 a wasrefused b
-	1.2 cma refused b
-	5.0 c goodbye b
-	30 until`, `
-	5.0 shut down b`},
-	{"what was held up is told when nobody knows better", twoRacks, `
-	1.0 a wasrefused b
-	1.2 cma refused b
-	30 until`, `
-	11.0 nanoprobe stopped b by a`},
 	{"a witness's word of a goodbye is checked by a ping", twoRacks, `
 	1.0 a goodbye b
 	9 until`, `

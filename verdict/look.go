@@ -85,12 +85,7 @@ func (j *Judge) lookAtGoodbye(now time.Time, s *suspect, out *Out) {
 }
 
 // lookAtRefusal tells a nanoprobe that is gone from a host that is.
-// News that were held up come in any order: another may have been told goodbye.
 func (j *Judge) lookAtRefusal(now time.Time, s *suspect, out *Out) {
-	if now.Before(s.others) {
-		j.agenda.Add(s.others, s.id)
-		return
-	}
 	if len(s.refusal) < 2 && s.ping < silent {
 		j.askIn(now, s, 1, out)
 		return

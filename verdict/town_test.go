@@ -242,9 +242,6 @@ func (s *story) step(who string, f []string) {
 			return
 		}
 		claim(wire.ObsUnreachable, rest[0])
-	case "wasrefused": // a while ago
-		at := s.now.Add(-3 * time.Second)
-		s.j.Heard(s.now, Claim{By: by, Kind: wire.ObsUnreachable, About: idOf(rest[0]), At: at, Since: at}, &s.out)
 	case "goodbye":
 		claim(wire.ObsGoodbye, rest[0])
 	case "path":

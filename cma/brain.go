@@ -24,7 +24,7 @@ const (
 
 // Limits and times of the brain.
 const (
-	maxMail   = 16384                  // signals waiting for the brain
+	maxMail   = 131072                 // signals waiting for the brain: a hundred thousand announcements
 	maxPass   = 256                    // of them taken in before the brain looks at what else is due
 	passTime  = 20 * time.Millisecond  // the same, in time
 	ringDelay = 300 * time.Millisecond // a ring that changed is written this much later

@@ -28,6 +28,7 @@ func TestWhoAnnouncesInACrushIsAskedToWaitAndNewsOfSilenceAreNot(t *testing.T) {
 		{"a busy moment", crushFrom - 1, true, wire.KindAnnounce, 0},
 		{"a crush", 10_000, true, wire.KindAnnounce, crushLeast + 10_000*crushEach},
 		{"a crush, dropped", 10_000, false, wire.KindAnnounce, crushLeast + 10_000*crushEach},
+		{"a crush greater than any patience", 1_000_000, true, wire.KindAnnounce, crushLeast + crushMost},
 		{"a document", 10_000, true, wire.KindDocument, crushLeast + 10_000*crushEach},
 		{"a report", 10_000, false, wire.KindReport, 0},
 		{"an echo", 10_000, false, wire.KindEcho, 0},
@@ -35,7 +36,7 @@ func TestWhoAnnouncesInACrushIsAskedToWaitAndNewsOfSilenceAreNot(t *testing.T) {
 	} {
 		var x crush
 		wait := x.wait(now, c.backlog, c.taken, c.kind)
-		if wait < c.least || (c.least == 0) != (wait == 0) {
+		if wait < c.least || (c.least == 0) != (wait == 0) || c.taken && wait > crushLeast+crushMost {
 			t.Errorf("%s: asked to wait %v, want %v", c.name, wait, c.least)
 		}
 	}

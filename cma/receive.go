@@ -31,6 +31,7 @@ const (
 	crushFrom  = 1000                   // messages not yet durable: beyond, their senders are asked for patience
 	crushEach  = 200 * time.Microsecond // that one of them takes, or less
 	crushLeast = time.Second            // of patience: an answer comes earlier if it can
+	crushMost  = 8 * time.Second        // of patience more, however much waits: an answer may be lost
 )
 
 // wait is how long the sender of a message shall wait before it repeats it; 0 =
@@ -45,7 +46,7 @@ func (c *crush) wait(now time.Time, backlog int, taken bool, kind wire.SignalKin
 	if backlog < crushFrom {
 		return 0
 	}
-	wait := crushLeast + time.Duration(backlog)*crushEach
+	wait := crushLeast + min(time.Duration(backlog)*crushEach, crushMost)
 	if !taken {
 		c.slots.Every = crushEach
 		wait += c.slots.Give(now)

@@ -37,6 +37,8 @@ type storm struct {
 	CMARSSBefore  float64 `json:"cma_rss_before_mb"`
 	CrowdCPUS     float64 `json:"crowd_cpu_s"`
 	Deaths        int     `json:"reported_silent"`
+	LostAtCMA     int     `json:"lost_at_the_socket_of_the_cma"`
+	LostAtCrowd   int     `json:"lost_at_the_socket_of_the_crowd"`
 	StopS         float64 `json:"cma_stop_s,omitempty"`
 }
 
@@ -48,6 +50,7 @@ func (s *storm) print() {
 	fmt.Printf("  all heartbeating        %8.1f s   (%d)\n", s.AllBeatingS, s.Beating)
 	fmt.Printf("  signals per nanoprobe   %8.2f     until then\n", s.PacketsEach)
 	fmt.Printf("  neighbors reported silent %6d     none is\n", s.Deaths)
+	fmt.Printf("  lost at full sockets    %8d     of the cma, %d of the crowd\n", s.LostAtCMA, s.LostAtCrowd)
 	fmt.Printf("  cma cpu                 %8.1f s   crowd cpu %.1f s\n", s.CMACPUS, s.CrowdCPUS)
 	fmt.Printf("  cma resident            %8.1f MB  before %.1f MB\n", s.CMARSSMB, s.CMARSSBefore)
 	if s.StopS > 0 {
@@ -72,7 +75,7 @@ func measureStorm(w weather) (all []storm, dead *deaths, err error) {
 		return nil, nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	udp, err := netio.Listen(netio.Options{ReadBuffer: 64 << 20})
+	udp, err := netio.Listen(netio.Options{ReadBuffer: crowdBuffer})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -110,8 +113,9 @@ func measureStorm(w weather) (all []storm, dead *deaths, err error) {
 		case 2:
 			c.powerOn(keys, ids, running)
 		}
-		used := cpuSeconds(pid)
+		used, lostCMA, lostCrowd := cpuSeconds(pid), overflowed(address.Port()), overflowed(udp.Port())
 		c.run(w.patience, pid, &s)
+		s.LostAtCMA, s.LostAtCrowd = overflowed(address.Port())-lostCMA, overflowed(udp.Port())-lostCrowd
 		s.CMARSSMB, s.CMACPUS = resident(pid), cpuSeconds(pid)-used
 		all = append(all, s)
 		if s.Beating < n {
@@ -127,6 +131,27 @@ func measureStorm(w weather) (all []storm, dead *deaths, err error) {
 	stopped = true
 	all[len(all)-1].StopS = time.Since(began).Seconds()
 	return all, dead, nil
+}
+
+// crowdBuffer is the kernel's buffer of the crowd's socket. A hundred thousand
+// systems have as many buffers; their one must not lose what theirs would hold.
+const crowdBuffer = 512 << 20
+
+// overflowed returns how many datagrams the kernel dropped at the sockets of a
+// UDP port, of this network namespace: proc(5), /proc/net/udp, column drops.
+func overflowed(port uint16) (n int) {
+	suffix := fmt.Sprintf(":%04X", port)
+	for _, name := range []string{"/proc/net/udp", "/proc/net/udp6"} {
+		b, _ := os.ReadFile(name)
+		for line := range strings.Lines(string(b)) {
+			f := strings.Fields(line)
+			if len(f) > 12 && strings.HasSuffix(f[1], suffix) {
+				drops, _ := strconv.Atoi(f[len(f)-1])
+				n += drops
+			}
+		}
+	}
+	return n
 }
 
 // calm lets everybody live until the server has done what the storm before left

@@ -200,6 +200,20 @@ func (s *Sim) steal(thief, victim int32) {
 	}
 }
 
+// slander has a nanoprobe report that it hears nothing from systems, whatever it
+// hears.
+func (s *Sim) slander(list []int32, by int32) {
+	a := &s.agents[by]
+	if a.state != running {
+		return
+	}
+	obs := make([]wire.Observation, len(list))
+	for i, sys := range list {
+		obs[i] = wire.Observation{Kind: wire.ObsUnresponsive, About: s.e.id(sys), Silent: 5 * time.Second}
+	}
+	s.shardOf(by).report(s.q, by, a, obs)
+}
+
 // setClock sets the clock of a system, or of the CMA, on or back.
 func (s *Sim) setClock(who string, by time.Duration) error {
 	if who == "cma" {

@@ -41,6 +41,7 @@ var verbs = map[string]func(*Sim, []string) error{
 	"join":        join,
 	"move":        move,
 	"steal":       steal,
+	"slander":     slander,
 	"clock":       clock,
 	"retime":      retime,
 }
@@ -317,7 +318,25 @@ func steal(s *Sim, args []string) error {
 	return nil
 }
 
-// retime: SYSTEMS PROFILE
+// slander: SYSTEMS by LIAR
+func slander(s *Sim, args []string) error {
+	n := len(args) - 2
+	if n < 1 || args[n] != "by" {
+		return errors.New("say: slander h01 by h02")
+	}
+	list, err := s.systems(args[:n])
+	if err != nil {
+		return err
+	}
+	by, err := s.systems(args[n+1:])
+	if err != nil || len(by) != 1 {
+		return errors.Join(err, errors.New("one system slanders at a time"))
+	}
+	s.slander(list, by[0])
+	return nil
+}
+
+// twin: SYSTEMS
 func twin(s *Sim, args []string) error {
 	list, err := s.systems(args)
 	if err == nil {
@@ -337,6 +356,7 @@ func clock(s *Sim, args []string) error {
 	return s.setClock(args[0], by)
 }
 
+// retime: SYSTEMS PROFILE
 func retime(s *Sim, args []string) error {
 	if len(args) < 2 {
 		return errors.New("say: retime h01 fast")

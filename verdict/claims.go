@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"assim/event"
 	"assim/wire"
 )
 
@@ -22,16 +21,6 @@ const (
 	maxHeard = 1 << 14
 	// heardFor is how long that memory is of use.
 	heardFor = time.Minute
-	// mistrust is how long a refuted reporter is not believed alone or by two.
-	mistrust = 10 * time.Minute
-	// persist is how long a refuted accusation may stand before its author is
-	// called wrong: time enough to take it back.
-	persist = 2 * time.Second
-	// unruled is how long it may stand, or a path be called broken, while one of the
-	// two does not run its rings yet: an order may be lost some times.
-	unruled = 30 * time.Second
-	// ruled is how long somebody runs its rings before its neighbors must know.
-	ruled = 3 * time.Second
 )
 
 // pinged is how far the CMA's own question to a system has come.
@@ -327,74 +316,6 @@ func (j *Judge) patience(s *suspect) time.Duration {
 		return j.opt.Quick
 	}
 	return j.opt.Answer
-}
-
-// refute notes who accused a system that answers. Its author has a moment to
-// take the accusation back before the news says that it is wrong.
-// Saying it again and again gains none.
-func (j *Judge) refute(now time.Time, s *suspect) {
-	was := s.doubt
-	s.doubt = wire.ID{}
-	if len(s.by) == 1 && !s.old && !j.mistrusted(now, s.by[0]) && j.suspects[s.by[0]] == nil && s.ping != notAsked && len(j.linksOf(s.id)) == 0 {
-		s.doubt = s.by[0]
-	}
-	if s.doubt != was {
-		s.doubtAt = now
-	}
-}
-
-// reviveButDoubt clears the system and keeps an eye on its accuser.
-func (j *Judge) reviveButDoubt(now time.Time, s *suspect, out *Out) {
-	doubt, at := s.doubt, s.doubtAt
-	j.revive(now, s, "it answers the CMA", out)
-	kept := j.suspect(now, s.id)
-	kept.doubt, kept.doubtAt = doubt, at
-	j.agenda.Add(latest(now, at.Add(persist)), s.id)
-}
-
-// settleDoubt flags a reporter that stands by a refuted accusation. If it is
-// honest, the path between the two is broken; that is all it can prove.
-func (j *Judge) settleDoubt(now time.Time, s *suspect, out *Out) {
-	liar := s.doubt
-	s.doubt = wire.ID{}
-	if !j.watches(liar, s.id) {
-		return // They are no neighbors, or not any more: it does not look again, and has nothing to take back.
-	}
-	j.liars[liar] = now.Add(mistrust)
-	out.Events = append(out.Events, event.Event{At: now, Kind: event.Liar, System: liar.String(), Name: j.m.Name(liar),
-		Affected: []string{j.m.Name(s.id)},
-		Text:     "report of " + j.m.Name(liar) + " refuted: " + j.m.Name(s.id) + " answers the CMA, and nobody else accuses it"})
-	j.pathBroken(now, Claim{By: liar, About: s.id, Since: s.doubtAt}, out)
-}
-
-// settling says whether one of two systems was told its rings so lately, or not
-// at all yet, that they may well not have heard of each other; since is when that
-// was found to be so.
-func (j *Judge) settling(now, since time.Time, a, b wire.ID) bool {
-	if !now.Before(since.Add(unruled)) {
-		return false
-	}
-	for _, id := range []wire.ID{a, b} {
-		if at, ok := j.m.Runs(id); !ok || now.Before(at.Add(ruled)) {
-			return true
-		}
-	}
-	return false
-}
-
-// watches says whether two systems are neighbors by plan.
-func (j *Judge) watches(by, about wire.ID) bool {
-	var buf [8]wire.ID
-	return slices.Contains(j.m.Witnesses(buf[:0], about), by)
-}
-
-func (j *Judge) mistrusted(now time.Time, id wire.ID) bool {
-	until, ok := j.liars[id]
-	if ok && now.After(until) {
-		delete(j.liars, id)
-		return false
-	}
-	return ok
 }
 
 // with appends id unless it is there or the list is full.

@@ -193,6 +193,7 @@ type Judge struct {
 	links    map[linkKey]*downLink // networks lost
 	company  map[wire.ID][]wire.ID // by accuser: whom it accused in company
 	liars    map[wire.ID]time.Time // refuted, not trusted until then
+	stray    map[wire.ID]stray     // refuted about systems they do not watch; bounded
 	heard    map[wire.ID]time.Time // who spoke to the CMA lately; bounded
 	open     []*Incident           // oldest first
 	groups   map[string]*group     // of open group incidents, by incident id
@@ -220,7 +221,7 @@ func New(m Map, opt Options) *Judge {
 	opt.defaults()
 	return &Judge{m: m, opt: opt, carrier: true,
 		suspects: map[wire.ID]*suspect{}, paths: map[pair]*path{}, links: map[linkKey]*downLink{},
-		company: map[wire.ID][]wire.ID{}, liars: map[wire.ID]time.Time{}, heard: map[wire.ID]time.Time{},
+		company: map[wire.ID][]wire.ID{}, liars: map[wire.ID]time.Time{}, stray: map[wire.ID]stray{}, heard: map[wire.ID]time.Time{},
 		groups: map[string]*group{}, probed: map[string]time.Time{}, reached: map[netip.Prefix]bool{}}
 }
 

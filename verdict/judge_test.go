@@ -116,6 +116,20 @@ var stories = []struct{ name, town, script, news string }{
 	2.0 a loses b
 	2.3 b moves
 	9 until`, ``},
+	{"who goes on to accuse systems that it does not watch is flagged", twoRacks, `
+	0 answering b c d
+	2.0 f loses b
+	8.5 f loses b
+	9.0 f loses c
+	20.0 f loses d
+	30 until`, `
+	22.5 report refuted f`},
+	{"three such reports in a quarter of an hour are three old rosters", twoRacks, `
+	0 answering b
+	2.0 f loses b
+	8.5 f loses b
+	700.0 f loses b
+	720 until`, ``},
 	{"an accuser who takes it back is not flagged", twoRacks, `
 	0 answering b
 	2.0 a loses b

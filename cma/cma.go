@@ -139,14 +139,14 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 		log.Error("the keys of this CMA are gone: its systems take it for another one. Stop it, and put "+trust.CMAKeysFile+
 			" back from a backup, or remove it and start with -recovery and the recovery key", "systems", n)
 	}
-	c.ingest = &ingest{store: store, commits: c.commits, types: map[string]discovery.Type{}, health: c.health, now: c.now, stored: c.stored}
+	c.ingest = &ingest{store: store, commits: c.commits, plugins: map[string]*discovery.Plugin{}, health: c.health, now: c.now, stored: c.stored}
 	for name, g := range cfg.Mappings {
-		c.ingest.types[name] = discovery.Type{Name: name, Graph: g}
+		c.ingest.plugins[name] = &discovery.Plugin{Graph: g}
 	}
-	for _, t := range all.Types { // A site cannot replace what is built in.
-		c.ingest.types[t.Name] = t
+	for _, p := range all.Plugins { // A site cannot replace what is built in.
+		c.ingest.plugins[p.Of.Name] = p
 	}
-	if c.deriver, err = newDeriver(store, all.Types, c.commits, c.health, c.now); err != nil {
+	if c.deriver, err = newDeriver(store, all.Plugins, c.commits, c.health, c.now); err != nil {
 		return nil, err
 	}
 	c.brain, err = c.newBrain(ctx)

@@ -31,13 +31,13 @@ func TestAContestedAddressIsToldOnceAndOnlyWhenItLasts(t *testing.T) {
 	sees := func(mac, was string) {
 		t.Helper()
 		doc := fmt.Appendf(nil, `{"neighbors":[{"link":"eth0","ip":"10.0.0.1","mac":%q,"was":%q,"scope":"global"}]}`, mac, was)
-		own, err := arp.Type.Graph(seer, doc)
+		own, err := arp.Plugin.Graph(seer, doc)
 		if err != nil {
 			t.Fatal(err)
 		}
 		own.Source = "n-s/arp"
 		say(own)
-		shared, err := arp.Type.Shared(doc)
+		shared, err := arp.Plugin.Shared(doc)
 		if err != nil {
 			t.Fatal(err)
 		}

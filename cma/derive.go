@@ -32,7 +32,7 @@ type deriver struct {
 	health  *health
 	now     func() time.Time
 	rules   []rule
-	types   []discovery.Type
+	plugins []*discovery.Plugin
 	wholes  []discovery.Whole
 	swept   time.Time       // when the shared lists were looked through; of run alone
 	lonely  map[string]bool // those that nobody had then
@@ -58,8 +58,8 @@ type rule struct {
 	query, affected *cypher.Query
 }
 
-func newDeriver(store graph.Store, types []discovery.Type, commits *committer, h *health, now func() time.Time) (*deriver, error) {
-	d := &deriver{types: types, wholes: all.Wholes, store: store, commits: commits, health: h, now: now, due: map[derivation]bool{}, wake: make(chan struct{}, 1)}
+func newDeriver(store graph.Store, plugins []*discovery.Plugin, commits *committer, h *health, now func() time.Time) (*deriver, error) {
+	d := &deriver{plugins: plugins, wholes: all.Wholes, store: store, commits: commits, health: h, now: now, due: map[derivation]bool{}, wake: make(chan struct{}, 1)}
 	for _, r := range derive.Built() {
 		one := rule{Rule: r}
 		var err error

@@ -32,7 +32,7 @@ type aside struct {
 type ingest struct {
 	store   graph.Store
 	commits *committer
-	types   map[string]discovery.Type
+	plugins map[string]*discovery.Plugin
 	health  *health
 	now     func() time.Time
 	// stored is called when a document is durable, before it is acknowledged.
@@ -284,11 +284,11 @@ const sharedBucket = "shared"
 // once for all systems that have the same. What the plugin cannot make of it is
 // said when it is asked for the system's own piece.
 func (in *ingest) shared(ctx context.Context, typ string, text []byte) error {
-	t := in.types[typ]
-	if t.Shared == nil {
+	p := in.plugins[typ]
+	if p == nil || p.Shared == nil {
 		return nil
 	}
-	piece, err := t.Shared(text)
+	piece, err := p.Shared(text)
 	if err != nil || piece.Source == "" {
 		return nil
 	}
@@ -308,15 +308,15 @@ func (in *ingest) change(system graph.Key, typ string, text []byte) (c graph.Cha
 			c, reason = graph.Change{Keep: true}, fmt.Errorf("the %s plugin panicked: %v", typ, r)
 		}
 	}()
-	t, known := in.types[typ]
+	p := in.plugins[typ]
 	switch {
 	case !json.Valid(text):
 		return graph.Change{Keep: true}, errNotJSON
-	case !known, t.Graph == nil, string(text) == "null":
+	case p == nil || p.Graph == nil, string(text) == "null":
 		// A site's own script, or a document that is gone: it says nothing as graph.
 		return graph.Change{}, nil
 	}
-	c, err := t.Graph(system, text)
+	c, err := p.Graph(system, text)
 	if err != nil {
 		return graph.Change{Keep: true}, err
 	}

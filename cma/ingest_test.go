@@ -33,8 +33,8 @@ func taking(t *testing.T) (*ingest, *fickle) {
 	}
 	return &ingest{
 		store: store, commits: commits, health: newHealth(slog.New(slog.DiscardHandler), time.Now), now: time.Now,
-		types:  map[string]discovery.Type{"x": {Name: "x", Graph: plugin}},
-		stored: func(wire.ID, string) {},
+		plugins: map[string]*discovery.Plugin{"x": {Graph: plugin}},
+		stored:  func(wire.ID, string) {},
 	}, store
 }
 
@@ -159,7 +159,7 @@ func TestHashesAreAnsweredWithWhatIsLacking(t *testing.T) {
 
 func TestTheSameNeighborTableOfAThousandSystemsCostsTheCMAOnce(t *testing.T) {
 	in, store := taking(t)
-	in.types[arp.Type.Name] = arp.Type
+	in.plugins[arp.Type.Name] = &arp.Plugin
 	const systems, neighbors = 1000, 200
 	var table strings.Builder
 	for i := range neighbors {

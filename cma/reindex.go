@@ -189,11 +189,11 @@ func (x *reindex) write(ctx context.Context, d graph.Document, change graph.Chan
 
 // share says again, once, the piece of graph that belongs to a content.
 func (x *reindex) share(ctx context.Context, d graph.Document) error {
-	t := x.in.types[d.Type]
-	if t.Shared == nil {
+	p := x.in.plugins[d.Type]
+	if p == nil || p.Shared == nil {
 		return nil
 	}
-	piece, err := t.Shared(d.JSON)
+	piece, err := p.Shared(d.JSON)
 	if err != nil || piece.Source == "" {
 		return nil // told when the plugin is asked for the system's own piece
 	}

@@ -84,7 +84,7 @@ func TestReindexingWithTheSamePluginsChangesNothing(t *testing.T) {
 func TestReindexingAfterAnUpgradeIsAsIfThePluginHadAlwaysBeenThere(t *testing.T) {
 	in, store := taking(t)
 	fresh, other := taking(t)
-	fresh.types["x"] = discovery.Type{Name: "x", Graph: upgraded}
+	fresh.plugins["x"] = &discovery.Plugin{Graph: upgraded}
 	for _, doc := range []string{`"eth0"`, `"eth1"`} {
 		arrivesFrom(t, in, 1, doc)
 		arrivesFrom(t, fresh, 1, doc)
@@ -92,7 +92,7 @@ func TestReindexingAfterAnUpgradeIsAsIfThePluginHadAlwaysBeenThere(t *testing.T)
 	if hashOf(t, store) == hashOf(t, other) {
 		t.Fatal("the plugins do not differ: this test could not fail")
 	}
-	in.types["x"] = discovery.Type{Name: "x", Graph: upgraded}
+	in.plugins["x"] = &discovery.Plugin{Graph: upgraded}
 	again(t, in)
 	if got, want := hashOf(t, store), hashOf(t, other); got != want {
 		t.Errorf("the hash is %s, with the new plugin from the start it is %s", got, want)
@@ -111,8 +111,8 @@ func TestReindexingAfterAnUpgradeIsAsIfThePluginHadAlwaysBeenThere(t *testing.T)
 func TestWhatAnUpgradedPluginCannotReadIsSetAsideAndKeepsItsGraph(t *testing.T) {
 	in, store := taking(t)
 	arrivesFrom(t, in, 1, `"eth2"`)
-	old := in.types["x"]
-	in.types["x"] = discovery.Type{Name: "x", Graph: upgraded}
+	old := in.plugins["x"]
+	in.plugins["x"] = &discovery.Plugin{Graph: upgraded}
 	if pass := again(t, in); pass.failed != 1 {
 		t.Errorf("%d failed", pass.failed)
 	}
@@ -123,7 +123,7 @@ func TestWhatAnUpgradedPluginCannotReadIsSetAsideAndKeepsItsGraph(t *testing.T) 
 	if got := nics(t, store); len(got) != 1 {
 		t.Errorf("the graph has %v", got)
 	}
-	in.types["x"] = old
+	in.plugins["x"] = old
 	again(t, in)
 	if _, err := store.Record(t.Context(), asideBucket, name); !errors.Is(err, graph.ErrNotFound) {
 		t.Errorf("it is still set aside: %v", err)

@@ -110,11 +110,11 @@ func (d *deriver) tidy(ctx context.Context) error {
 	}
 	d.lonely = found.lonely
 	for _, doc := range found.empty {
-		for _, t := range d.types {
-			if t.Name != doc.Type || t.Shared == nil {
+		for _, p := range d.plugins {
+			if p.Of.Name != doc.Type || p.Shared == nil {
 				continue
 			}
-			piece, err := t.Shared(doc.JSON)
+			piece, err := p.Shared(doc.JSON)
 			if err != nil || piece.Source == "" {
 				continue // told when the plugin is asked for the system's own piece
 			}

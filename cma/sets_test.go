@@ -40,7 +40,7 @@ func has(t *testing.T, c *committer, system, doc string, shared bool) {
 
 func TestAListThatNobodyHasAnyMoreIsForgottenAtTheSecondLookAndAnEmptyOneIsFilled(t *testing.T) {
 	c, store, _ := writing(t)
-	d, err := newDeriver(store, []discovery.Type{packages.Type}, c, c.health, time.Now)
+	d, err := newDeriver(store, []*discovery.Plugin{&packages.Plugin}, c, c.health, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

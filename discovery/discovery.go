@@ -73,6 +73,13 @@ type Type struct {
 	// Secret documents (users, sudoers, configuration text) travel on the bulk
 	// plane only and are not shown to everybody.
 	Secret bool
+}
+
+// Plugin is what the CMA makes of the documents of a type, and what people are
+// told of them. It is a thing of its own so that an agent, which knows the types
+// only, does not carry it.
+type Plugin struct {
+	Of *Type
 
 	// Graph turns a stored document into the piece of graph it means. It is
 	// pure, and leaves Source, At and Document to its caller. Nil: the document

@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"assim/config"
-	"assim/discovery"
 	"assim/discovery/all"
 	"assim/discovery/script"
 	"assim/graph"
@@ -56,17 +55,11 @@ func graphCommand() command {
 // findPlugin returns what turns documents of a type into graph.
 func findPlugin(name, scripts string) (func(graph.Key, []byte) (graph.Change, error), error) {
 	var names []string
-	find := func(types []discovery.Type) *discovery.Type {
-		for i := range types {
-			names = append(names, types[i].Name)
-			if types[i].Name == name {
-				return &types[i]
-			}
-		}
-		return nil
+	for _, t := range all.Types {
+		names = append(names, t.Name)
 	}
-	if t := find(all.Types); t != nil && t.Graph != nil {
-		return t.Graph, nil
+	if p, ok := all.FindPlugin(name); ok && p.Graph != nil {
+		return p.Graph, nil
 	}
 	mappings, problems := script.Mappings(os.DirFS(scripts))
 	for _, p := range problems {

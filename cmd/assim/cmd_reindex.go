@@ -86,9 +86,9 @@ func deriveWith(scripts string) graph.Derive {
 	for name, g := range mappings {
 		plugins[name] = g
 	}
-	for _, t := range all.Types {
-		if t.Graph != nil {
-			plugins[t.Name] = t.Graph
+	for _, p := range all.Plugins {
+		if p.Graph != nil {
+			plugins[p.Of.Name] = p.Graph
 		}
 	}
 	return func(d graph.Document) (graph.Change, error) {

@@ -1,5 +1,6 @@
-// Package all is the one list of discovery types that are built in. A new type
-// is one folder under discovery and one line here.
+// Package all is the one place that lists the discovery types that are built in,
+// and what the CMA makes of each. A new type is one folder under discovery and
+// its name in both lists here.
 package all
 
 import (
@@ -82,6 +83,46 @@ var Types = []discovery.Type{
 	resting.Type,
 }
 
+// Plugins are what the CMA makes of documents, one of each type. The agent does
+// not refer to them; they are pointers, so that the linker sees that nobody does.
+var Plugins = []*discovery.Plugin{
+	&osinfo.Plugin,
+	&netconfig.Plugin,
+	&lldp.Plugin,
+	&arp.Plugin,
+	&resolv.Plugin,
+	&listeners.Plugin,
+	&connections.Plugin,
+	&processes.Plugin,
+	&packages.Plugin,
+	&mounts.Plugin,
+	&block.Plugin,
+	&cpu.Plugin,
+	&memory.Plugin,
+	&dmi.Plugin,
+	&units.Plugin,
+	&sshd.Plugin,
+	&pam.Plugin,
+	&login_defs.Plugin,
+	&nsswitch.Plugin,
+	&auditd.Plugin,
+	&sudoers.Plugin,
+	&users.Plugin,
+	&ulimit.Plugin,
+	&cron.Plugin,
+	&proc_sys.Plugin,
+	&fileattrs.Plugin,
+	&checksums.Plugin,
+	&pci.Plugin,
+	&sensors.Plugin,
+	&commands.Plugin,
+	&monitoring_agents.Plugin,
+	&containers.Plugin,
+	&vm.Plugin,
+	&cloud.Plugin,
+	&resting.Plugin,
+}
+
 // Find returns the built-in type of that name.
 func Find(name string) (discovery.Type, bool) {
 	for _, t := range Types {
@@ -90,6 +131,16 @@ func Find(name string) (discovery.Type, bool) {
 		}
 	}
 	return discovery.Type{}, false
+}
+
+// FindPlugin returns what is made of the documents of that type.
+func FindPlugin(name string) (discovery.Plugin, bool) {
+	for _, p := range Plugins {
+		if p.Of.Name == name {
+			return *p, true
+		}
+	}
+	return discovery.Plugin{}, false
 }
 
 // Wholes are what documents of many systems mean only together. The agent does

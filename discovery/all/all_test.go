@@ -31,9 +31,18 @@ func TestEveryTypeIsInTheListOnceUnderItsFoldersName(t *testing.T) {
 		if found, ok := Find(typ.Name); !ok || found.Name != typ.Name {
 			t.Errorf("%s cannot be found", typ.Name)
 		}
+		if p, ok := FindPlugin(typ.Name); !ok || p.Of.Name != typ.Name {
+			t.Errorf("%s is not among the plugins; add &%s.Plugin to the list in all.go", typ.Name, typ.Name)
+		}
 	}
 	if _, ok := Find("no such type"); ok {
 		t.Error("a type that is not there was found")
+	}
+	if _, ok := FindPlugin("no such type"); ok {
+		t.Error("a plugin that is not there was found")
+	}
+	if len(Plugins) != len(Types) {
+		t.Errorf("%d plugins and %d types: each type has one", len(Plugins), len(Types))
 	}
 	files, err := filepath.Glob("../*/*.go")
 	if err != nil {
@@ -174,7 +183,8 @@ func write() string {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", typ.Name, typ.Name, cell(typ.Short), interval(typ.Every), cell(after(typ)))
 	}
 	for _, typ := range types {
-		describe(&b, typ)
+		plugin, _ := FindPlugin(typ.Name)
+		describe(&b, typ, plugin.About)
 	}
 	b.WriteString(scripts)
 	b.WriteString("\n## What became of the original's agents\n\n| original | here |\n|---|---|\n")
@@ -188,9 +198,9 @@ func write() string {
 	return b.String()
 }
 
-func describe(b *strings.Builder, typ discovery.Type) {
+func describe(b *strings.Builder, typ discovery.Type, about discovery.About) {
 	fmt.Fprintf(b, "\n## %s\n\n%s.\n\n", typ.Name, strings.TrimSuffix(typ.Short, "."))
-	for _, r := range typ.About.Reads {
+	for _, r := range about.Reads {
 		fmt.Fprintf(b, "- reads %s\n", r)
 	}
 	for _, n := range typ.Needs {
@@ -199,14 +209,14 @@ func describe(b *strings.Builder, typ discovery.Type) {
 	if typ.Secret {
 		b.WriteString("- its documents are confidential: they travel over TLS only and are not shown to everybody\n")
 	}
-	if typ.About.Graph != "" {
-		fmt.Fprintf(b, "- makes `%s`\n", typ.About.Graph)
+	if about.Graph != "" {
+		fmt.Fprintf(b, "- makes `%s`\n", about.Graph)
 	}
-	if len(typ.About.Keys) == 0 {
+	if len(about.Keys) == 0 {
 		return
 	}
 	b.WriteString("\n| key | meaning |\n|---|---|\n")
-	for _, k := range typ.About.Keys {
+	for _, k := range about.Keys {
 		fmt.Fprintf(b, "| %s | %s |\n", cell(k.Key), cell(k.Meaning))
 	}
 }

@@ -22,11 +22,16 @@ import (
 
 // Type is the discovery type.
 var Type = discovery.Type{
-	Name:   "arp",
-	Short:  "neighbors in the ARP and NDP tables",
-	Every:  15 * time.Minute,
-	On:     []discovery.Trigger{discovery.Neighbors},
-	Make:   func() func(context.Context, discovery.Host) (any, error) { return (&memory{}).collect },
+	Name:  "arp",
+	Short: "neighbors in the ARP and NDP tables",
+	Every: 15 * time.Minute,
+	On:    []discovery.Trigger{discovery.Neighbors},
+	Make:  func() func(context.Context, discovery.Host) (any, error) { return (&memory{}).collect },
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:     &Type,
 	Graph:  toGraph,
 	Shared: Shared,
 	About: discovery.About{

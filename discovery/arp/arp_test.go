@@ -10,9 +10,9 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedSystems(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedSystems(t *testing.T) { discoverytest.Run(t, Plugin) }
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 func entryOf(ip, mac, state string) discovery.Neighbor {
 	return discovery.Neighbor{Link: "eth0", IP: netip.MustParseAddr(ip), MAC: mac, State: state}

@@ -20,6 +20,11 @@ var Type = discovery.Type{
 	Files:   []string{"/etc/audit"},
 	Needs:   []string{"root: the files are readable by root only"},
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/etc/audit/auditd.conf", "/etc/audit/audit.rules", "/etc/audit/rules.d/*.rules"},
 		Keys: []discovery.Field{

@@ -10,7 +10,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 // What others recorded: names in lower case, and a command split into words.
 func TestRecordedFacts(t *testing.T) {

@@ -29,7 +29,12 @@ var Type = discovery.Type{
 	Short:   "disks, partitions, RAID, logical volumes, and which is made of which",
 	Every:   10 * time.Minute,
 	Collect: collect,
-	Graph:   Graph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"/proc/partitions", "/sys/class/block"},
 		Keys: []discovery.Field{

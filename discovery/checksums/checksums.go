@@ -24,12 +24,17 @@ import (
 
 // Type is the discovery type "checksums".
 var Type = discovery.Type{
-	Name:   "checksums",
-	Short:  "SHA-256 of network-facing programs, their libraries and deciding files",
-	Every:  time.Hour,
-	On:     []discovery.Trigger{discovery.Changed("listeners"), discovery.Changed("packages")},
-	Needs:  []string{"root: libraries of processes of other users are not known, private files are not read"},
-	Make:   collector,
+	Name:  "checksums",
+	Short: "SHA-256 of network-facing programs, their libraries and deciding files",
+	Every: time.Hour,
+	On:    []discovery.Trigger{discovery.Changed("listeners"), discovery.Changed("packages")},
+	Needs: []string{"root: libraries of processes of other users are not known, private files are not read"},
+	Make:  collector,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:     &Type,
 	Graph:  Graph,
 	Shared: Shared,
 	About: discovery.About{

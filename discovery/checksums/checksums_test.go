@@ -14,7 +14,7 @@ import (
 	"assim/host"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 func TestTheSumsEqualSha256sums(t *testing.T) {
 	sha256sum, err := exec.LookPath("sha256sum")

@@ -9,7 +9,7 @@ import (
 	"assim/graph"
 )
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 func TestSystemsWithTheSameProgramsShareTheirSetWhateverTheirConfiguration(t *testing.T) {
 	doc := func(passwd string) []byte {

@@ -23,7 +23,12 @@ var Type = discovery.Type{
 	Every:   6 * time.Hour,
 	Files:   []string{"/run/cloud-init/instance-data.json"},
 	Collect: collect,
-	Graph:   Graph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"/run/cloud-init/instance-data.json", "/var/lib/cloud/data/instance-id", "/sys/class/dmi/id"},
 		Keys: []discovery.Field{

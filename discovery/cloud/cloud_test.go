@@ -9,9 +9,9 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 // The recorded hosts are composed after cloud-init's documentation: the machine
 // the others were taken from is in no cloud that says so.

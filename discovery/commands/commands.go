@@ -20,6 +20,11 @@ var Type = discovery.Type{
 	Every:   6 * time.Hour,
 	On:      []discovery.Trigger{discovery.Changed("packages")},
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"},
 		Keys: []discovery.Field{

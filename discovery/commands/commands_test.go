@@ -11,7 +11,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 func TestTheProgramsEqualFinds(t *testing.T) {
 	find, err := exec.LookPath("find")

@@ -40,7 +40,12 @@ var Type = discovery.Type{
 	Needs: []string{"CAP_SYS_PTRACE: clients that run as other users are not seen",
 		"CAP_NET_ADMIN: who answers behind a translated address is not known",
 		"CAP_PERFMON, and CAP_DAC_READ_SEARCH for tracefs: TCP connections between two looks are not seen"},
-	Make:  collector,
+	Make: collector,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
 	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"netlink sock_diag", "/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns,fd,net}", "/etc/passwd", "/proc/uptime", "tracepoint sock:inet_sock_set_state: TCP connections between two looks, and the processes that made them and ended", "netlink conntrack: conversations with a changed destination"},

@@ -11,9 +11,9 @@ import (
 	"assim/discovery/proc"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 // at is a snapshot at some hour of uptime, in which the given process has the
 // given peers.

@@ -26,7 +26,12 @@ var Type = discovery.Type{
 	On:      []discovery.Trigger{discovery.Links, discovery.Changed("listeners")},
 	Needs:   []string{"root: names, images and published ports of containers are not known"},
 	Collect: collect,
-	Graph:   Graph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"/proc/PID/cgroup", "/var/lib/docker/containers/*/config.v2.json", "/var/lib/containers/storage/*-containers/containers.json",
 			"/run/containerd/io.containerd.runtime.v2.task/*/*/config.json"},

@@ -21,7 +21,12 @@ var Type = discovery.Type{
 	Short:   "processors, their abilities and known faults",
 	Every:   time.Hour,
 	Collect: collect,
-	Graph:   Graph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"/proc/cpuinfo", "/sys/devices/system/cpu/vulnerabilities"},
 		Keys: []discovery.Field{

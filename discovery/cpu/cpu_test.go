@@ -12,9 +12,9 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 func TestTheProcessorsEqualLscpus(t *testing.T) {
 	lscpu, err := exec.LookPath("lscpu")

@@ -23,6 +23,11 @@ var Type = discovery.Type{
 	Needs:   []string{"root: crontabs of users are not read"},
 	Secret:  true,
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/etc/crontab", "/etc/cron.d/*", "/var/spool/cron/crontabs/*", "/var/spool/cron/*", "/etc/anacrontab", "/etc/cron.{hourly,daily,weekly,monthly}"},
 		Keys: []discovery.Field{

@@ -7,7 +7,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 func TestSecretsInCommandsAreMasked(t *testing.T) {
 	got := mask("cd /srv && mysqldump -phunter2 db | gzip ; curl --token=abc http://x")

@@ -25,9 +25,10 @@ var system = graph.Key{Label: graph.System, ID: "n-0123456789abcdef0123456789abc
 // Run holds a type to what every type promises: for each recorded host under
 // testdata the document and its piece of graph equal the goldens beside it, the
 // same host gives the same bytes twice, and Graph answers garbage with an error.
-func Run(t *testing.T, typ discovery.Type) {
+func Run(t *testing.T, plugin discovery.Plugin) {
 	t.Helper()
-	describes(t, typ)
+	typ := *plugin.Of
+	describes(t, plugin)
 	trees, err := recorded("testdata")
 	if err != nil {
 		t.Fatal(err)
@@ -36,9 +37,9 @@ func Run(t *testing.T, typ discovery.Type) {
 		t.Fatalf("%s: testdata holds no recorded host; record one from a real machine", typ.Name)
 	}
 	for _, tree := range trees {
-		t.Run(filepath.Base(tree), func(t *testing.T) { runTree(t, typ, tree) })
+		t.Run(filepath.Base(tree), func(t *testing.T) { runTree(t, plugin, tree) })
 	}
-	t.Run("garbage", func(t *testing.T) { refusesGarbage(t, typ) })
+	t.Run("garbage", func(t *testing.T) { refusesGarbage(t, plugin) })
 }
 
 // recorded lists the trees: directories, and hosts that are only answers. Fuzz
@@ -59,8 +60,9 @@ func recorded(dir string) ([]string, error) {
 	return slices.Compact(trees), nil
 }
 
-func describes(t *testing.T, typ discovery.Type) {
+func describes(t *testing.T, plugin discovery.Plugin) {
 	t.Helper()
+	typ := plugin.Of
 	switch {
 	case typ.Name == "" || typ.Name != strings.ToLower(typ.Name):
 		t.Errorf("a type's name is its folder's, lower case; it is %q", typ.Name)
@@ -70,25 +72,25 @@ func describes(t *testing.T, typ discovery.Type) {
 		t.Errorf("%s: exactly one of Collect and Make is set", typ.Name)
 	case typ.Every == 0 && len(typ.On) == 0 && len(typ.Files) == 0:
 		t.Errorf("%s: no interval, no trigger, no file: it would be looked at only once", typ.Name)
-	case len(typ.About.Reads) == 0 || len(typ.About.Keys) == 0:
+	case len(plugin.About.Reads) == 0 || len(plugin.About.Keys) == 0:
 		t.Errorf("%s: About says what it reads and which keys it prints", typ.Name)
 	}
 }
 
-func runTree(t *testing.T, typ discovery.Type, tree string) {
+func runTree(t *testing.T, plugin discovery.Plugin, tree string) {
 	h, err := Load(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc := collect(t, typ, h)
-	if again := collect(t, typ, h); !bytes.Equal(doc, again) {
+	doc := collect(t, *plugin.Of, h)
+	if again := collect(t, *plugin.Of, h); !bytes.Equal(doc, again) {
 		t.Errorf("the same host gives two documents:\n%s\n%s", doc, again)
 	}
 	golden(t, tree+".json", indented(doc))
-	if typ.Graph == nil || doc == nil {
+	if plugin.Graph == nil || doc == nil {
 		return
 	}
-	change, err := typ.Graph(system, doc)
+	change, err := plugin.Graph(system, doc)
 	if err != nil {
 		t.Fatalf("graph: %v", err)
 	}
@@ -115,12 +117,12 @@ func collect(t *testing.T, typ discovery.Type, h discovery.Host) []byte {
 	return doc
 }
 
-func refusesGarbage(t *testing.T, typ discovery.Type) {
-	if typ.Graph == nil {
+func refusesGarbage(t *testing.T, plugin discovery.Plugin) {
+	if plugin.Graph == nil {
 		return
 	}
 	for _, doc := range []string{"", "null x", "{", `"text"`, "[1,2", `{"a":`, "\x00\xff", "12"} {
-		if _, err := typ.Graph(system, []byte(doc)); err == nil {
+		if _, err := plugin.Graph(system, []byte(doc)); err == nil {
 			t.Errorf("graph took %q for a document", doc)
 		}
 	}
@@ -128,7 +130,7 @@ func refusesGarbage(t *testing.T, typ discovery.Type) {
 
 // Fuzz feeds Graph with damaged documents, starting from the goldens: it may
 // refuse them and may not panic, and what it makes is deterministic.
-func Fuzz(f *testing.F, typ discovery.Type) {
+func Fuzz(f *testing.F, plugin discovery.Plugin) {
 	goldens, err := filepath.Glob("testdata/*.json")
 	if err != nil {
 		f.Fatal(err)
@@ -144,11 +146,11 @@ func Fuzz(f *testing.F, typ discovery.Type) {
 		f.Add(doc)
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		one, err := typ.Graph(system, doc)
+		one, err := plugin.Graph(system, doc)
 		if err != nil {
 			return
 		}
-		if two, _ := typ.Graph(system, doc); Text(one) != Text(two) {
+		if two, _ := plugin.Graph(system, doc); Text(one) != Text(two) {
 			t.Errorf("two readings of %q differ", doc)
 		}
 	})

@@ -21,7 +21,12 @@ var Type = discovery.Type{
 	Every:   24 * time.Hour,
 	Needs:   []string{"root: serial numbers and the product UUID are not read"},
 	Collect: collect,
-	Graph:   Graph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"/sys/class/dmi/id", "/proc/device-tree/model"},
 		Keys: []discovery.Field{

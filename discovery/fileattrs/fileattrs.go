@@ -21,6 +21,11 @@ var Type = discovery.Type{
 	Every:   time.Hour,
 	Files:   []string{"/etc/passwd", "/etc/shadow", "/etc/sudoers", "/etc/ssh", "/etc/cron.d"},
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"status of the files on the list: accounts, sudo, ssh, cron, boot, system directories"},
 		Keys: []discovery.Field{

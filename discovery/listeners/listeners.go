@@ -30,7 +30,12 @@ var Type = discovery.Type{
 	Needs: []string{
 		"CAP_SYS_PTRACE: processes of other users are not named",
 	},
-	Make:  collector,
+	Make: collector,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
 	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"netlink sock_diag", "/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns,fd,net}", "/etc/passwd", "interface addresses", "nft list ruleset or iptables-save -t nat, where a container listens"},

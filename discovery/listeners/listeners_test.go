@@ -13,9 +13,9 @@ import (
 	"assim/graph"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 func TestAWildcardIsReachedAtEveryAddressThatNobodyElseHas(t *testing.T) {
 	own := []proc.OwnAddr{

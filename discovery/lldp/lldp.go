@@ -23,6 +23,11 @@ var Type = discovery.Type{
 	On:    []discovery.Trigger{discovery.Frames, discovery.Links},
 	Needs: []string{"CAP_NET_RAW: without it LLDP and CDP frames are not heard, and switch ports stay unknown"},
 	Make:  func() func(context.Context, discovery.Host) (any, error) { return (&collector{}).collect },
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
 	Graph: toGraph,
 	About: discovery.About{
 		Reads: []string{"LLDP and CDP frames received (packet sockets filtered to these two)", "rtnetlink: links"},

@@ -17,9 +17,9 @@ import (
 	"assim/graph"
 )
 
-func TestRecordedSystems(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedSystems(t *testing.T) { discoverytest.Run(t, Plugin) }
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 func FuzzDecode(f *testing.F) {
 	files, _ := filepath.Glob("testdata/pcap/*.pcap")

@@ -18,6 +18,11 @@ var Type = discovery.Type{
 	Every:   time.Hour,
 	Files:   []string{"/etc/login.defs"},
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/etc/login.defs"},
 		Keys: []discovery.Field{

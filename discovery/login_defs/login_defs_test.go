@@ -9,7 +9,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 // What others recorded: their numbers for octal values, 18 for "022".
 func TestRecordedFacts(t *testing.T) {

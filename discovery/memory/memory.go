@@ -24,6 +24,11 @@ var Type = discovery.Type{
 	Short: "memory, swap, huge pages, NUMA nodes",
 	Every: 10 * time.Minute,
 	Make:  remembering,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
 	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"/proc/meminfo", "/proc/swaps", "/sys/devices/system/node/node*/meminfo"},

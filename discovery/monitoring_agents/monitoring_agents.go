@@ -20,6 +20,11 @@ var Type = discovery.Type{
 	On:      []discovery.Trigger{discovery.Changed("packages")},
 	Files:   []string{"/usr/lib/ocf/resource.d", "/etc/init.d"},
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/usr/lib/ocf/resource.d/*", "/etc/init.d", "/usr/lib/nagios/plugins and its like", "/run/systemd/system"},
 		Keys: []discovery.Field{

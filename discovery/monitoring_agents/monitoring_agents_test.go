@@ -9,7 +9,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 func TestAMachineWithoutAgentsHasNoDocument(t *testing.T) {
 	if _, err := collect(context.Background(), discoverytest.NewHost(fstest.MapFS{}, discoverytest.Host{})); err != discovery.ErrNotHere {

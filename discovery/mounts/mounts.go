@@ -31,7 +31,12 @@ var Type = discovery.Type{
 	Short:   "mounted file systems, their devices and the servers of network ones",
 	Every:   5 * time.Minute,
 	Collect: collect,
-	Graph:   Graph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"/proc/self/mountinfo", "/sys/dev/block", "/sys/class/block/*/size"},
 		Keys: []discovery.Field{

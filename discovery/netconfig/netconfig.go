@@ -20,7 +20,12 @@ var Type = discovery.Type{
 	Every:   time.Hour,
 	On:      []discovery.Trigger{discovery.Links, discovery.Addrs, discovery.Routes},
 	Collect: collect,
-	Graph:   toGraph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: toGraph,
 	About: discovery.About{
 		Reads: []string{"rtnetlink: links, addresses, routes", "ethtool: speed, duplex, driver", "/sys/class/net/NAME/bonding of bonds"},
 		Keys: []discovery.Field{

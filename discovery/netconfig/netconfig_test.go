@@ -8,9 +8,9 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedSystems(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedSystems(t *testing.T) { discoverytest.Run(t, Plugin) }
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 func TestARouterWithAFullTableListsOnlyWhatPeopleAndTheKernelMade(t *testing.T) {
 	var routes []discovery.Route

@@ -19,6 +19,11 @@ var Type = discovery.Type{
 	Every:   time.Hour,
 	Files:   []string{"/etc/nsswitch.conf"},
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/etc/nsswitch.conf"},
 		Keys: []discovery.Field{

@@ -8,7 +8,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 // What others recorded, with actions beside the source where we keep them apart.
 func TestRecordedFacts(t *testing.T) {

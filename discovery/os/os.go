@@ -27,7 +27,12 @@ var Type = discovery.Type{
 	Every:   time.Hour,
 	Files:   []string{"etc/os-release", "usr/lib/os-release", "etc/hostname", "etc/machine-id", "etc/timezone", "etc/localtime"},
 	Collect: collect,
-	Graph:   toGraph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: toGraph,
 	About: discovery.About{
 		Reads: []string{"/etc/os-release, /usr/lib/os-release", "/proc/sys/kernel", "/etc/hostname", "/etc/machine-id (only a hash of it leaves the system)", "the ELF header of /bin/sh", "/etc/localtime"},
 		Keys: []discovery.Field{

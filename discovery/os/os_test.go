@@ -9,9 +9,9 @@ import (
 	"assim/host"
 )
 
-func TestRecordedSystems(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedSystems(t *testing.T) { discoverytest.Run(t, Plugin) }
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 func TestValuesOfOsReleaseAreUnquotedAsAShellWould(t *testing.T) {
 	for in, want := range map[string]string{

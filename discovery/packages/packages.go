@@ -27,8 +27,13 @@ var Type = discovery.Type{
 	Every:   time.Hour,
 	Files:   []string{"/var/lib/dpkg/status", "/var/lib/rpm", "/usr/lib/sysimage/rpm", "/lib/apk/db/installed", "/var/lib/pacman/local"},
 	Collect: collect,
-	Graph:   Graph,
-	Shared:  Shared,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:     &Type,
+	Graph:  Graph,
+	Shared: Shared,
 	About: discovery.About{
 		Reads: []string{"/var/lib/dpkg/status", "rpm -qa", "/lib/apk/db/installed", "/var/lib/pacman/local/*/desc", "/snap/*/current/meta/snap.yaml",
 			"/var/lib/flatpak/app", "/usr/{lib,local/lib}/python3*/{dist,site}-packages/*-info", "/usr/{lib,local/lib}/node_modules/*/package.json"},

@@ -17,9 +17,9 @@ import (
 	"assim/graph"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 func TestTheListEqualsDpkgs(t *testing.T) {
 	query, err := exec.LookPath("dpkg-query")

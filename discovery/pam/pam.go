@@ -19,6 +19,11 @@ var Type = discovery.Type{
 	Every:   time.Hour,
 	Files:   []string{"/etc/pam.d", "/etc/pam.conf", "/etc/security"},
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/etc/pam.d/*", "/etc/pam.conf", "/etc/security/{pwquality,faillock,pwhistory,access,time}.conf"},
 		Keys: []discovery.Field{

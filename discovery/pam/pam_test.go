@@ -7,7 +7,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 func TestEveryFormOfARule(t *testing.T) {
 	got := parse("@include common-auth\n-session optional pam_systemd.so\n" +

@@ -20,6 +20,11 @@ var Type = discovery.Type{
 	Short:   "devices on the PCI buses and their drivers",
 	Every:   24 * time.Hour,
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/sys/bus/pci/devices"},
 		Keys: []discovery.Field{

@@ -10,7 +10,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 func TestTheDevicesEqualLspcis(t *testing.T) {
 	lspci, err := exec.LookPath("lspci")

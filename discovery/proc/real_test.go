@@ -97,13 +97,13 @@ func TestInside(t *testing.T) {
 	h := func() discovery.Host { return host.New("/") }
 	listen, connect, service := listeners.Type.Collector(), connections.Type.Collector(), processes.Type.Collector()
 	listening := document(t, listen, h)
-	equalsSS(t, listeners.Type, listening)
+	equalsSS(t, listeners.Plugin, listening)
 	connected := document(t, connect, h)
 
 	me := "proc.test/root"
-	same(t, "who is whose client", edges(t, connections.Type, connected, graph.ConnectsTo),
+	same(t, "who is whose client", edges(t, connections.Plugin, connected, graph.ConnectsTo),
 		me+" -> tcp/10.99.0.5:80", me+" -> tcp/[fd99::5]:80", me+" -> tcp/n-1/127.0.0.1:6380", me+" -> udp/10.99.0.77:53")
-	same(t, "who listens where", edges(t, listeners.Type, listening, graph.ListensOn),
+	same(t, "who listens where", edges(t, listeners.Plugin, listening, graph.ListensOn),
 		"nginx/root:tcp80 -> tcp/10.99.0.5:80", "nginx/root:tcp80 -> tcp/[fd99::5]:80",
 		"nginx/root:tcp80 -> tcp/n-1/127.0.0.1:80", "nginx/root:tcp80 -> tcp/n-1/[::1]:80", "nginx/root:tcp80 -> tcp/n-1/127.0.0.1:8081",
 		"redis-server/root:tcp6379 -> tcp/n-1/127.0.0.1:6379", "redis-server/root:tcp6380 -> tcp/n-1/127.0.0.1:6380")
@@ -165,14 +165,14 @@ func otherNamespace(t *testing.T, dir string, h func() discovery.Host) {
 	}
 	c := dial(t, "tcp", "172.30.0.2:7000")
 	defer c.Close()
-	got := edges(t, listeners.Type, document(t, listeners.Type.Collector(), h), graph.ListensOn)
+	got := edges(t, listeners.Plugin, document(t, listeners.Type.Collector(), h), graph.ListensOn)
 	if !slices.Contains(got, "redis-server/root:tcp7000 -> tcp/n-1/172.30.0.2:7000") {
 		t.Errorf("the server in the box is not there: %q", got)
 	}
 	if published && !slices.Contains(got, "redis-server/root:tcp7000 -> tcp/10.99.0.5:7777") {
 		t.Errorf("the server in the box is not reached at the published port: %q", got)
 	}
-	got = edges(t, connections.Type, document(t, connections.Type.Collector(), h), graph.ConnectsTo)
+	got = edges(t, connections.Plugin, document(t, connections.Type.Collector(), h), graph.ConnectsTo)
 	same(t, "both ends of a connection into a namespace meet", got, "proc.test/root -> tcp/n-1/172.30.0.2:7000")
 }
 
@@ -189,9 +189,9 @@ func document(t *testing.T, collect func(context.Context, discovery.Host) (any, 
 	return doc
 }
 
-func edges(t *testing.T, typ discovery.Type, doc []byte, rel string) []string {
+func edges(t *testing.T, plugin discovery.Plugin, doc []byte, rel string) []string {
 	t.Helper()
-	c, err := typ.Graph(system, doc)
+	c, err := plugin.Graph(system, doc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func edges(t *testing.T, typ discovery.Type, doc []byte, rel string) []string {
 }
 
 // equalsSS compares the document with ss: every listener, and its program.
-func equalsSS(t *testing.T, typ discovery.Type, doc []byte) {
+func equalsSS(t *testing.T, plugin discovery.Plugin, doc []byte) {
 	t.Helper()
 	out := run(t, "ss", "-H", "-tulpn")
 	program := regexp.MustCompile(`users:\(\("([^"]+)"`)
@@ -226,7 +226,7 @@ func equalsSS(t *testing.T, typ discovery.Type, doc []byte) {
 		}
 		want[f[0]+" "+addr.String()+" "+m[1]] = true
 	}
-	c, err := typ.Graph(system, doc)
+	c, err := plugin.Graph(system, doc)
 	if err != nil {
 		t.Fatal(err)
 	}

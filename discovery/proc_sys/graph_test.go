@@ -8,7 +8,7 @@ import (
 	"assim/graph"
 )
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 func TestSystemsSetAlikeShareOneSetWhateverTheirNames(t *testing.T) {
 	doc := func(host, forward string) []byte {

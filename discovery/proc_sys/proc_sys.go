@@ -23,8 +23,13 @@ var Type = discovery.Type{
 	Files:   []string{"/etc/sysctl.conf", "/etc/sysctl.d"},
 	Needs:   []string{"root: some settings are readable by root only"},
 	Collect: collect,
-	Graph:   Graph,
-	Shared:  Shared,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:     &Type,
+	Graph:  Graph,
+	Shared: Shared,
 	About: discovery.About{
 		Reads: []string{"/proc/sys"},
 		Keys: []discovery.Field{

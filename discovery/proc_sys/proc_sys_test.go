@@ -13,7 +13,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 func TestTheSettingsEqualSysctls(t *testing.T) {
 	sysctl, err := exec.LookPath("sysctl")

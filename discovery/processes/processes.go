@@ -23,6 +23,11 @@ var Type = discovery.Type{
 	On:    []discovery.Trigger{discovery.Changed("listeners"), discovery.Changed("units")},
 	Needs: []string{"CAP_SYS_PTRACE: executables and working directories of other users are not seen"},
 	Make:  collector,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
 	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns}", "/proc/{uptime,stat}", "/etc/passwd", "/var/lib/dpkg/info/*.list"},

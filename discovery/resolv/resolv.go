@@ -25,7 +25,12 @@ var Type = discovery.Type{
 	Every:   time.Hour,
 	Files:   []string{"etc/resolv.conf", "etc/hosts", "run/systemd/resolve/resolv.conf"},
 	Collect: collect,
-	Graph:   toGraph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: toGraph,
 	About: discovery.About{
 		Reads: []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf behind the local stub of systemd-resolved", "/etc/hosts"},
 		Keys: []discovery.Field{

@@ -8,9 +8,9 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedSystems(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedSystems(t *testing.T) { discoverytest.Run(t, Plugin) }
 
-func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Type) }
+func FuzzGraph(f *testing.F) { discoverytest.Fuzz(f, Plugin) }
 
 func FuzzFiles(f *testing.F) {
 	f.Add("nameserver 10.0.0.1\nsearch a b\noptions ndots:2 rotate\n", "10.0.0.1 a b # c\n")

@@ -19,7 +19,12 @@ var Type = discovery.Type{
 	Short:   "discovery types that are held back because their last look cost too much",
 	On:      []discovery.Trigger{discovery.Budgets},
 	Collect: collect,
-	Graph:   toGraph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: toGraph,
 	About: discovery.About{
 		Reads: []string{"the schedule of the nanoprobe; the list is empty while nothing is held back"},
 		Keys: []discovery.Field{

@@ -25,5 +25,5 @@ func TestADocumentSaysWhatRestsUntilWhenAndWhy(t *testing.T) {
 
 func FuzzGraph(f *testing.F) {
 	f.Add([]byte(`{"types":[{"type":"packages","until":"2026-11-25T09:00:00Z","cost_ms":2100}]}`))
-	discoverytest.Fuzz(f, Type)
+	discoverytest.Fuzz(f, Plugin)
 }

@@ -206,8 +206,6 @@ func (s *Settings) typ(name, program string) discovery.Type {
 		Every:  or(time.Duration(s.Every), defaultEvery),
 		Files:  append([]string{strings.TrimPrefix(program, "/")}, s.Files...),
 		Secret: s.Secret,
-		About:  discovery.About{Reads: []string{program}},
-		Graph:  s.Graph(),
 	}
 	if t.Short == "" {
 		t.Short = "what " + program + " prints"

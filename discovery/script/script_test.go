@@ -243,6 +243,10 @@ func TestTheExamplesWork(t *testing.T) {
 	if len(problems) > 0 || len(types) != 3 {
 		t.Fatalf("%d types, problems %v", len(types), problems)
 	}
+	mappings, problems := Mappings(os.DirFS(dir))
+	if len(problems) > 0 || len(mappings) != 3 {
+		t.Fatalf("%d mappings, problems %v", len(mappings), problems)
+	}
 	for name, want := range map[string][]string{
 		"certificates": {`(Certificate:`, `"subject":"CN=web.example"`, `-[:HOLDS `},
 		"python_apps":  {`(PythonEnvironment:n-1/` + site + `/app/venv) {`, `"python":"3.11.2"`},
@@ -265,7 +269,7 @@ func TestTheExamplesWork(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			change, err := types[i].Graph(me, doc)
+			change, err := mappings[name](me, doc)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -21,6 +21,11 @@ var Type = discovery.Type{
 	Short:   "temperature, fan, voltage and power sensors, and their limits",
 	Every:   24 * time.Hour,
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/sys/class/hwmon", "/sys/class/thermal"},
 		Keys: []discovery.Field{

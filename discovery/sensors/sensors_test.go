@@ -9,7 +9,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 // The recorded host is composed after the kernel's hwmon documentation: the
 // machine the others were taken from has no sensors.

@@ -25,6 +25,11 @@ var Type = discovery.Type{
 	Files:   []string{"/etc/ssh"},
 	Needs:   []string{"root: settings come from the files, without sshd's own defaults"},
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"sshd -T", "/etc/ssh/sshd_config and what it includes"},
 		Keys: []discovery.Field{

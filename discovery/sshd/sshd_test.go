@@ -13,7 +13,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 // What others recorded: keywords in mixed case, a list of one as its element.
 func TestRecordedFacts(t *testing.T) {

@@ -23,6 +23,11 @@ var Type = discovery.Type{
 	Needs:   []string{"root: the files are readable by root only"},
 	Secret:  true,
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/etc/sudoers and what it includes"},
 		Keys: []discovery.Field{

@@ -13,7 +13,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 // spec is a rule as cvtsudoers, sudo's own reader, tells it.
 type spec struct {

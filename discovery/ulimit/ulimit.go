@@ -21,6 +21,11 @@ var Type = discovery.Type{
 	Every:   time.Hour,
 	Files:   []string{"/etc/security/limits.conf", "/etc/security/limits.d"},
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/proc/1/limits", "/etc/security/limits.conf", "/etc/security/limits.d/*.conf"},
 		Keys: []discovery.Field{

@@ -7,7 +7,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 func FuzzParse(f *testing.F) {
 	f.Add("Max open files            1024                 4096                 files\n* - core 0 # x\n")

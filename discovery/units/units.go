@@ -30,7 +30,12 @@ var Type = discovery.Type{
 	On:      []discovery.Trigger{discovery.Changed("packages")},
 	Files:   []string{"/etc/systemd/system", "/etc/init.d", "/etc/rc2.d", "/etc/rc3.d"},
 	Collect: collect,
-	Graph:   Graph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"systemctl show", "systemctl list-unit-files", "/etc/init.d", "/etc/rc?.d", "of another root: /{etc,usr/lib}/systemd/system"},
 		Keys: []discovery.Field{

@@ -25,6 +25,11 @@ var Type = discovery.Type{
 	Needs:   []string{"root: the state of passwords is not known"},
 	Secret:  true,
 	Collect: collect,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of: &Type,
 	About: discovery.About{
 		Reads: []string{"/etc/passwd", "/etc/group", "/etc/shadow"},
 		Keys: []discovery.Field{

@@ -10,7 +10,7 @@ import (
 	"assim/discovery/discoverytest"
 )
 
-func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Type) }
+func TestRecordedHosts(t *testing.T) { discoverytest.Run(t, Plugin) }
 
 func TestHashesStayAtHome(t *testing.T) {
 	h, err := discoverytest.Load("testdata/debian12")

@@ -38,7 +38,12 @@ var Type = discovery.Type{
 	On:      []discovery.Trigger{discovery.Links},
 	Needs:   []string{"root: the UUID that guest and host share is not read"},
 	Collect: collect,
-	Graph:   Graph,
+}
+
+// Plugin is what the CMA makes of its documents.
+var Plugin = discovery.Plugin{
+	Of:    &Type,
+	Graph: Graph,
 	About: discovery.About{
 		Reads: []string{"/sys/class/dmi/id", "/proc/cpuinfo", "/sys/hypervisor", "/proc/xen", "/run/systemd/container", "/.dockerenv", "/proc/PID/cmdline of qemu"},
 		Keys: []discovery.Field{

@@ -41,7 +41,7 @@ func signed(c graph.Change, ago time.Duration) graph.Change {
 func sees(t *testing.T, store graph.Store, id, mac, was string) {
 	t.Helper()
 	doc := fmt.Appendf(nil, `{"neighbors":[{"link":"eth0","ip":"10.0.0.1","mac":%q,"was":%q,"scope":"global"}]}`, mac, was)
-	c, err := arp.Type.Graph(graph.Key{Label: graph.System, ID: id}, doc)
+	c, err := arp.Plugin.Graph(graph.Key{Label: graph.System, ID: id}, doc)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func hears(t *testing.T, store graph.Store, id string, heard ...[3]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := lldp.Type.Graph(graph.Key{Label: graph.System, ID: id}, text)
+	c, err := lldp.Plugin.Graph(graph.Key{Label: graph.System, ID: id}, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestWhereAStrangerHangsIsSaidWhereItIsKnownAndNotGuessed(t *testing.T) {
 		{"it is at the other end of a cable", func(t *testing.T, st graph.Store) { hears(t, st, "n-s", stranger) }, nil, "CABLED_TO"},
 		{"those who see it hear a switch, and not it", func(t *testing.T, st graph.Store) { hears(t, st, "n-s", [3]string{sw, "7", "bridge"}) }, nil, "CABLED_TO"},
 		{"it is a virtual machine of a known system", func(t *testing.T, st graph.Store) {
-			c, err := vm.Type.Graph(graph.Key{Label: graph.System, ID: "n-h"}, fmt.Appendf(nil, `{"guests":[{"name":"web","uuid":"6f7c2e2a-6b9f-4a43-8f3e-1d2b3c4d5e6f","macs":[%q]}]}`, macY))
+			c, err := vm.Plugin.Graph(graph.Key{Label: graph.System, ID: "n-h"}, fmt.Appendf(nil, `{"guests":[{"name":"web","uuid":"6f7c2e2a-6b9f-4a43-8f3e-1d2b3c4d5e6f","macs":[%q]}]}`, macY))
 			if err != nil {
 				t.Fatal(err)
 			}

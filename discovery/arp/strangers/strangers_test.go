@@ -37,7 +37,7 @@ func derive(t *testing.T, store graph.Store) string {
 
 func sharedOf(t *testing.T, doc []byte) graph.Change {
 	t.Helper()
-	c, err := arp.Type.Shared(doc)
+	c, err := arp.Plugin.Shared(doc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestTheSameTableOfManySystemsIsInTheGraphOnce(t *testing.T) {
 	said(t, store, sharedOf(t, table))
 	const systems = 100
 	for i := range systems {
-		c, err := arp.Type.Graph(graph.Key{Label: graph.System, ID: fmt.Sprintf("n-%03d", i)}, table)
+		c, err := arp.Plugin.Graph(graph.Key{Label: graph.System, ID: fmt.Sprintf("n-%03d", i)}, table)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestWhoIsSeenAndTellsNothingIsAnUnknownSystemUntilItEnrolls(t *testing.T) {
 	a := graph.Key{Label: graph.System, ID: "n-a"}
 	table := []byte(`{"neighbors":[{"link":"eth0","ip":"10.0.0.2","mac":"52:54:00:00:00:02","scope":"global"},
 		{"link":"eth0","ip":"10.0.0.3","mac":"52:54:00:00:00:03","scope":"global"},{"link":"eth0","ip":"fd00::3","mac":"52:54:00:00:00:03","scope":"global"}]}`)
-	c, err := arp.Type.Graph(a, table)
+	c, err := arp.Plugin.Graph(a, table)
 	if err != nil {
 		t.Fatal(err)
 	}

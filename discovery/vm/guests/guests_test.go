@@ -16,7 +16,7 @@ func TestAGuestMeetsItsHostByHardwareAddressWhereTheyDoNotMeetByUUID(t *testing.
 	const mac, uuid = "52:54:00:00:00:0a", "6f7c2e2a-6b9f-4a43-8f3e-1d2b3c4d5e6f"
 	vmOf := func(doc string) func(id string) graph.Change {
 		return func(id string) graph.Change {
-			c, err := vm.Type.Graph(graph.Key{Label: graph.System, ID: id}, []byte(doc))
+			c, err := vm.Plugin.Graph(graph.Key{Label: graph.System, ID: id}, []byte(doc))
 			if err != nil {
 				t.Fatal(err)
 			}

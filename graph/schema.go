@@ -102,7 +102,7 @@ var Labels = []LabelDoc{
 	{NIC, "a network interface of a system", `"<system id>/<ifname>"`, map[string]string{
 		"mac": "permanent hardware address, aa:bb:cc:dd:ee:ff", "vendor": "to whom IEEE gave the address", "mac_in_use": "hardware address in use, where it differs", "ifname": "name on its system", "kind": "device, bridge, bond, vlan, veth, ...",
 		"speed_mbps": "megabits per second", "duplex": "full or half", "carrier": "true when the link is up", "up": "true when switched on", "mtu": "bytes", "driver": "kernel driver",
-		"virtual": "true for bridges, veth, tunnels", "internal": "true when it leads nowhere outside its system", "master": "bridge or bond it belongs to", "parent": "lower interface", "vlan": "VLAN id"},
+		"virtual": "true for bridges, veth, tunnels", "master": "bridge or bond it belongs to", "parent": "lower interface", "vlan": "VLAN id"},
 		[]string{"mac"}},
 	{IPAddr, "an IPv4 or IPv6 address", `"<addr>", or "<system id>/<addr>" for loopback, link-local and host-internal addresses`, map[string]string{
 		"addr": "textual address", "scope": "global, host or link", "version": "4 or 6"}, []string{"addr"}},

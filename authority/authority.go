@@ -366,7 +366,7 @@ func (a *Authority) Report(now time.Time, from wire.ID, obs []wire.Observation, 
 // observe resolves one observation's roster positions and ages, and hands it
 // to the judge.
 func (a *Authority) observe(now time.Time, from wire.ID, o *wire.Observation) {
-	c := verdict.Claim{By: from, Kind: o.Kind, About: o.About, At: now.Add(-o.Ago), Link: o.Link}
+	c := verdict.Claim{By: from, Kind: o.Kind, About: o.About, At: now.Add(-o.Ago), Link: o.Link, Ring: o.Ring}
 	c.Since = c.At.Add(-o.Silent)
 	switch {
 	case o.Kind == wire.ObsMartian:
@@ -396,6 +396,7 @@ func (a *Authority) observe(now time.Time, from wire.ID, o *wire.Observation) {
 
 func (a *Authority) each(now time.Time, c verdict.Claim, ids []wire.ID) {
 	first := c.About
+	c.Beyond = first
 	for _, id := range ids {
 		n := a.nodes[id]
 		if n == nil || id != first && c.At.Sub(n.started) < a.timing(n).Unresponsive {

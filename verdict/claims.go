@@ -62,6 +62,7 @@ type suspect struct {
 func (j *Judge) Heard(now time.Time, c Claim, out *Out) {
 	j.spoke(now, c.By, out)
 	if j.isolated != nil && c.By == j.opt.Local {
+		j.isolated.drop(c)
 		return // it only tells that the CMA's host hears nobody
 	}
 	switch c.Kind {
@@ -109,7 +110,7 @@ func (j *Judge) accuse(now time.Time, c Claim, out *Out) {
 		s.by = with(s.by, c.By)
 	}
 	if (c.Company || c.Kind == wire.ObsSwept) && len(j.company[c.By]) < maxCompany {
-		j.company[c.By] = append(j.company[c.By], c.About)
+		j.company[c.By] = append(j.company[c.By], companion{c.About, c.Beyond, c.Ring})
 	}
 	j.look(now, s, out)
 	j.lookForCompany(now)
@@ -130,7 +131,7 @@ func (j *Judge) Hears(now time.Time, by, about wire.ID, out *Out) {
 // withdraw takes accusations of c.By back.
 func (j *Judge) withdraw(now time.Time, c Claim, out *Out) {
 	j.mendPath(now, c.By, c.About, out)
-	j.withdrawCompany(now, c.By, out)
+	j.withdrawCompany(now, c, out)
 	s := j.suspects[c.About]
 	if s == nil {
 		return
@@ -149,14 +150,25 @@ func (j *Judge) withdraw(now time.Time, c Claim, out *Out) {
 	j.ask(now, s, 2, out) // one voice does not raise the dead: the CMA asks itself
 }
 
-// withdrawCompany drops what a nanoprobe said of others than its neighbors: now
-// that somebody nearer lives, it no longer looks at them, and whoever is nearest
-// to them says it anew if it is still true.
-func (j *Judge) withdrawCompany(now time.Time, by wire.ID, out *Out) {
-	ids := j.company[by]
-	delete(j.company, by)
-	for _, id := range ids {
-		s := j.suspects[id]
+// companion is a system that was found silent beyond another, in a ring.
+type companion struct {
+	id, beyond wire.ID
+	ring       uint64
+}
+
+// withdrawCompany drops what a nanoprobe said of others than its neighbors in a
+// ring: now that somebody nearer lives, it no longer looks at them, and whoever is
+// nearest to them says it anew if it is still true. What it said of another ring,
+// or of a ring whose deputy is silent still, stands.
+func (j *Judge) withdrawCompany(now time.Time, alive Claim, out *Out) {
+	by := alive.By
+	keep := j.company[by][:0:0]
+	for _, found := range j.company[by] {
+		if found.ring != alive.Ring && found.beyond != alive.About {
+			keep = append(keep, found)
+			continue
+		}
+		s := j.suspects[found.id]
 		if s == nil || s.in != nil || s.status > Unresponsive {
 			continue
 		}
@@ -167,6 +179,11 @@ func (j *Judge) withdrawCompany(now time.Time, by wire.ID, out *Out) {
 			s.agreed = s.agreed && s.ping == silent
 		}
 	}
+	if len(keep) == 0 {
+		delete(j.company, by)
+		return
+	}
+	j.company[by] = keep
 }
 
 // Alive tells that the CMA itself got something authenticated from id.

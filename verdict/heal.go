@@ -108,31 +108,92 @@ func (j *Judge) giveUp(now time.Time, in *Incident, out *Out) {
 	}
 }
 
+// isolation is what a Judge remembers while the CMA is cut off.
+type isolation struct {
+	in      *Incident
+	dropped []Claim   // of silence: nothing is concluded from them until it is over
+	next    time.Time // when somebody is asked whether it is over; zero: a carrier will tell
+	backoff time.Duration
+}
+
+// maxDropped is how many claims of silence are looked at when it turns out that
+// the CMA is heard. Others speak of the rest.
+const maxDropped = 256
+
+// drop keeps a claim for later, and forgets those that it takes back.
+func (i *isolation) drop(c Claim) {
+	switch c.Kind {
+	case wire.ObsAlive:
+		i.dropped = slices.DeleteFunc(i.dropped, func(d Claim) bool { return d.By == c.By && d.About == c.About })
+	case wire.ObsUnresponsive, wire.ObsDead, wire.ObsSwept:
+		if len(i.dropped) < maxDropped {
+			i.dropped = append(i.dropped, c)
+		}
+	}
+}
+
 // isolate says that it is the CMA that is cut off, and drops what it believed
 // of others because of that.
 func (j *Judge) isolate(now time.Time, why string, out *Out) {
 	if j.isolated != nil {
 		return
 	}
+	in := j.blankIncident(now, event.CMAIsolated)
+	j.isolated = &isolation{in: in, backoff: probeFirst}
+	if j.carrier {
+		j.isolated.next = now.Add(probeFirst)
+	}
 	for _, s := range j.sortedSuspects() {
 		if s.in == nil && (s.status == Up || s.status == Unresponsive) {
+			for _, by := range s.by {
+				c := Claim{By: by, Kind: wire.ObsUnresponsive, About: s.id, At: now, Since: s.since}
+				if s.swept {
+					c.Kind = wire.ObsSwept
+				}
+				j.isolated.drop(c)
+			}
 			delete(j.suspects, s.id)
 			j.setStatus(now, s, Up, out)
 		}
 	}
 	clear(j.probed)
 	j.groupDue = time.Time{}
-	in := j.blankIncident(now, event.CMAIsolated)
 	in.About, in.Name, in.Since, in.Confidence = "cma", "the CMA", now, confidence(2, 0)
 	in.say(why)
-	j.isolated = in
 	j.publish(now, in, "the CMA is cut off: "+why+"; the state of everybody is unknown", out)
 }
 
+// inquire asks whether the CMA is cut off still. Systems that are well have
+// nothing to say, so that it would not learn of it.
+func (j *Judge) inquire(now time.Time, out *Out) {
+	if j.isolated == nil || !due(now, j.isolated.next) {
+		return
+	}
+	for _, id := range j.m.Sample(nil, maxControl) {
+		if id != j.opt.Local {
+			out.Pings = append(out.Pings, Ping{id, 1})
+		}
+	}
+	j.isolated.next = now.Add(j.isolated.backoff)
+	j.isolated.backoff = min(2*j.isolated.backoff, probeLast)
+}
+
+// rejoin says that the CMA is heard again, and looks at what it dropped: who was
+// silent is asked.
 func (j *Judge) rejoin(now time.Time, why string, out *Out) {
-	in := j.isolated
+	over := j.isolated
 	j.isolated = nil
-	j.close(now, in, "the CMA is back on the network: "+why, out)
+	j.close(now, over.in, "the CMA is back on the network: "+why, out)
+	for _, c := range over.dropped {
+		j.accuse(now, c, out)
+		if s := j.suspects[c.About]; s != nil {
+			s.old = true
+			j.ask(now, s, 2, out)
+		}
+	}
+	if !j.groupDue.IsZero() {
+		j.groupDue = now.Add(j.opt.Answer + time.Millisecond) // not before they had time to answer
+	}
 }
 
 // sortedSuspects walks the suspects in an order that does not change from run

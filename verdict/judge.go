@@ -127,8 +127,11 @@ type Claim struct {
 	At    time.Time            // when it was noticed
 	Since time.Time            // last sign of life of About; zero = unknown
 	Link  string               // interface or address, for ObsLinkDown and ObsLinkUp
-	// Company: About is not By's neighbor but was found silent beyond one.
+	Ring  uint64               // in which it was noticed; of ObsSwept the one that was swept
+	// Company: About is not By's neighbor but was found silent beyond one. Beyond is
+	// that one, or the deputy of the ring that was swept.
 	Company bool
+	Beyond  wire.ID
 }
 
 // Ping is a question the Judge wants asked. No answer within Options.Answer is
@@ -188,23 +191,23 @@ type Judge struct {
 	m   Map
 	opt Options
 
-	suspects map[wire.ID]*suspect  // systems in trouble
-	paths    map[pair]*path        // who does not hear whom
-	links    map[linkKey]*downLink // networks lost
-	company  map[wire.ID][]wire.ID // by accuser: whom it accused in company
-	liars    map[wire.ID]time.Time // refuted, not trusted until then
-	stray    map[wire.ID]stray     // refuted about systems they do not watch; bounded
-	heard    map[wire.ID]time.Time // who spoke to the CMA lately; bounded
-	open     []*Incident           // oldest first
-	groups   map[string]*group     // of open group incidents, by incident id
-	probed   map[string]time.Time  // switches and subnets whose systems were sampled
-	reached  map[netip.Prefix]bool // subnets found by asking further and further
+	suspects map[wire.ID]*suspect    // systems in trouble
+	paths    map[pair]*path          // who does not hear whom
+	links    map[linkKey]*downLink   // networks lost
+	company  map[wire.ID][]companion // by accuser: whom it accused in company
+	liars    map[wire.ID]time.Time   // refuted, not trusted until then
+	stray    map[wire.ID]stray       // refuted about systems they do not watch; bounded
+	heard    map[wire.ID]time.Time   // who spoke to the CMA lately; bounded
+	open     []*Incident             // oldest first
+	groups   map[string]*group       // of open group incidents, by incident id
+	probed   map[string]time.Time    // switches and subnets whose systems were sampled
+	reached  map[netip.Prefix]bool   // subnets found by asking further and further
 	serial   int
 	agenda   agenda.Agenda[wire.ID]
-	groupDue time.Time // when to look for common causes
-	pathDue  time.Time // when to look at broken paths
-	outside  time.Time // when somebody else than Local spoke last
-	isolated *Incident
+	groupDue time.Time  // when to look for common causes
+	pathDue  time.Time  // when to look at broken paths
+	outside  time.Time  // when somebody else than Local spoke last
+	isolated *isolation // while the CMA is cut off
 	rival    rival
 	control  time.Time // when the control sample was asked; zero = not
 	around   []wire.ID // who was asked whether anybody is heard elsewhere
@@ -221,7 +224,7 @@ func New(m Map, opt Options) *Judge {
 	opt.defaults()
 	return &Judge{m: m, opt: opt, carrier: true,
 		suspects: map[wire.ID]*suspect{}, paths: map[pair]*path{}, links: map[linkKey]*downLink{},
-		company: map[wire.ID][]wire.ID{}, liars: map[wire.ID]time.Time{}, stray: map[wire.ID]stray{}, heard: map[wire.ID]time.Time{},
+		company: map[wire.ID][]companion{}, liars: map[wire.ID]time.Time{}, stray: map[wire.ID]stray{}, heard: map[wire.ID]time.Time{},
 		groups: map[string]*group{}, probed: map[string]time.Time{}, reached: map[netip.Prefix]bool{}}
 }
 
@@ -251,6 +254,9 @@ func (j *Judge) Open() []Incident {
 // Deadline is when Tick wants to be called next; zero = never.
 func (j *Judge) Deadline() time.Time {
 	at := agenda.Sooner(j.agenda.Next(), j.groupDue, j.pathDue, j.rivalEnds())
+	if j.isolated != nil {
+		at = agenda.Sooner(at, j.isolated.next)
+	}
 	for _, g := range j.groups {
 		at = agenda.Sooner(at, g.next)
 	}
@@ -277,6 +283,7 @@ func (j *Judge) Tick(now time.Time, out *Out) {
 		j.findBrokenPaths(now, out)
 	}
 	j.forgetRival(now, out)
+	j.inquire(now, out)
 	for _, in := range slices.Clone(j.open) {
 		if g := j.groups[in.ID]; g != nil && due(now, g.next) {
 			j.revisit(now, in, g, out)

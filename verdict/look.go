@@ -29,7 +29,7 @@ func (j *Judge) look(now time.Time, s *suspect, out *Out) {
 	switch {
 	case !s.doubt.IsZero() && len(s.by) == 0:
 		j.lookAtDoubt(now, s, out)
-	case s.status == Dead && len(s.by) < 2:
+	case s.status == Dead && (len(s.by) < 2 || j.uninformed(s)):
 		j.poll(now, s, out)
 	case s.status > Unresponsive:
 		if s.swept && s.ping == silent {
@@ -44,8 +44,9 @@ func (j *Judge) look(now time.Time, s *suspect, out *Out) {
 	}
 }
 
-// poll asks a system again whose death rests on one accuser and our own ping,
-// less and less often: if both were wrong, nobody else would ever say so.
+// poll asks a system again whose death rests on one accuser and our own ping, or
+// which may not know its neighbors, less and less often: if it lives, nobody else
+// would ever say so.
 func (j *Judge) poll(now time.Time, s *suspect, out *Out) {
 	pause := min(pollFirst<<s.polls, pollLast)
 	if s.ping == asked {
@@ -125,7 +126,7 @@ func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 		j.agenda.Add(latest(j.groupDue, now).Add(time.Millisecond), s.id)
 		return
 	}
-	if s.ping != silent && (j.dissent(s) || j.outdated(s)) {
+	if s.ping != silent && (j.dissent(s) || j.outdated(s) || j.uninformed(s)) {
 		j.ask(now, s, 3, out)
 		return
 	}
@@ -200,6 +201,13 @@ func (j *Judge) outdated(s *suspect) bool {
 		near += one(slices.Contains(s.by, w))
 	}
 	return near < 2
+}
+
+// uninformed says whether s does not run its newest order: it may not know those
+// who accuse it, and rightly says nothing to them.
+func (j *Judge) uninformed(s *suspect) bool {
+	_, ok := j.m.Runs(s.id)
+	return !ok
 }
 
 // askIn pings once the lone accusation had its time to be joined by another.

@@ -1,6 +1,11 @@
 package verdict
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"assim/wire"
+)
 
 const twoRacks = `
 	net1 sw1 a b c d
@@ -441,14 +446,65 @@ func TestStories(t *testing.T) {
 }
 
 func TestWhatOnlyTheCMAsOwnHostSaysIsTheCMAsOwnTrouble(t *testing.T) {
+	for answering, want := range map[string]string{
+		"a b c d e f": "",
+		"a b c d":     "\n20.6 switch unreachable switch sw3 by cmahost of e f",
+	} {
+		w := build(t, "net1 sw1 cmahost a b\nnet1 sw2 c d\nnet2 sw3 e f")
+		s := play(t, w, Options{Local: idOf("cmahost")}, `
+	2.0 cmahost loses a
+	2.0 cmahost loses b
+	2.1 cmahost sweeps c d e f
+	19.9 answering `+answering+`
+	20 c speaks
+	30 until`)
+		s.want(`
+	3.3 cma network problem the CMA
+	20.0 resolved the CMA` + want)
+	}
+}
+
+func TestWhoIsCutOffAsksWhetherItIsOver(t *testing.T) {
 	w := build(t, "net1 sw1 cmahost a b\nnet1 sw2 c d\nnet2 sw3 e f")
 	s := play(t, w, Options{Local: idOf("cmahost")}, `
 	2.0 cmahost loses a
 	2.0 cmahost loses b
 	2.1 cmahost sweeps c d e f
-	20 c speaks
+	9 answering a b c d e f
 	30 until`)
 	s.want(`
 	3.3 cma network problem the CMA
-	20.0 resolved the CMA`)
+	11.3 resolved the CMA`)
+}
+
+func TestNewsOfOneRingLeaveStandingWhatWasFoundInAnother(t *testing.T) {
+	w := build(t, "net1 sw1 a b\nnet1 sw2 c d e")
+	at := time.Unix(1_800_000_000, 0)
+	j := New(w, Options{})
+	var out Out
+	tell := func(c Claim) {
+		c.At, c.Since = at, at.Add(-2*time.Second)
+		j.Heard(at, c, &out)
+	}
+	tell(Claim{By: idOf("a"), Kind: wire.ObsUnresponsive, About: idOf("b"), Ring: 1})
+	tell(Claim{By: idOf("a"), Kind: wire.ObsUnresponsive, About: idOf("c"), Ring: 3})
+	for _, id := range []string{"d", "e"} {
+		tell(Claim{By: idOf("a"), Kind: wire.ObsSwept, About: idOf(id), Ring: 2, Beyond: idOf("c"), Company: true})
+	}
+	standing := func() (n int) {
+		for _, id := range []string{"b", "c", "d", "e"} {
+			if s := j.suspects[idOf(id)]; s != nil && s.accused() {
+				n++
+			}
+		}
+		return n
+	}
+	tell(Claim{By: idOf("a"), Kind: wire.ObsAlive, About: idOf("b"), Ring: 1})
+	if n := standing(); n != 3 {
+		t.Errorf("%d are accused after its neighbor in another ring returned, want c, d and e", n)
+	}
+	tell(Claim{By: idOf("a"), Kind: wire.ObsAlive, About: idOf("c"), Ring: 3})
+	if n := standing(); n != 0 {
+		t.Errorf("%d are accused after the deputy returned, want none", n)
+	}
 }

@@ -2,15 +2,12 @@ package host
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,12 +21,6 @@ const (
 	MaxFile = 64 << 20
 	// maxEntries is the most that a directory may hold to be listed.
 	maxEntries = 100_000
-	// fileTime is how long one operation on a file may take before its mount is
-	// taken for hanging.
-	fileTime = 5 * time.Second
-	// maxHanging is how many operations may hang at once, each holding a thread,
-	// before no more are begun.
-	maxHanging = 8
 )
 
 // Errors about files that are not what discovery expects.
@@ -52,7 +43,7 @@ func (h *Host) ReadLink(name string) (string, error) { return h.root.ReadLink(na
 type rootFS struct {
 	dir     string
 	live    bool
-	hanging atomic.Int32
+	hanging hangs
 }
 
 var (
@@ -255,35 +246,4 @@ func ofKernel(name string) bool {
 		return false
 	}
 	return !strings.Contains(name, "/root/") && !strings.Contains(name, "/cwd/") && !strings.Contains(name, "/fd/")
-}
-
-// watched runs do, and leaves it behind when it takes longer than fileTime: a
-// system call on a dead network mount cannot be interrupted, only abandoned.
-func watched[T any](r *rootFS, op, name string, do func() (T, error)) (T, error) {
-	if r.live && ofKernel(name) {
-		return do()
-	}
-	var none T
-	if n := r.hanging.Load(); n >= maxHanging {
-		return none, &fs.PathError{Op: op, Path: name, Err: fmt.Errorf("%d earlier operations hang: %w", n, ErrHangs)}
-	}
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	r.hanging.Add(1)
-	go func() {
-		value, err := do()
-		r.hanging.Add(-1)
-		done <- result{value, err}
-	}()
-	timer := time.NewTimer(fileTime)
-	defer timer.Stop()
-	select {
-	case got := <-done:
-		return got.value, got.err
-	case <-timer.C:
-		return none, &fs.PathError{Op: op, Path: name, Err: fmt.Errorf("no answer in %v: %w; is a mount hanging?", fileTime, ErrHangs)}
-	}
 }

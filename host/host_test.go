@@ -102,19 +102,36 @@ func TestTheRootFileSystemKeepsTheRulesOfIoFs(t *testing.T) {
 	}
 }
 
-func TestAFileSystemThatDoesNotAnswerIsLeftBehind(t *testing.T) {
-	r := &rootFS{dir: "/", live: true}
-	release := make(chan struct{})
-	for range maxHanging {
-		go func() { _, _ = watched(r, "read", "mnt/dead", func() (int, error) { <-release; return 0, nil }) }()
+func TestOfAMountThatHangsNothingMoreIsAskedUntilItAnswers(t *testing.T) {
+	h := &hangs{}
+	h.died("/mnt/dead")
+	for file, refused := range map[string]bool{"/mnt/dead": true, "/mnt/dead/x/y": true, "/mnt/deadly": false, "/mnt": false, "/etc/passwd": false} {
+		if err := h.begin(file); (err != nil) != refused {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
-	for r.hanging.Load() < maxHanging {
-		time.Sleep(time.Millisecond) // the goroutines above are on their way
+	h.answered("/mnt/dead")
+	if err := h.begin("/mnt/dead/x"); err != nil {
+		t.Errorf("it answered, and %v", err)
 	}
-	if _, err := watched(r, "read", "mnt/dead", func() (int, error) { return 1, nil }); !errors.Is(err, ErrHangs) {
+}
+
+func TestManyMountsThatHangStopAllFiles(t *testing.T) {
+	h := &hangs{}
+	for i := range maxHanging {
+		h.died(fmt.Sprint("/mnt/", i))
+	}
+	if err := h.begin("/etc/passwd"); !errors.Is(err, ErrHangs) {
 		t.Errorf("with %d hanging the next one says %v", maxHanging, err)
 	}
-	close(release)
+}
+
+func TestAFileIsOnTheNearestMount(t *testing.T) {
+	for file, want := range map[string]string{"/proc/self/stat": "/proc", "/processes": "/", "/proc": "/proc"} {
+		if got := mountOf(file); got != want {
+			t.Errorf("%s is on %s, want %s", file, got, want)
+		}
+	}
 }
 
 func TestACommandIsBoundedInTimeAndOutputAndDiesAsAWhole(t *testing.T) {
@@ -160,7 +177,7 @@ func TestAListenerAndItsClientAreFoundWithTheirProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	sockets, err := New("/").Sockets(context.Background(), "tcp", nil)
+	sockets, err := New("/").Sockets(context.Background(), discovery.SocketQuery{Proto: "tcp"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // Package checksums discovers the SHA-256 of what faces the network: the
 // executables that listen, the libraries mapped into them, and the files that
-// decide who gets in.
+// decide who gets in. A site adds files in /etc/assim/checksums.list.
 //
 //	(System)-[:HAS_CHECKSUMS]->(ChecksumSet {hash})-[:CONTAINS]->(Checksum {path, sha256})
 package checksums
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"assim/discovery"
+	"assim/discovery/conf"
 	"assim/discovery/inode"
 	"assim/discovery/proc"
 )
@@ -28,6 +29,7 @@ var Type = discovery.Type{
 	Short: "SHA-256 of network-facing programs, their libraries and deciding files",
 	Every: time.Hour,
 	On:    []discovery.Trigger{discovery.Changed("listeners"), discovery.Changed("packages")},
+	Files: []string{"/" + siteList},
 	Needs: []string{"root: libraries of processes of other users are not known, private files are not read"},
 	Make:  collector,
 }
@@ -38,11 +40,14 @@ var Plugin = discovery.Plugin{
 	Graph:  Graph,
 	Shared: Shared,
 	About: discovery.About{
-		Reads: []string{"executables of listening processes, /proc/PID/maps, and a list of files in /etc"},
+		Reads: []string{"executables of listening processes, /proc/PID/maps, and a list of files in /etc",
+			"/" + siteList + ": paths and patterns of a site's own, one a line; /srv/www/** is all below a directory"},
 		Keys: []discovery.Field{
 			{Key: "files.PATH", Meaning: "SHA-256 of the content, lower-case hex"},
 			{Key: "errors[]", Meaning: "files that could not be read or are too large"},
-			{Key: "truncated", Meaning: "true when there were more files than the limit of 4096"},
+			{Key: "more.files", Meaning: "how many more files there are than the 4096 listed"},
+			{Key: "more.sha256", Meaning: "SHA-256 of size and times of change of these, so that a change of one of them is seen"},
+			{Key: "truncated", Meaning: "true when the list named more than 200,000 files"},
 		},
 		Graph: "(System)-[:HAS_CHECKSUMS]->(ChecksumSet)-[:CONTAINS]->(Checksum), programs in one set, configuration in another",
 	},
@@ -55,17 +60,22 @@ var always = []string{
 	"usr/bin/sudo", "usr/bin/su", "usr/bin/passwd", "usr/bin/login", "usr/sbin/sshd", "bin/login", "bin/su",
 }
 
+// siteList adds to always.
+const siteList = "etc/assim/checksums.list"
+
 // Limits of one look.
 const (
-	maxFiles = 4096
-	maxFile  = 256 << 20 // bytes of one file; few programs are larger
-	piece    = 1 << 20   // bytes read between two looks at the clock
-	maxMaps  = 4 << 20   // bytes of one process's list of mappings
+	maxFiles  = 4096
+	maxErrors = 100
+	maxFile   = 256 << 20 // bytes of one file; few programs are larger
+	piece     = 1 << 20   // bytes read between two looks at the clock
+	maxMaps   = 4 << 20   // bytes of one process's list of mappings
 )
 
 // Payload is the document.
 type Payload struct {
 	Files     map[string]string `json:"files"`
+	More      *conf.More        `json:"more,omitempty"`
 	Errors    []string          `json:"errors,omitempty"`
 	Truncated bool              `json:"truncated,omitempty"`
 }
@@ -79,23 +89,23 @@ type cached struct {
 func collector() func(context.Context, discovery.Host) (any, error) {
 	cache := map[string]cached{}
 	return func(ctx context.Context, h discovery.Host) (any, error) {
-		names, err := wanted(ctx, h)
+		doc := &Payload{Files: map[string]string{}}
+		names, err := wanted(ctx, h, doc)
 		if err != nil {
 			return nil, err
 		}
-		doc := &Payload{Files: map[string]string{}}
 		next := map[string]cached{}
-		for _, name := range names {
+		for i, name := range names {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 			if len(doc.Files) == maxFiles {
-				doc.Truncated = true
+				doc.More = beyond(h.Root(), names[i:])
 				break
 			}
 			c, err := sum(ctx, h.Root(), name, cache[name])
 			switch {
-			case err != nil:
+			case err != nil && len(doc.Errors) < maxErrors:
 				doc.Errors = append(doc.Errors, err.Error())
 			case c.sum != "":
 				doc.Files["/"+name], next[name] = c.sum, c
@@ -109,10 +119,35 @@ func collector() func(context.Context, discovery.Host) (any, error) {
 	}
 }
 
-// wanted lists the files to look at: those that are always, and what listening
-// processes of this system run and have mapped.
-func wanted(ctx context.Context, h discovery.Host) ([]string, error) {
+// beyond says of files that are too many to be listed whether one has changed.
+// A sum of the content of each would have to be remembered, and would be more
+// than an agent holds; the time of change is set by the kernel alone.
+func beyond(root fs.FS, names []string) *conf.More {
+	more, rest := conf.More{}, sha256.New()
+	for _, name := range names {
+		if info, err := fs.Stat(root, name); err == nil && info.Mode().IsRegular() {
+			more.Files++
+			s, _, _, _ := inode.Of(info)
+			fmt.Fprintf(rest, "%q %d %d %d\n", name, s.Size, s.Modified, s.Changed)
+		}
+	}
+	if more.Files == 0 {
+		return nil
+	}
+	more.Sum = hex.EncodeToString(rest.Sum(nil))
+	return &more
+}
+
+// wanted lists the files to look at: those that are always, those that the site
+// adds, and what listening processes of this system run and have mapped.
+func wanted(ctx context.Context, h discovery.Host, doc *Payload) ([]string, error) {
 	names := slices.Clone(always)
+	list := conf.ReadWatched(h, siteList)
+	doc.Errors = list.Errors
+	doc.Truncated = !list.Each(ctx, h.Root(), func(name string) bool {
+		names = append(names, name)
+		return true
+	})
 	if h.Live() {
 		reader := proc.Reader{}
 		snap, err := reader.Read(ctx, h)

@@ -2,9 +2,12 @@ package fileattrs
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -59,5 +62,46 @@ func TestPatternsFindAllKeys(t *testing.T) {
 	files := payload.(*Payload).Files
 	if files["/etc/ssh/ssh_host_rsa_key"].Mode != "0600" || files["/etc/ssh/ssh_host_ed25519_key"].Mode != "0640" || files["/etc/elsewhere"].Mode != "" {
 		t.Errorf("got %v", files)
+	}
+}
+
+func TestASitesListIsLookedAtToo(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, siteList, "# ours\n/srv/www/**\n/opt/*/run\n/etc/passwd\n/nowhere\nnot/absolute\n/bad/[\n")
+	for _, name := range []string{"etc/passwd", "srv/www/index.html", "srv/www/deep/er/x", "opt/a/run", "opt/b/run", "opt/b/else"} {
+		write(t, root, name, "")
+	}
+	doc := collected(t, root)
+	for _, name := range []string{"/srv/www/index.html", "/srv/www/deep/er/x", "/opt/a/run", "/opt/b/run", "/etc/passwd"} {
+		if doc.Files[name].Mode != "0644" {
+			t.Errorf("%s is missing among %v", name, doc.Files)
+		}
+	}
+	if _, ok := doc.Files["/opt/b/else"]; ok {
+		t.Error("a file that matches no pattern was looked at")
+	}
+	want := []string{"/etc/assim/fileattrs.list: line 6 is no absolute path or pattern", "/etc/assim/fileattrs.list: line 7 is no absolute path or pattern"}
+	if !slices.Equal(doc.Errors, want) {
+		t.Errorf("errors %q, want %q", doc.Errors, want)
+	}
+}
+
+func TestOfFilesBeyondTheLimitAChangeIsSeenAllTheSame(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, siteList, "/srv/**\n")
+	const beyond = 10
+	for i := range maxFiles + beyond {
+		write(t, root, fmt.Sprintf("srv/%03d/%02d", i/100, i%100), "")
+	}
+	before := collected(t, root)
+	if n := len(before.Files); n != maxFiles || before.More == nil || before.More.Files < beyond || before.Truncated {
+		t.Fatalf("%d files, more %+v, truncated %v", n, before.More, before.Truncated)
+	}
+	last := filepath.Join(root, fmt.Sprintf("srv/%03d/%02d", (maxFiles+beyond-1)/100, (maxFiles+beyond-1)%100))
+	if err := os.Chmod(last, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if after := collected(t, root); after.More.Sum == before.More.Sum || after.More.Files != before.More.Files {
+		t.Errorf("the mode of the last file changed and the document says %+v as before", after.More)
 	}
 }

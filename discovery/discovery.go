@@ -143,11 +143,8 @@ type Host interface {
 	Addrs(ctx context.Context) ([]Addr, error)
 	Routes(ctx context.Context) ([]Route, error)
 	Neighbors(ctx context.Context) ([]Neighbor, error)
-	// Sockets lists those sockets of one protocol ("tcp" or "udp", both families)
-	// that keep wants; nil wants all. It is asked about sockets that wait for
-	// clients before those that are connected, perhaps twice about one, and before
-	// PIDs are known. What it is given is good for the moment only.
-	Sockets(ctx context.Context, proto string, keep func(*Socket) bool) ([]Socket, error)
+	// Sockets lists sockets, those first that wait for clients.
+	Sockets(ctx context.Context, which SocketQuery) ([]Socket, error)
 	// Translations lists the conversations of this and other systems whose
 	// destination this system changes (destination NAT).
 	Translations(ctx context.Context) ([]Translation, error)
@@ -235,6 +232,16 @@ type Neighbor struct {
 	IP    netip.Addr
 	MAC   string
 	State string // "reachable", "stale", "permanent", "failed", ...
+}
+
+// SocketQuery says which sockets are asked for.
+type SocketQuery struct {
+	Proto   string // "tcp" or "udp", both families
+	Waiting bool   // only those that wait for clients: a busy server has 20 of them, and 20,000 connections
+	// Keep says which ones are wanted; nil wants all. It may be asked twice about
+	// one, and PIDs are known to it only where they are remembered. What it is
+	// given is good for the moment only.
+	Keep func(*Socket) bool
 }
 
 // Socket is a socket and the process that owns it.

@@ -21,9 +21,9 @@ import (
 type Host struct {
 	root   *rootFS
 	live   bool
-	heard  heard     // newest LLDP and CDP frames
-	owners [2]owners // of TCP and UDP sockets
-	brief  briefs    // connections too short to be met
+	heard  heard        // newest LLDP and CDP frames
+	owners [2][2]owners // of TCP and UDP sockets, each of those that wait and those that are connected
+	brief  briefs       // connections too short to be met
 
 	mu     sync.Mutex
 	cannot []string // what is not seen for lack of privilege, one sentence each

@@ -26,19 +26,23 @@ var native = binary.NativeEndian
 
 // dump asks the kernel for a whole table and calls each for every message of
 // it. A table that changes meanwhile is read again, and taken as it is when it
-// never holds still: reset is called before every reading.
-func dump(ctx context.Context, protocol int, typ uint16, body []byte, reset func(), each func(data []byte)) error {
+// never holds still: reset is called before every reading. The answer is read
+// into buf; nil stands for a new one.
+func dump(ctx context.Context, buf []byte, protocol int, typ uint16, body []byte, reset func(), each func(data []byte)) error {
 	var err error
+	if buf == nil {
+		buf = make([]byte, netlinkBuf)
+	}
 	for range netlinkTry {
 		reset()
-		if err = dumpOnce(ctx, protocol, typ, body, each); !errors.Is(err, errInterrupted) {
+		if err = dumpOnce(ctx, buf, protocol, typ, body, each); !errors.Is(err, errInterrupted) {
 			return err
 		}
 	}
 	return nil
 }
 
-func dumpOnce(ctx context.Context, protocol int, typ uint16, body []byte, each func(data []byte)) error {
+func dumpOnce(ctx context.Context, buf []byte, protocol int, typ uint16, body []byte, each func(data []byte)) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return fmt.Errorf("netlink socket: %w", err)
@@ -56,12 +60,11 @@ func dumpOnce(ctx context.Context, protocol int, typ uint16, body []byte, each f
 	if err := unix.Sendto(fd, append(request, body...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return fmt.Errorf("netlink question %d: %w", typ, err)
 	}
-	return receive(ctx, fd, each)
+	return receive(ctx, fd, buf, each)
 }
 
 // receive reads the answer to its end.
-func receive(ctx context.Context, fd int, each func(data []byte)) error {
-	buf := make([]byte, netlinkBuf)
+func receive(ctx context.Context, fd int, buf []byte, each func(data []byte)) error {
 	interrupted := false
 	for {
 		if err := ctx.Err(); err != nil {

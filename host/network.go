@@ -33,7 +33,7 @@ func kernelLinks(ctx context.Context) ([]discovery.Link, error) {
 	body = native.AppendUint16(body, unix.SizeofRtAttr+4)
 	body = native.AppendUint16(body, unix.IFLA_EXT_MASK)
 	body = native.AppendUint32(body, skipStatistics)
-	err := dump(ctx, unix.NETLINK_ROUTE, unix.RTM_GETLINK, body, func() { raw = nil }, func(data []byte) {
+	err := dump(ctx, nil, unix.NETLINK_ROUTE, unix.RTM_GETLINK, body, func() { raw = nil }, func(data []byte) {
 		if l, ok := parseLink(data); ok {
 			raw = append(raw, l)
 		}
@@ -168,7 +168,7 @@ func (h *Host) Addrs(ctx context.Context) ([]discovery.Addr, error) {
 		return nil, err
 	}
 	var list []discovery.Addr
-	err = dump(ctx, unix.NETLINK_ROUTE, unix.RTM_GETADDR, make([]byte, unix.SizeofIfAddrmsg), func() { list = nil }, func(data []byte) {
+	err = dump(ctx, nil, unix.NETLINK_ROUTE, unix.RTM_GETADDR, make([]byte, unix.SizeofIfAddrmsg), func() { list = nil }, func(data []byte) {
 		if a, ok := parseAddr(data, names); ok {
 			list = append(list, a)
 		}
@@ -243,7 +243,7 @@ func (h *Host) Routes(ctx context.Context) ([]discovery.Route, error) {
 		return nil, err
 	}
 	var list []discovery.Route
-	err = dump(ctx, unix.NETLINK_ROUTE, unix.RTM_GETROUTE, make([]byte, unix.SizeofRtMsg), func() { list = nil }, func(data []byte) {
+	err = dump(ctx, nil, unix.NETLINK_ROUTE, unix.RTM_GETROUTE, make([]byte, unix.SizeofRtMsg), func() { list = nil }, func(data []byte) {
 		list = append(list, parseRoute(data, names)...)
 	})
 	discovery.Sort(list, func(a, b discovery.Route) int {
@@ -372,7 +372,7 @@ func (h *Host) Neighbors(ctx context.Context) ([]discovery.Neighbor, error) {
 		return nil, err
 	}
 	var list []discovery.Neighbor
-	err = dump(ctx, unix.NETLINK_ROUTE, unix.RTM_GETNEIGH, make([]byte, unix.SizeofNdMsg), func() { list = nil }, func(data []byte) {
+	err = dump(ctx, nil, unix.NETLINK_ROUTE, unix.RTM_GETNEIGH, make([]byte, unix.SizeofNdMsg), func() { list = nil }, func(data []byte) {
 		if n, ok := parseNeighbor(data); ok {
 			list = append(list, discovery.Neighbor{Link: names[n.link], IP: n.ip, MAC: n.mac, State: stateName(n.state)})
 		}

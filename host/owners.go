@@ -35,11 +35,12 @@ const (
 // nobody in place of a process number: the socket was looked for in vain.
 const nobody = 0
 
-// owners knows which processes hold which socket of one protocol.
+// owners knows which processes hold which socket of one protocol and kind.
 type owners struct {
 	mu      sync.Mutex
 	held    []holding      // in order of inode, then process
 	pids    []int          // of held, so that a socket's are a piece of it
+	met     []bool         // of held: the socket is there in this look
 	starts  map[int]string // when each of those processes started
 	walked  time.Time      // when all was forgotten
 	shut    bool           // some process may not be looked into
@@ -57,24 +58,48 @@ func compareHoldings(a, b holding) int {
 	return cmp.Or(cmp.Compare(a.inode, b.inode), cmp.Compare(a.pid, b.pid))
 }
 
-// find fills in who holds the sockets. It reports whether some process may not
-// be looked into.
-func (o *owners) find(ctx context.Context, list []discovery.Socket) (shut bool, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	now := time.Now()
+// begin starts a look at the sockets of one protocol and kind.
+func (o *owners) begin(now time.Time) {
 	if now.Sub(o.walked) < ownersAge {
 		o.forgetGone(now)
 	} else {
-		o.held, o.pids, o.walked = nil, nil, now
+		o.held, o.pids, o.met, o.walked = nil, nil, nil, now
 	}
-	w := walk{open: map[uint32]bool{}}
+	clear(o.met)
+}
+
+// remembered returns who holds a socket that is there, nil when it is not known.
+func (o *owners) remembered(inode uint32) []int {
+	from, to := o.at(inode)
+	for i := from; i < to; i++ {
+		o.met[i] = true
+	}
+	if from == to || o.held[from].pid == nobody {
+		return nil
+	}
+	return o.pids[from:to:to]
+}
+
+// end fills in who holds the sockets that are wanted, where it is not remembered,
+// and forgets those that are not there any more. It reports whether some process
+// may not be looked into.
+func (o *owners) end(ctx context.Context, now time.Time, list []discovery.Socket) (shut bool, err error) {
+	if slices.Contains(o.met, false) {
+		i := -1
+		o.held = slices.DeleteFunc(o.held, func(holding) bool { i++; return !o.met[i] })
+		o.spread()
+	}
+	w := walk{}
 	for i := range list {
 		inode := uint32(list[i].Inode)
-		if inode != 0 && len(o.of(inode)) == 0 {
-			w.open[inode] = false
-			w.all = w.all || waits(&list[i])
+		if from, to := o.at(inode); inode == 0 || from < to {
+			continue
 		}
+		if w.open == nil {
+			w.open = map[uint32]bool{}
+		}
+		w.open[inode] = false
+		w.all = w.all || waits(&list[i])
 	}
 	w.missing = len(w.open)
 	if w.missing > 0 {
@@ -82,23 +107,18 @@ func (o *owners) find(ctx context.Context, list []discovery.Socket) (shut bool, 
 			return false, err
 		}
 		o.learn(now, &w)
+		o.fill(list)
 	}
 	o.shut = o.shut && w.missing == 0 || w.shut
-	o.fill(list)
 	return o.shut, nil
 }
 
-// fill tells the sockets who holds them, and forgets all others.
+// fill tells the sockets who holds them.
 func (o *owners) fill(list []discovery.Socket) {
-	there := make(map[uint32]bool, len(list))
 	for i := range list {
-		there[uint32(list[i].Inode)] = true
-	}
-	o.held = slices.DeleteFunc(o.held, func(h holding) bool { return !there[h.inode] })
-	o.spread()
-	for i := range list {
-		if pids := o.of(uint32(list[i].Inode)); len(pids) > 0 && pids[0] != nobody {
-			list[i].PIDs = pids
+		from, to := o.at(uint32(list[i].Inode))
+		if from < to && o.held[from].pid != nobody {
+			list[i].PIDs = o.pids[from:to:to]
 		}
 	}
 }
@@ -116,26 +136,29 @@ func (o *owners) forgetGone(now time.Time) {
 			delete(o.starts, pid)
 		}
 	}
-	o.held = slices.DeleteFunc(o.held, func(h holding) bool { return gone[h.pid] })
-	o.spread()
+	if before := len(o.held); before > 0 {
+		if o.held = slices.DeleteFunc(o.held, func(h holding) bool { return gone[h.pid] }); len(o.held) < before {
+			o.spread()
+		}
+	}
 }
 
-// spread makes pids anew.
+// spread makes pids and met anew after a change of held.
 func (o *owners) spread() {
-	o.pids = make([]int, len(o.held))
+	o.pids, o.met = make([]int, len(o.held)), make([]bool, len(o.held))
 	for i, h := range o.held {
 		o.pids[i] = int(h.pid)
 	}
 }
 
-// of returns the processes that hold a socket, [nobody] when it was looked for.
-func (o *owners) of(inode uint32) []int {
-	from := sort.Search(len(o.held), func(i int) bool { return o.held[i].inode >= inode })
-	to := from
+// at returns where in held the holders of a socket are.
+func (o *owners) at(inode uint32) (from, to int) {
+	from = sort.Search(len(o.held), func(i int) bool { return o.held[i].inode >= inode })
+	to = from
 	for to < len(o.held) && o.held[to].inode == inode {
 		to++
 	}
-	return o.pids[from:to:to]
+	return from, to
 }
 
 // learn takes in what a walk found.

@@ -42,7 +42,7 @@ func TestWhoHoldsASocketIsTrueWhoeverEndsAndWhoeverInheritsIt(t *testing.T) {
 	h := New("/")
 	holders := func() []int {
 		t.Helper()
-		list, err := h.Sockets(context.Background(), "tcp", func(s *discovery.Socket) bool { return s.Local == at })
+		list, err := h.Sockets(context.Background(), discovery.SocketQuery{Proto: "tcp", Keep: func(s *discovery.Socket) bool { return s.Local == at }})
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%v, %v", list, err)
 		}
@@ -72,7 +72,7 @@ func TestASocketIsLookedForOnceAndAnotherOneWhereItsFriendsWere(t *testing.T) {
 	h := New("/")
 	mine := func() (sockets int) {
 		t.Helper()
-		list, err := h.Sockets(context.Background(), "tcp", func(s *discovery.Socket) bool { return s.Local == at || s.Remote == at })
+		list, err := h.Sockets(context.Background(), discovery.SocketQuery{Proto: "tcp", Keep: func(s *discovery.Socket) bool { return s.Local == at || s.Remote == at }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,16 +101,39 @@ func TestASocketIsLookedForOnceAndAnotherOneWhereItsFriendsWere(t *testing.T) {
 	}
 	// Nothing is left to look for, so that a walk has nowhere to go.
 	w := walk{open: map[uint32]bool{}}
-	o := &h.owners[0]
-	if o.look(context.Background(), &w); len(w.found) != 0 || len(o.held) != 3 {
-		t.Errorf("found %v beside %v", w.found, o.held)
+	waiting, connected := &h.owners[0][0], &h.owners[0][1]
+	if connected.look(context.Background(), &w); len(w.found) != 0 || len(waiting.held) != 1 || len(connected.held) != 2 {
+		t.Errorf("found %v beside %v and %v", w.found, waiting.held, connected.held)
+	}
+	// Who asks for those that wait forgets nothing of the others.
+	list, err := h.Sockets(context.Background(), discovery.SocketQuery{Proto: "tcp", Waiting: true, Keep: func(s *discovery.Socket) bool { return s.Local.Port() == at.Port() }})
+	if err != nil || len(list) != 1 || list[0].State != "listen" || len(connected.held) != 2 {
+		t.Errorf("%v, %v, and %v are left of the others", list, err, connected.held)
+	}
+	// What is remembered is known before it is decided what to keep.
+	var known [][]int
+	if _, err := h.Sockets(context.Background(), discovery.SocketQuery{Proto: "tcp", Keep: func(s *discovery.Socket) bool {
+		if s.Local == at || s.Remote == at {
+			known = append(known, s.PIDs)
+		}
+		return false
+	}}); err != nil || len(known) != 3 || len(known[0]) != 1 || len(known[2]) != 1 {
+		t.Errorf("%v, %v", known, err)
+	}
+	if n := mine(); n != 3 || len(connected.held) != 2 {
+		t.Errorf("%d sockets, and %v remembered, after nobody wanted them once", n, connected.held)
+	}
+	client.Close()
+	accepted.Close()
+	if n := mine(); n != 1 || len(connected.held) != 0 {
+		t.Errorf("%d sockets, and %v are remembered of those that are gone", n, connected.held)
 	}
 }
 
 func BenchmarkSockets(b *testing.B) {
 	h := New("/")
 	for b.Loop() {
-		if _, err := h.Sockets(context.Background(), "tcp", nil); err != nil {
+		if _, err := h.Sockets(context.Background(), discovery.SocketQuery{Proto: "tcp"}); err != nil {
 			b.Fatal(err)
 		}
 	}

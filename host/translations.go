@@ -48,7 +48,7 @@ func (h *Host) Translations(ctx context.Context) ([]discovery.Translation, error
 	ask = conntrackBits(ask, ctaStatusMask)
 	seen := map[discovery.Translation]bool{}
 	var list []discovery.Translation
-	err := dump(ctx, unix.NETLINK_NETFILTER, conntrackGet, ask, func() { list, seen = nil, map[discovery.Translation]bool{} }, func(data []byte) {
+	err := dump(ctx, nil, unix.NETLINK_NETFILTER, conntrackGet, ask, func() { list, seen = nil, map[discovery.Translation]bool{} }, func(data []byte) {
 		if t, ok := parseTranslation(data); ok && !seen[t] && len(list) < maxTranslations {
 			seen[t] = true
 			list = append(list, t)

@@ -124,7 +124,7 @@ type run struct {
 
 func collector() func(context.Context, discovery.Host) (any, error) {
 	m := newMemory()
-	reader, resumed := proc.Reader{Ended: true}, false
+	reader, resumed := proc.Reader{Peers: true}, false
 	return func(ctx context.Context, h discovery.Host) (any, error) {
 		snap, err := reader.Read(ctx, h)
 		if err != nil {

@@ -111,16 +111,16 @@ func (f fake) Frames(context.Context) ([]discovery.Frame, time.Duration, error) 
 	frames, err := given(f, f.h.Frames)
 	return frames, f.h.Listening, err
 }
-func (f fake) Sockets(_ context.Context, proto string, keep func(*discovery.Socket) bool) ([]discovery.Socket, error) {
-	all, err := given(f, f.h.Sockets[proto])
-	if keep == nil || err != nil {
-		return all, err
+func (f fake) Sockets(_ context.Context, q discovery.SocketQuery) ([]discovery.Socket, error) {
+	all, err := given(f, f.h.Sockets[q.Proto])
+	if err != nil {
+		return nil, err
 	}
 	var kept []discovery.Socket
 	for _, waiting := range []bool{true, false} {
 		for _, s := range all {
 			waits := strings.EqualFold(s.State, "listen") || strings.EqualFold(s.State, "unconn")
-			if unaware := s; waits == waiting && keep(&unaware) {
+			if unaware := s; waits == waiting && (waits || !q.Waiting) && (q.Keep == nil || q.Keep(&unaware)) {
 				kept = append(kept, s)
 			}
 		}

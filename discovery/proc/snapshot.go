@@ -76,8 +76,10 @@ func (s *Snapshot) Scope(a netip.Addr) Scope {
 // processes that had settled: a process keeps its executable, arguments and
 // place, and a machine has thousands. The zero Reader remembers nothing yet.
 type Reader struct {
-	// Ended wants those too that made a connection a moment ago and are gone.
-	Ended bool
+	// Peers wants those too that only call others, and those that did a moment ago
+	// and are gone. Without it the thousands of connections of a busy system are not
+	// asked for.
+	Peers bool
 
 	kept map[int]*entry
 }
@@ -102,7 +104,7 @@ func (r *Reader) read(ctx context.Context, h discovery.Host, all bool) (*Snapsho
 		return nil, err
 	}
 	l := &look{table: newTable(h), places: places, instances: map[*entry]*instance{}}
-	l.kept, l.wantsEnded = r.kept, r.Ended
+	l.kept, l.wantsPeers = r.kept, r.Peers
 	l.self()
 	if err := l.readSockets(ctx); err != nil {
 		return nil, err
@@ -142,7 +144,7 @@ type look struct {
 	instances map[*entry]*instance
 	uptime    uint64
 
-	wantsEnded bool // see Reader
+	wantsPeers bool // see Reader
 }
 
 func (l *look) self() {
@@ -188,10 +190,11 @@ func (l *look) readSockets(ctx context.Context) error {
 	low, high := parsePortRange(readSome(l.root, "proc/sys/net/ipv4/ip_local_port_range", 128))
 	l.ephemeral = func(p uint16) bool { return p >= low && p <= high }
 	for _, proto := range []string{"tcp", "udp"} {
-		taken := listening{}
-		list, err := l.host.Sockets(ctx, proto, func(s *discovery.Socket) bool {
-			return (s.Ended == nil || l.wantsEnded) && l.matters(l.socket(s), taken)
-		})
+		taken, said := listening{}, map[pair]uint64{}
+		list, err := l.host.Sockets(ctx, discovery.SocketQuery{Proto: proto, Waiting: !l.wantsPeers, Keep: func(d *discovery.Socket) bool {
+			s := l.socket(d)
+			return l.matters(s, taken) && (s.listens() || first(said, s))
+		}})
 		if err != nil {
 			return err
 		}
@@ -237,9 +240,8 @@ func (l *look) addSockets(n int, at func(int) socket) {
 			}
 		}
 	}
-	type pair struct {
-		remote netip.AddrPort
-		pid    int
+	if !l.wantsPeers {
+		return
 	}
 	said := map[pair]bool{}
 	for i := range n {
@@ -252,6 +254,27 @@ func (l *look) addSockets(n int, at func(int) socket) {
 			l.sockets = append(l.sockets, s)
 		}
 	}
+}
+
+// pair is a client and a remote place.
+type pair struct {
+	remote netip.AddrPort
+	pid    int
+}
+
+// first reports whether s, of which it is remembered whose it is, is the one
+// connection to tell of its client and remote place. said holds those that are: a
+// table that changes while it is read is read again.
+func first(said map[pair]uint64, s socket) bool {
+	if len(s.pids) == 0 || s.inode == 0 {
+		return true // whose it is comes out later
+	}
+	p := pair{s.remote, s.pids[0]}
+	if one, ok := said[p]; ok {
+		return one == s.inode
+	}
+	said[p] = s.inode
+	return true
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort {

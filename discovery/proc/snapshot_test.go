@@ -65,7 +65,7 @@ func (w *world) connect(local, remote string, pids ...int) {
 
 func (w *world) look(t *testing.T) *Snapshot {
 	t.Helper()
-	snap, err := new(Reader).ReadAll(context.Background(), discoverytest.NewHost(w.files, w.host))
+	snap, err := (&Reader{Peers: true}).ReadAll(context.Background(), discoverytest.NewHost(w.files, w.host))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ func TestAClientThatIsGoneIsWhoItWas(t *testing.T) {
 		w := newWorld()
 		c.build(w)
 		host := discoverytest.NewHost(w.files, w.host)
-		snap, err := (&Reader{Ended: true}).Read(t.Context(), host)
+		snap, err := (&Reader{Peers: true}).Read(t.Context(), host)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -394,9 +394,7 @@ func TestAClientThatIsGoneIsWhoItWas(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, p := range plain.Peers {
-			if p.Ended {
-				t.Errorf("%s: %s is told to those who want the living", c.story, p.Process.ID)
-			}
+			t.Errorf("%s: %s is told to those who want listeners alone", c.story, p.Process.ID)
 		}
 	}
 }

@@ -105,24 +105,33 @@ func (j *Judge) asked(s netip.Prefix, dir int, silent map[netip.Prefix]bool) int
 
 // doubtMyself asks a few systems from all over the place when nobody but the
 // CMA's own nanoprobe has spoken since the silence began. Whoever is silent
-// already is no help: those who are not are asked.
+// already is no help: those who are not are asked. Where there are hardly any,
+// they are asked again: one may be busy.
 func (j *Judge) doubtMyself(now time.Time, whole []view, out *Out) bool {
 	if j.othersSpoke(now, whole) {
 		j.control = time.Time{}
 		return false
 	}
 	if j.control.IsZero() {
-		j.control = now
-		asked := 0
+		j.control, j.controls = now, j.controls[:0]
 		for _, id := range j.m.Sample(nil, 16*maxControl) {
-			if asked < maxControl && id != j.opt.Local && !j.within(whole, id) {
+			if len(j.controls) < maxControl && id != j.opt.Local && !j.within(whole, id) {
 				j.probe(now, id, 2, out)
-				asked++
+				j.controls = append(j.controls, id)
 			}
 		}
 		return true
 	}
-	if now.Sub(j.control) < j.opt.Answer {
+	patience := j.opt.Answer
+	if n := len(j.controls); n > 0 && n < maxControl {
+		patience *= controlRounds
+	}
+	if now.Sub(j.control) < patience {
+		for _, id := range j.controls {
+			if s := j.suspects[id]; s != nil && s.ping == silent {
+				j.ask(now, s, 2, out)
+			}
+		}
 		return true
 	}
 	j.control = time.Time{}

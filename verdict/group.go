@@ -29,8 +29,10 @@ const (
 	probeFirst = time.Second
 	probeLast  = time.Minute
 	probeIdle  = time.Minute
-	// maxControl is how many systems are asked whether it is the CMA that is cut off.
-	maxControl = 3
+	// maxControl is how many systems are asked whether it is the CMA that is cut off;
+	// where there are fewer they are asked controlRounds times.
+	maxControl    = 3
+	controlRounds = 3
 )
 
 // place is where systems stand together: a switch, or a subnet for those that

@@ -210,6 +210,7 @@ type Judge struct {
 	isolated *isolation // while the CMA is cut off
 	rival    rival
 	control  time.Time // when the control sample was asked; zero = not
+	controls []wire.ID // they
 	around   []wire.ID // who was asked whether anybody is heard elsewhere
 	aroundAt time.Time
 	alone    bool // nobody is heard beyond the place of all reporters

@@ -21,6 +21,17 @@ var (
 	strangersGlobal    = session.Rate{PerSecond: 2000, Burst: 4000}
 )
 
+// class is what a stranger has shown. Each has rates of its own, so that a flood
+// of those who have shown less does not keep out whoever has shown more.
+type class uint8
+
+const (
+	unproven  class = iota // nothing: zero configuration lets anybody ask
+	permitted              // a join string, perhaps recorded from another's Hello
+	reachable              // a cookie: it receives at the address it claims
+	classes
+)
+
 // Doorman answers the Hellos of strangers. It keeps no state for them: a
 // cookie proves that a stranger receives at the address it claims, before
 // anything is remembered or any expensive cryptography done.
@@ -35,8 +46,8 @@ type Doorman struct {
 	Policy   Policy
 	Slots    *session.Slots
 
-	limiter *session.Limiter
-	secret  [32]byte
+	limiters [classes]*session.Limiter
+	secret   [32]byte
 
 	// Counts of what was decided, for people.
 	Malformed, Unproven, Limited, Cookies, Admitted uint64
@@ -44,10 +55,11 @@ type Doorman struct {
 
 // NewDoorman returns a Doorman. secret is random, new for every run.
 func NewDoorman(r *Registry, k *CMAKeys, p Policy, slots *session.Slots, secret [32]byte) *Doorman {
-	return &Doorman{
-		Registry: r, Keys: k, Policy: p, Slots: slots, secret: secret,
-		limiter: session.NewLimiter(strangersPerPrefix, strangersGlobal),
+	d := &Doorman{Registry: r, Keys: k, Policy: p, Slots: slots, secret: secret}
+	for c := range d.limiters {
+		d.limiters[c] = session.NewLimiter(strangersPerPrefix, strangersGlobal)
 	}
+	return d
 }
 
 // Hello answers one datagram of wire.PlaneHello; nil means silence. multicast
@@ -63,17 +75,18 @@ func (d *Doorman) Hello(now time.Time, b []byte, from netip.AddrPort, multicast 
 		d.Unproven++
 		return nil
 	}
-	if !d.limiter.Allow(now, from.Addr()) {
+	shown := d.classOf(now, &h, from)
+	if !d.limiters[shown].Allow(now, from.Addr()) {
 		d.Limited++
 		return nil
 	}
 	reply := wire.HelloReply{Nonce: h.Nonce, Pub: d.Keys.Pub()}
-	if !d.cookieGood(now, &h, from) {
-		d.Cookies++
-		reply.Cookie = d.cookie(now, &h, from)
-	} else {
+	if shown == reachable {
 		d.Admitted++
 		reply.Slot = d.Slots.Give(now)
+	} else {
+		d.Cookies++
+		reply.Cookie = d.cookie(now, &h, from)
 	}
 	return wire.AppendHelloReply(nil, &reply, verifier)
 }
@@ -89,6 +102,16 @@ func (d *Doorman) permitted(h *wire.Hello, b []byte, multicast bool) (verifier [
 	}
 	t, ok := d.Registry.Token(h.Token)
 	return t.Verifier, ok && wire.CheckHello(b, t.Verifier)
+}
+
+func (d *Doorman) classOf(now time.Time, h *wire.Hello, from netip.AddrPort) class {
+	switch {
+	case h.Cookie != [16]byte{} && d.cookieGood(now, h, from):
+		return reachable
+	case h.Token.IsZero():
+		return unproven
+	}
+	return permitted
 }
 
 func (d *Doorman) cookieGood(now time.Time, h *wire.Hello, from netip.AddrPort) bool {

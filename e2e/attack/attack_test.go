@@ -2,21 +2,16 @@ package attack
 
 import (
 	"flag"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"assim/api"
 	"assim/netio"
-	"assim/session"
 	"assim/wire"
 )
 
-var (
-	reports = flag.Int("reports", 400, "numbered reports during which the CMA is killed five times; the full proof takes 20000")
-	flood   = flag.Int("flood", 100_000, "forged announces beside a real one")
-)
+var reports = flag.Int("reports", 400, "numbered reports during which the CMA is killed five times; the full proof takes 20000")
 
 // silence is how long we wait to conclude that nothing is answered.
 const silence = 500 * time.Millisecond
@@ -97,66 +92,6 @@ func TestReplayedMessagesChangeNothing(t *testing.T) {
 
 func martian() []wire.Observation {
 	return []wire.Observation{{Kind: wire.ObsMartian, Link: "192.0.2.1:1984"}}
-}
-
-// All of the flood is sent, and in its midst real ones announce themselves one
-// after the other.
-func TestFloodOfForgedAnnouncesDelaysARealOneByTwoSecondsAtMost(t *testing.T) {
-	s := startCMA(t)
-	victim := s.join("victim")
-	victim.quiet()
-	key := *victim.id
-	key.NodeKey = wire.NodeKey{1}
-	forged := (&actor{id: &key}).seal(&wire.Signal{Session: 1 << 62, Seq: 1, Kind: wire.KindAnnounce})
-	stranger := slices.Clone(forged)
-	stranger[4] ^= 0xff // an id that nobody has
-	late := make([]*actor, 5)
-	for i := range late {
-		late[i] = s.join(fmt.Sprintf("late%d", i))
-	}
-	attacker := socket(t)
-	sent := make(chan int, 1)
-	flooded := make(chan time.Duration, 1)
-	began := time.Now()
-	go func() {
-		for n := range *flood {
-			forged[20], stranger[20] = byte(n), byte(n)
-			b := forged
-			if n%2 == 1 {
-				b = stranger
-			}
-			_ = attacker.Write(netio.Packet{Data: b, Peer: s.at})
-			if n%1000 == 0 {
-				select {
-				case sent <- n:
-				default:
-				}
-			}
-		}
-		flooded <- time.Since(began)
-	}()
-	var worst time.Duration
-	for i, a := range late {
-		for n := range sent { // Spread over the flood.
-			if n >= i**flood/(2*len(late)) {
-				break
-			}
-		}
-		at := time.Now()
-		a.begin(wire.Announce{Name: fmt.Sprintf("late%d", i)})
-		a.quiet()
-		worst = max(worst, time.Since(at))
-	}
-	took := <-flooded
-	status, err := s.client().Status(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d forged announces in %v; the CMA saw %d of strangers and %d forged; the slowest of %d real ones was acknowledged after %v",
-		*flood, took.Round(time.Millisecond), status.Counters["signals of strangers"], status.Counters["forged signals"], len(late), worst.Round(time.Millisecond))
-	if worst > 2*time.Second+session.DefaultOptions.First {
-		t.Errorf("it took %v", worst)
-	}
 }
 
 func TestRevokedMemberIsRefusedWithItsNextPacket(t *testing.T) {

@@ -5,12 +5,20 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"assim/graph/embedded"
 )
 
-var naiveSeeds = flag.Uint64("seeds", 1500, "random questions to hold against the naive evaluator")
+// The random questions to hold against the naive evaluator.
+var (
+	naiveSeeds = flag.Uint64("seeds", 1500, "how many of a graph in memory")
+	storeSeeds = flag.Uint64("store-seeds", 300, "how many of the embedded store, and three times as many as of Neo4j where there is one")
+	firstSeed  = flag.Uint64("first", 0, "the first question")
+)
 
 // asker makes up one question and answers it naively on the way.
 type asker struct {
@@ -334,29 +342,53 @@ func lines(rows [][]any, ordered bool) []string {
 }
 
 func TestTheEngineAnswersWhatTryingEverythingAnswers(t *testing.T) {
+	holdAgainstNaive(t, *naiveSeeds, func(g tinyGraph, text string) ([][]any, error) {
+		w := newWorld()
+		defer w.close()
+		return engineAnswers(w, g, text)
+	})
+}
+
+// TestTheEngineAnswersSoOverTheShippedStore asks over one store on the disk, in
+// which each graph takes the place of the one before.
+func TestTheEngineAnswersSoOverTheShippedStore(t *testing.T) {
+	store, err := embedded.Open(filepath.Join(t.TempDir(), "naive.graph"), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldIn(store)
+	w.done = func() { _ = store.Close() }
+	defer w.close()
+	holdAgainstNaive(t, *storeSeeds, func(g tinyGraph, text string) ([][]any, error) { return engineAnswers(w, g, text) })
+}
+
+// holdAgainstNaive asks random questions of something that answers them.
+func holdAgainstNaive(t *testing.T, questions uint64, answers func(tinyGraph, string) ([][]any, error)) {
+	t.Helper()
 	answered := uint64(0)
-	for seed := range *naiveSeeds {
+	for seed := *firstSeed; seed < *firstSeed+questions; seed++ {
 		g, text, want, ordered := ask(seed)
-		got, err := engineAnswers(g, text)
+		got, err := answers(g, text)
 		if err != nil {
-			t.Fatalf("%s\n%s\n%v (repeat with seed %d)", g.create(), text, err, seed)
+			t.Fatalf("%s\n%s\n%v (repeat with -first %d -seeds 1 -store-seeds 1)", g.create(), text, err, seed)
 		}
 		if w, h := lines(want, ordered), lines(got, ordered); !slices.Equal(w, h) {
-			t.Fatalf("%s\n%s\ntrying everything: %v\nthe engine:        %v\n(repeat with seed %d)", g.create(), text, w, h, seed)
+			t.Fatalf("%s\n%s\ntrying everything: %v\nwhat is tested:    %v\n(repeat with -first %d -seeds 1 -store-seeds 1)", g.create(), text, w, h, seed)
 		}
 		if len(want) > 0 {
 			answered++
 		}
 	}
-	if answered < *naiveSeeds/5 {
-		t.Errorf("only %d of %d questions had an answer", answered, *naiveSeeds)
+	if answered < questions/5 {
+		t.Errorf("only %d of %d questions had an answer", answered, questions)
 	}
-	t.Logf("%d questions, %d with an answer", *naiveSeeds, answered)
+	t.Logf("%d questions, %d with an answer", questions, answered)
 }
 
-func engineAnswers(g tinyGraph, text string) (all [][]any, err error) {
-	w := newWorld()
-	defer w.close()
+// engineAnswers puts the graph in the place of what the world held, and asks.
+func engineAnswers(w *world, g tinyGraph, text string) ([][]any, error) {
+	clear(w.nodes)
+	clear(w.rels)
 	if err := w.execute(g.create()); err != nil {
 		return nil, err
 	}
@@ -368,6 +400,7 @@ func engineAnswers(g tinyGraph, text string) (all [][]any, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var all [][]any
 	for row, err := range rows.All() {
 		if err != nil {
 			return nil, err

@@ -28,22 +28,22 @@ const noValue = -1
 
 // create writes the graph as one setup statement.
 func (g tinyGraph) create() string {
-	var b strings.Builder
+	var parts []string
 	for i, labels := range g.labels {
-		fmt.Fprintf(&b, "CREATE (n%d", i)
+		part := fmt.Sprintf("(n%d", i)
 		for _, l := range labels {
-			b.WriteString(":" + l)
+			part += ":" + l
 		}
-		fmt.Fprintf(&b, " {i: %d", i)
+		part += fmt.Sprintf(" {i: %d", i)
 		if g.values[i] != noValue {
-			fmt.Fprintf(&b, ", v: %d", g.values[i])
+			part += fmt.Sprintf(", v: %d", g.values[i])
 		}
-		b.WriteString("}) ")
+		parts = append(parts, part+"})")
 	}
 	for _, r := range g.rels {
-		fmt.Fprintf(&b, "CREATE (n%d)-[:%s]->(n%d) ", r.from, r.typ, r.to)
+		parts = append(parts, fmt.Sprintf("(n%d)-[:%s]->(n%d)", r.from, r.typ, r.to))
 	}
-	return b.String()
+	return "CREATE " + strings.Join(parts, ", ")
 }
 
 // tinyRow binds variables: an int is a node's number, an int64 a number, and

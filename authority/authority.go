@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"cmp"
 	"iter"
 	"math/rand/v2"
 	"net/netip"
@@ -332,15 +333,15 @@ func (a *Authority) Attach(now time.Time, id wire.ID, links []verdict.Link, out 
 func (a *Authority) tellMoves(now time.Time, n *node, links []verdict.Link, out *Out) {
 	for _, o := range n.links {
 		if o.Switch != "" && o.Name != "" && len(a.cables) < maxCables {
-			a.cables[cable{n.id, o.Name}] = o
+			a.cables[cable{n.id, nic(o)}] = o
 		}
 	}
 	for _, l := range links {
-		o, ok := a.cables[cable{n.id, l.Name}]
+		o, ok := a.cables[cable{n.id, nic(l)}]
 		if !ok || l.Switch == "" {
 			continue
 		}
-		delete(a.cables, cable{n.id, l.Name})
+		delete(a.cables, cable{n.id, nic(l)})
 		if o.Switch == l.Switch && o.Port == l.Port {
 			continue
 		}
@@ -349,6 +350,9 @@ func (a *Authority) tellMoves(now time.Time, n *node, links []verdict.Link, out 
 			Text:   "cable of " + n.name + " " + l.Name + " moved from " + a.Place(o.Switch) + " port " + o.Port + " to " + a.Place(l.Switch) + " port " + l.Port})
 	}
 }
+
+// nic is who an interface is: its name may be another's after the next start.
+func nic(l verdict.Link) string { return cmp.Or(l.NIC, l.Name) }
 
 // Report takes what a nanoprobe noticed.
 func (a *Authority) Report(now time.Time, from wire.ID, obs []wire.Observation, out *Out) {

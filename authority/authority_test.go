@@ -185,6 +185,27 @@ func TestAMovedCableIsNewsOnce(t *testing.T) {
 	}
 }
 
+func TestInterfacesThatChangeNamesHaveNotMovedTheirCables(t *testing.T) {
+	a, out := estate(24)
+	subnet := netip.MustParsePrefix("10.0.0.0/16")
+	links := []verdict.Link{{Name: "eth0", NIC: "52:54:00:00:00:01", Addr: addrOf(5).Addr(), Switch: "sw2", Port: "40", Subnet: subnet},
+		{Name: "eth1", NIC: "52:54:00:00:00:02", Switch: "sw3", Port: "7", Subnet: subnet}}
+	a.Attach(after(time.Minute), idOf(5), links, out)
+	out.Events = nil
+	swapped := slices.Clone(links)
+	swapped[0].Name, swapped[1].Name = "eth1", "eth0"
+	a.Attach(after(2*time.Minute), idOf(5), swapped, out)
+	if len(out.Events) != 0 {
+		t.Errorf("events %v, want none: the cables are where they were", out.Events)
+	}
+	moved := slices.Clone(swapped)
+	moved[0].Port = "41"
+	a.Attach(after(3*time.Minute), idOf(5), moved, out)
+	if len(out.Events) != 1 || out.Events[0].Detail["nic"] != "eth1" {
+		t.Errorf("events %v, want one: the cable of eth1 moved", out.Events)
+	}
+}
+
 func TestReportsAboutStrangersAndFromStrangersAreIgnored(t *testing.T) {
 	a, out := estate(12)
 	accuse(a, after(time.Minute), 777, out, 4, 6)

@@ -72,6 +72,9 @@ func attachments(ctx context.Context, store graph.Store, id wire.ID) ([]verdict.
 			return nil, nil, err
 		}
 		on := verdict.Link{Name: text(nic.node.Props["ifname"])}
+		if id := strings.TrimPrefix(nic.node.Key.ID, system.Key.ID+"/"); id != on.Name {
+			on.NIC = id
+		}
 		if on.Switch, on.Port, err = port(view, nic.node.ID, names); err != nil {
 			return nil, nil, err
 		}

@@ -24,7 +24,7 @@ func TestAContestedAddressIsToldOnceAndOnlyWhenItLasts(t *testing.T) {
 	}
 	const mine, thiefs = "52:54:00:00:00:0a", "52:54:00:00:00:0b"
 	owner, seer := graph.Key{Label: graph.System, ID: "n-a"}, graph.Key{Label: graph.System, ID: "n-s"}
-	nic, addr := discovery.NICKey(owner, "eth0"), graph.Key{Label: graph.IPAddr, ID: "10.0.0.1"}
+	nic, addr := discovery.NICKey(owner, nil, "eth0"), graph.Key{Label: graph.IPAddr, ID: "10.0.0.1"}
 	say(graph.Change{Source: "n-a/netconfig", Nodes: []graph.Node{{Key: owner, Props: graph.P("name", "web")}, {Key: nic, Props: graph.P("mac", mine)}, {Key: addr}},
 		Rels: []graph.Rel{{From: owner, Type: graph.HasNIC, To: nic}, {From: nic, Type: graph.HasIP, To: addr}}})
 	say(graph.Change{Source: "cma/system/n-s", Nodes: []graph.Node{{Key: seer, Props: graph.P("name", "db")}}})

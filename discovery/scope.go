@@ -81,9 +81,35 @@ func EndpointKey(system graph.Key, proto string, at netip.AddrPort, scope string
 	return graph.Key{Label: graph.Endpoint, ID: proto + "/" + scoped(system, at.String(), scope)}
 }
 
-// NICKey is the node of an interface of a system.
-func NICKey(system graph.Key, link string) graph.Key {
-	return graph.Key{Label: graph.NIC, ID: system.ID + "/" + link}
+// NICs names interfaces by what stays when they are renamed: the hardware address
+// that the device came with. An interface without one (a bridge, a veth) is its
+// name. Of several that have the same, as a virtual function and the interface
+// that it stands behind, the one that is nobody's port is meant.
+func NICs(links []Link) map[string]string {
+	first := map[string]Link{}
+	for _, l := range links {
+		if l.Perm == "" || l.Loopback {
+			continue
+		}
+		if f, ok := first[l.Perm]; !ok || f.Master != "" && l.Master == "" || (f.Master == "") == (l.Master == "") && l.Name < f.Name {
+			first[l.Perm] = l
+		}
+	}
+	nics := map[string]string{}
+	for mac, l := range first {
+		nics[l.Name] = mac
+	}
+	return nics
+}
+
+// NICKey is the node of an interface of a system; nics are those of its document,
+// made by NICs.
+func NICKey(system graph.Key, nics map[string]string, link string) graph.Key {
+	id := nics[link]
+	if id == "" {
+		id = link
+	}
+	return graph.Key{Label: graph.NIC, ID: system.ID + "/" + id}
 }
 
 func scoped(system graph.Key, id, scope string) string {

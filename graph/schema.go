@@ -99,7 +99,7 @@ var Labels = []LabelDoc{
 		"description": "what a switch says of itself", "chassis_id": "a switch's chassis", "platform": "a switch's platform", "management": "list of a switch's management addresses",
 		"manufacturer": "a switch's maker", "model": "a switch's model", "firmware": "a switch's firmware", "vtp_domain": "a switch's VTP domain"},
 		[]string{"name", "id", "kind", "status"}},
-	{NIC, "a network interface of a system", `"<system id>/<ifname>"`, map[string]string{
+	{NIC, "a network interface of a system", `"<system id>/<permanent hardware address>", or "<system id>/<ifname>" for one without`, map[string]string{
 		"mac": "permanent hardware address, aa:bb:cc:dd:ee:ff", "vendor": "to whom IEEE gave the address", "mac_in_use": "hardware address in use, where it differs", "ifname": "name on its system", "kind": "device, bridge, bond, vlan, veth, ...",
 		"speed_mbps": "megabits per second", "duplex": "full or half", "carrier": "true when the link is up", "up": "true when switched on", "mtu": "bytes", "driver": "kernel driver",
 		"virtual": "true for bridges, veth, tunnels", "master": "bridge or bond it belongs to", "parent": "lower interface", "vlan": "VLAN id"},

@@ -14,6 +14,7 @@ import (
 // Link is one attachment of a system to the network.
 type Link struct {
 	Name   string       // interface name; may be empty when only the address is known
+	NIC    string       `json:",omitempty"` // what the interface is whatever its name; empty = that name
 	Addr   netip.Addr   // its address
 	Switch string       // chassis id of the switch it hears; empty = unknown
 	Port   string       // port on that switch

@@ -44,6 +44,7 @@ var Plugin = discovery.Plugin{
 			{Key: "neighbors[].scope", Meaning: "global, link or host, as that of the address"},
 			{Key: "neighbors[].static", Meaning: "set by a person"},
 			{Key: "neighbors[].router", Meaning: "a default gateway of this system"},
+			{Key: "nics.NAME", Meaning: "hardware address that the interface of this name came with, which is who it is when it is renamed"},
 			{Key: "left_out", Meaning: "true when there are more neighbors than are listed"},
 		},
 		Graph: "(NIC)-[:SEES]->(NeighborSet)-[:CONTAINS {link, mac}]->(IPAddr); within the system (NIC)-[:SEES {mac}]->(IPAddr); an address that another hardware address answers for: (NIC)-[:CONTESTS]->(NIC)",
@@ -62,8 +63,9 @@ const (
 
 // payload is the document.
 type payload struct {
-	Neighbors []neighbor `json:"neighbors"`
-	LeftOut   bool       `json:"left_out,omitempty"`
+	Neighbors []neighbor        `json:"neighbors"`
+	NICs      map[string]string `json:"nics,omitempty"`
+	LeftOut   bool              `json:"left_out,omitempty"`
 }
 
 type neighbor struct {
@@ -147,7 +149,14 @@ func (m *memory) collect(ctx context.Context, h discovery.Host) (any, error) {
 	now := uptime(h)
 	m.learn(table, now)
 	m.forget(links, now)
-	return m.document(discovery.Internal(links, routes), gateways(routes)), nil
+	p := m.document(discovery.Internal(links, routes), gateways(routes))
+	nics := discovery.NICs(links)
+	for _, n := range p.Neighbors {
+		if id := nics[n.Link]; id != "" {
+			p.NICs[n.Link] = id
+		}
+	}
+	return p, nil
 }
 
 // uptime is the clock of this package: the host's own, which no time zone and no
@@ -214,7 +223,7 @@ func gateways(routes []discovery.Route) map[netip.Addr]bool {
 }
 
 func (m *memory) document(internal map[string]bool, routers map[netip.Addr]bool) *payload {
-	p := &payload{Neighbors: []neighbor{}}
+	p := &payload{Neighbors: []neighbor{}, NICs: map[string]string{}}
 	order := make([]place, 0, len(m.known))
 	for where := range m.known {
 		order = append(order, where)
@@ -235,13 +244,12 @@ func (m *memory) document(internal map[string]bool, routers map[netip.Addr]bool)
 // parse reads a document. Link-local addresses stay in it: they name nobody
 // beyond their link, and who has one has others. Those within the system mean
 // something on it only, and the rest, which systems can see alike, is shared.
-func parse(doc []byte) (within, shared []neighbor, err error) {
-	var p *payload
+func parse(doc []byte) (p *payload, within, shared []neighbor, err error) {
 	if err := json.Unmarshal(doc, &p); err != nil {
-		return nil, nil, fmt.Errorf("arp: %w", err)
+		return nil, nil, nil, fmt.Errorf("arp: %w", err)
 	}
 	if p == nil {
-		return nil, nil, errors.New("arp: the document is null")
+		return nil, nil, nil, errors.New("arp: the document is null")
 	}
 	for _, n := range p.Neighbors {
 		ip, err := netip.ParseAddr(n.IP)
@@ -263,7 +271,7 @@ func parse(doc []byte) (within, shared []neighbor, err error) {
 			once = append(once, n)
 		}
 	}
-	return within, once, nil
+	return p, within, once, nil
 }
 
 // set names a list of neighbors.
@@ -278,7 +286,7 @@ func set(list []neighbor) (graph.Node, error) {
 
 // toGraph says whom each interface sees.
 func toGraph(system graph.Key, doc []byte) (graph.Change, error) {
-	within, shared, err := parse(doc)
+	p, within, shared, err := parse(doc)
 	if err != nil {
 		return graph.Change{}, err
 	}
@@ -293,7 +301,7 @@ func toGraph(system graph.Key, doc []byte) (graph.Change, error) {
 		for _, n := range shared {
 			if n.Link != link {
 				link = n.Link
-				c.Rels = append(c.Rels, graph.Rel{From: discovery.NICKey(system, link), Type: graph.Sees, To: all.Key})
+				c.Rels = append(c.Rels, graph.Rel{From: discovery.NICKey(system, p.NICs, link), Type: graph.Sees, To: all.Key})
 			}
 		}
 	}
@@ -305,7 +313,7 @@ func toGraph(system graph.Key, doc []byte) (graph.Change, error) {
 			seen[key] = true
 			c.Nodes = append(c.Nodes, n.address(key, ip))
 		}
-		c.Rels = append(c.Rels, graph.Rel{From: discovery.NICKey(system, n.Link), Type: graph.Sees, To: key, Props: n.props()})
+		c.Rels = append(c.Rels, graph.Rel{From: discovery.NICKey(system, p.NICs, n.Link), Type: graph.Sees, To: key, Props: n.props()})
 	}
 	return c, nil
 }
@@ -325,7 +333,7 @@ func (n neighbor) props() graph.Props {
 // Shared says whom the interfaces of a table see, once for all systems that have
 // the same table: thousands of servers that only ever talk to the same few do.
 func Shared(doc []byte) (graph.Change, error) {
-	_, shared, err := parse(doc)
+	_, _, shared, err := parse(doc)
 	if err != nil || len(shared) == 0 {
 		return graph.Change{}, err
 	}

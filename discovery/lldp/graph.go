@@ -171,7 +171,7 @@ func toGraph(system graph.Key, doc []byte) (graph.Change, error) {
 	if err != nil {
 		return graph.Change{}, err
 	}
-	b := &builder{system: system, seen: map[graph.Key]bool{}}
+	b := &builder{system: system, nics: d.NICs, seen: map[graph.Key]bool{}}
 	for _, n := range d.cabled() {
 		if at, ok := d.attachment(n); ok {
 			b.neighbor(n, at)
@@ -183,6 +183,7 @@ func toGraph(system graph.Key, doc []byte) (graph.Change, error) {
 // builder collects nodes, each once: two interfaces may be cabled to one switch.
 type builder struct {
 	system graph.Key
+	nics   map[string]string // see discovery.NICs
 	change graph.Change
 	seen   map[graph.Key]bool
 }
@@ -209,7 +210,7 @@ func (b *builder) neighbor(n Neighbor, at Attachment) {
 	if b.node(port, n.portProps(at)) {
 		b.rel(sw, graph.HasPort, port, nil)
 	}
-	b.rel(discovery.NICKey(b.system, n.Link), graph.CabledTo, port, graph.P("via", at.Via))
+	b.rel(discovery.NICKey(b.system, b.nics, n.Link), graph.CabledTo, port, graph.P("via", at.Via))
 }
 
 func (n Neighbor) systemProps(at Attachment) graph.Props {
@@ -265,7 +266,7 @@ func (b *builder) managed(sw graph.Key, n Neighbor, at Attachment) {
 	if len(at.Management) == 0 {
 		return
 	}
-	nic := discovery.NICKey(sw, "management")
+	nic := discovery.NICKey(sw, nil, "management")
 	chassis := ""
 	if a := n.identity(); a.ChassisKind == "mac" {
 		chassis = a.ChassisID

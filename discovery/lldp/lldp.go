@@ -46,6 +46,7 @@ var Plugin = discovery.Plugin{
 			{Key: "...cdp", Meaning: "CDP only: platform, VTP domain, duplex, voice VLAN, addresses, cluster"},
 			{Key: "...unknown[], problems[]", Meaning: "TLVs nobody here knows (hex); TLVs that are not as their standard says"},
 			{Key: "...raw", Meaning: "the whole Ethernet frame, base64"},
+			{Key: "nics.NAME", Meaning: "hardware address that the interface of this name came with, which is who it is when it is renamed"},
 			{Key: "silent[]", Meaning: "interfaces with carrier that heard a switch before, and nothing for twice the time it promised"},
 		},
 		Graph: "(NIC)-[:CABLED_TO]->(SwitchPort)<-[:HAS_PORT]-(System {kind: switch})-[:HAS_NIC]->(NIC)-[:HAS_IP]->(IPAddr): its management",
@@ -65,8 +66,9 @@ const courtesy = 35 * time.Second
 
 // Document is what the CMA stores.
 type Document struct {
-	Neighbors []Neighbor `json:"neighbors"`
-	Silent    []string   `json:"silent,omitempty"`
+	Neighbors []Neighbor        `json:"neighbors"`
+	NICs      map[string]string `json:"nics,omitempty"`
+	Silent    []string          `json:"silent,omitempty"`
 }
 
 // Neighbor is one sender heard on one interface, by either protocol or both.
@@ -99,7 +101,14 @@ func (c *collector) collect(ctx context.Context, h discovery.Host) (any, error) 
 		return nil, discovery.ErrNotYet
 	}
 	c.said = true
-	return &Document{Neighbors: neighbors, Silent: silent(heard, links)}, nil
+	doc := &Document{Neighbors: neighbors, NICs: map[string]string{}, Silent: silent(heard, links)}
+	nics := discovery.NICs(links)
+	for _, n := range neighbors {
+		if id := nics[n.Link]; id != "" {
+			doc.NICs[n.Link] = id
+		}
+	}
+	return doc, nil
 }
 
 // patient leaves out neighbors that are known by CDP alone and may yet speak

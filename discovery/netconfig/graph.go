@@ -22,7 +22,7 @@ func toGraph(system graph.Key, doc []byte) (graph.Change, error) {
 	if p == nil {
 		return graph.Change{}, errors.New("netconfig: the document is null")
 	}
-	b := &builder{system: system, seen: map[graph.Key]bool{}}
+	b := &builder{system: system, nics: p.NICs, seen: map[graph.Key]bool{}}
 	for _, l := range p.Links {
 		b.link(l)
 	}
@@ -39,6 +39,7 @@ func toGraph(system graph.Key, doc []byte) (graph.Change, error) {
 // builder collects nodes, each once.
 type builder struct {
 	system graph.Key
+	nics   map[string]string // see discovery.NICs
 	change graph.Change
 	seen   map[graph.Key]bool
 }
@@ -55,7 +56,7 @@ func (b *builder) rel(from graph.Key, typ string, to graph.Key, props graph.Prop
 }
 
 func (b *builder) link(l link) {
-	nic := discovery.NICKey(b.system, l.Name)
+	nic := discovery.NICKey(b.system, b.nics, l.Name)
 	if l.Name == "" || b.seen[nic] || l.Loopback && !reachable(l.Addrs) {
 		return
 	}

@@ -42,6 +42,7 @@ var Plugin = discovery.Plugin{
 			{Key: "links[].bond", Meaning: "mode of a bond"},
 			{Key: "links[].internal", Meaning: "a network that does not leave this host (docker0)"},
 			{Key: "links[].addrs[].prefix, scope", Meaning: "address with prefix length; global, link or host. Temporary (privacy) addresses are left out"},
+			{Key: "nics.NAME", Meaning: "hardware address that the interface of this name came with, which is who it is when it is renamed"},
 			{Key: "routes[]", Meaning: "dst, gateway, link, source, table (254 = main), metric, proto"},
 			{Key: "routes_left_out", Meaning: "true when routing daemons hold more routes than are listed: then only those of the kernel, people and DHCP are"},
 			{Key: "gateways[]", Meaning: "default gateways of the main table"},
@@ -56,10 +57,11 @@ const maxRoutes = 1000
 
 // payload is the document.
 type payload struct {
-	Links    []link       `json:"links"`
-	Routes   []route      `json:"routes,omitempty"`
-	LeftOut  bool         `json:"routes_left_out,omitempty"`
-	Gateways []netip.Addr `json:"gateways,omitempty"`
+	Links    []link            `json:"links"`
+	NICs     map[string]string `json:"nics,omitempty"`
+	Routes   []route           `json:"routes,omitempty"`
+	LeftOut  bool              `json:"routes_left_out,omitempty"`
+	Gateways []netip.Addr      `json:"gateways,omitempty"`
 }
 
 type link struct {
@@ -111,7 +113,7 @@ func collect(ctx context.Context, h discovery.Host) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("netconfig: routes: %w", err)
 	}
-	p := &payload{}
+	p := &payload{NICs: discovery.NICs(links)}
 	internal := discovery.Internal(links, routes)
 	for _, l := range links {
 		p.Links = append(p.Links, describe(h, l, internal[l.Name], addrs))

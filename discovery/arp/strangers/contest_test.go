@@ -21,7 +21,7 @@ const (
 // owns is a system that carries an address.
 func owns(id, mac, ip, status string) graph.Change {
 	system := graph.Key{Label: graph.System, ID: id}
-	nic, addr := discovery.NICKey(system, "eth0"), graph.Key{Label: graph.IPAddr, ID: ip}
+	nic, addr := discovery.NICKey(system, nil, "eth0"), graph.Key{Label: graph.IPAddr, ID: ip}
 	c := graph.Change{Source: id + "/netconfig", Nodes: []graph.Node{{Key: system, Props: graph.P("status", status)}, {Key: nic, Props: graph.P("mac", mac)}},
 		Rels: []graph.Rel{{From: system, Type: graph.HasNIC, To: nic}}}
 	if ip != "" {

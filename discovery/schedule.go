@@ -18,6 +18,9 @@ const (
 	// maxRunning is how many types may collect at once: two, so that one that
 	// hangs on a slow command does not hold up all others.
 	maxRunning = 2
+	// maxLeisurely is how many of those looks may be under way that nobody waits
+	// for. They take their time, and no room from those that cannot wait.
+	maxLeisurely = 1
 	// dutyCycle bounds the cost of a type: after a look that took 1 s of CPU the
 	// next one starts no earlier than 10 s after it started, whatever triggers.
 	dutyCycle = 10
@@ -43,7 +46,8 @@ const Off time.Duration = -1
 type Schedule struct {
 	rand    *rand.Rand
 	entries []*entry // in the order given
-	running int
+	running int      // without the leisurely ones
+	leisure int      // leisurely looks under way
 }
 
 // entry is one type and where it stands.
@@ -51,6 +55,8 @@ type entry struct {
 	typ     Type
 	every   time.Duration
 	running bool
+	slow    bool      // it runs leisurely
+	urgent  bool      // somebody asked for the next look
 	again   bool      // triggered while running: look once more
 	due     time.Time // next look by its interval; zero = none
 	asked   time.Time // first trigger since the last look; zero = none
@@ -151,7 +157,7 @@ func (s *Schedule) Ask(now time.Time, name string) bool {
 		e.again = true
 		return true
 	}
-	e.due, e.rest = now, time.Time{}
+	e.due, e.rest, e.urgent = now, time.Time{}, true
 	return true
 }
 
@@ -159,19 +165,27 @@ func (s *Schedule) Ask(now time.Time, name string) bool {
 func (s *Schedule) Tick(now time.Time) []Type {
 	var start []Type
 	for _, e := range s.byDue() {
-		if s.running >= maxRunning {
-			break
-		}
-		if when := e.when(); when.IsZero() || when.After(now) {
+		if when := e.when(); when.IsZero() || when.After(now) || !s.room(e) {
 			continue
 		}
-		s.running++
-		e.running, e.started = true, now
+		if e.slow = e.leisurely(); e.slow {
+			s.leisure++
+		} else {
+			s.running++
+		}
+		e.running, e.started, e.urgent = true, now, false
 		e.due, e.asked, e.woken = time.Time{}, time.Time{}, time.Time{}
 		e.state.Last = now
 		start = append(start, e.typ)
 	}
 	return start
+}
+
+// Leisurely reports whether a type collects just now, and nobody waits for it: it
+// is not the first look, not asked for, and nothing happened that it would tell.
+func (s *Schedule) Leisurely(name string) bool {
+	e := s.find(name)
+	return e != nil && e.running && e.slow && !e.again
 }
 
 // Done says that a look ended: what it cost in CPU time, and its error or nil.
@@ -180,8 +194,12 @@ func (s *Schedule) Done(now time.Time, name string, cost time.Duration, err erro
 	if e == nil || !e.running {
 		return
 	}
-	s.running--
-	e.running = false
+	if e.slow {
+		s.leisure--
+	} else {
+		s.running--
+	}
+	e.running, e.slow = false, false
 	e.state.Looks++
 	e.state.Cost = cost
 	e.state.Error = ""
@@ -200,11 +218,8 @@ func (s *Schedule) Done(now time.Time, name string, cost time.Duration, err erro
 // happened.
 func (s *Schedule) Deadline() time.Time {
 	var first time.Time
-	if s.running >= maxRunning {
-		return first
-	}
 	for _, e := range s.entries {
-		if when := e.when(); !when.IsZero() && (first.IsZero() || when.Before(first)) {
+		if when := e.when(); !when.IsZero() && (first.IsZero() || when.Before(first)) && s.room(e) {
 			first = when
 		}
 	}
@@ -252,6 +267,17 @@ func (s *Schedule) find(name string) *entry {
 	}
 	return nil
 }
+
+// room says whether one more look of the kind that e's next one is may begin.
+func (s *Schedule) room(e *entry) bool {
+	if e.leisurely() {
+		return s.leisure < maxLeisurely
+	}
+	return s.running < maxRunning
+}
+
+// leisurely says whether nobody waits for e's next look.
+func (e *entry) leisurely() bool { return e.state.Looks > 0 && !e.urgent && e.woken.IsZero() }
 
 // byDue returns the entries with the one that waited longest first.
 func (s *Schedule) byDue() []*entry {

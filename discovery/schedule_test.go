@@ -63,6 +63,50 @@ func TestTheIntervalIsKeptGiveOrTakeAnEighth(t *testing.T) {
 	}
 }
 
+func TestALookThatNobodyWaitsForTakesNoRoomFromOneThatCannotWait(t *testing.T) {
+	s := scheduleOf(t, Type{Name: "a", Every: 800 * time.Second}, Type{Name: "b", Every: 800 * time.Second, On: []Trigger{Links}},
+		Type{Name: "c", On: []Trigger{Links}})
+	leisurely := func(want string) {
+		t.Helper()
+		got := ""
+		for _, name := range []string{"a", "b", "c"} {
+			if s.Leisurely(name) {
+				got += name
+			}
+		}
+		if got != want {
+			t.Errorf("%q look leisurely, want %q", got, want)
+		}
+	}
+	s.wants(0, "a b")
+	leisurely("") // the first look
+	s.Done(at(1), "a", 0, nil)
+	s.Done(at(1), "b", 0, nil)
+	s.wants(1, "c")
+	s.Done(at(1), "c", 0, nil)
+	s.Set(at(1), "a", 80*time.Second)
+	s.wants(100, "a")
+	leisurely("a")
+	s.Set(at(100), "b", 8*time.Second)
+	s.wants(110, "") // one at a time
+	s.Happened(at(110), Links)
+	s.wants(111, "b c")
+	leisurely("a")
+	// What is asked for is not leisurely any more, and looks again.
+	s.Ask(at(112), "a")
+	leisurely("")
+	s.Done(at(113), "a", 0, nil)
+	s.Done(at(113), "b", 0, nil)
+	s.wants(114, "a")
+	leisurely("")
+	s.Done(at(115), "a", 0, nil)
+	s.wants(130, "b")
+	leisurely("b")
+	s.Ask(at(130), "a")
+	s.wants(130, "a")
+	leisurely("b")
+}
+
 func TestAStormOfTriggersIsOneLookAtItsEndOrAfterASecond(t *testing.T) {
 	s := scheduleOf(t, Type{Name: "a", On: []Trigger{Links}}, Type{Name: "b", On: []Trigger{Addrs}})
 	s.wants(0, "a b")

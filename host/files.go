@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -38,12 +39,35 @@ func (h *Host) Root() fs.FS { return h.root }
 // ReadLink returns the target of a symbolic link.
 func (h *Host) ReadLink(name string) (string, error) { return h.root.ReadLink(name) }
 
+// Paced is the same host for one who has time: step is called before everything
+// that is asked of it, and may rest.
+func (h *Host) Paced(step func()) discovery.Host {
+	root := *h.root
+	root.step = step
+	return paced{h, &root}
+}
+
+type paced struct {
+	*Host
+	slow *rootFS
+}
+
+func (p paced) Root() fs.FS { return p.slow }
+
+func (p paced) ReadLink(name string) (string, error) { return p.slow.ReadLink(name) }
+
+func (p paced) Sockets(ctx context.Context, q discovery.SocketQuery) ([]discovery.Socket, error) {
+	p.slow.step()
+	return p.Host.Sockets(ctx, q)
+}
+
 // rootFS is the file system. It watches over every operation on a file that may
 // lie on a mount that hangs.
 type rootFS struct {
 	dir     string
 	live    bool
-	hanging hangs
+	hanging *hangs
+	step    func() // see Host.Paced; nil: nothing
 }
 
 var (

@@ -111,6 +111,9 @@ func mountOf(file string) string {
 // watched runs do, and leaves it behind when it takes longer than fileTime: a
 // system call on a dead network mount cannot be interrupted, only abandoned.
 func watched[T any](r *rootFS, op, name string, do func() (T, error)) (T, error) {
+	if r.step != nil {
+		r.step()
+	}
 	if r.live && ofKernel(name) {
 		return do()
 	}

@@ -38,7 +38,7 @@ func New(root string) *Host {
 		root = "/"
 	}
 	root = filepath.Clean(root)
-	return &Host{root: &rootFS{dir: root, live: root == "/"}, live: root == "/"}
+	return &Host{root: &rootFS{dir: root, live: root == "/", hanging: &hangs{}}, live: root == "/"}
 }
 
 // Live reports whether this is the machine we run on.

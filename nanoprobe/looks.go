@@ -14,7 +14,8 @@ import (
 	"assim/wire/pack"
 )
 
-// lookLimit is how long one look may take before it is given up.
+// lookLimit is how long one look may take before it is given up, without the
+// rests of one that nobody waits for.
 const lookLimit = 60 * time.Second
 
 // look is the end of one discovery type's look at the host.
@@ -41,12 +42,33 @@ func (s self) Rests() []discovery.Rest {
 	return nil
 }
 
+// begin starts a look, at its leisure where nobody waits for it.
+func (n *Nanoprobe) begin(ctx context.Context, t discovery.Type) {
+	h, limit := discovery.Host(n.host), lookLimit
+	if n.schedule.Leisurely(t.Name) {
+		p := newPace(ctx)
+		n.paces[t.Name] = p
+		h, limit = n.host.Paced(p.step), limit+maxRest
+	}
+	n.running.Go(func() { n.look(ctx, t, h, limit) })
+}
+
+// hurry ends the rests of looks that somebody waits for by now.
+func (n *Nanoprobe) hurry() {
+	for name, p := range n.paces {
+		if !n.schedule.Leisurely(name) {
+			p.hurry()
+			delete(n.paces, name)
+		}
+	}
+}
+
 // look runs one type's collector and reports to the loop.
-func (n *Nanoprobe) look(ctx context.Context, t discovery.Type) {
-	limited, cancel := context.WithTimeout(ctx, lookLimit)
+func (n *Nanoprobe) look(ctx context.Context, t discovery.Type, h discovery.Host, limit time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var l look
-	cost := host.Cost(limited, func(ctx context.Context) { l = n.collect(ctx, t) })
+	cost := host.Cost(limited, func(ctx context.Context) { l = n.collect(ctx, t, h) })
 	l.cost = cost // What other goroutines use is not in it.
 	select {
 	case n.looks <- l:
@@ -55,14 +77,14 @@ func (n *Nanoprobe) look(ctx context.Context, t discovery.Type) {
 }
 
 // collect turns a panic of one collector into its error: the others go on.
-func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type) (l look) {
+func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type, h discovery.Host) (l look) {
 	l.typ = t
 	defer func() {
 		if r := recover(); r != nil {
 			l.text, l.err = nil, fmt.Errorf("%s panicked: %v", t.Name, r)
 		}
 	}()
-	payload, err := t.Collect(ctx, self{recalling{n.host, &n.recalls}, &n.rests})
+	payload, err := t.Collect(ctx, self{recalling{h, &n.recalls}, &n.rests})
 	if errors.Is(err, discovery.ErrNotYet) {
 		l.early = true
 		return l

@@ -71,6 +71,7 @@ type Nanoprobe struct {
 	session  *session.Node
 	member   *member.Member
 	schedule *discovery.Schedule
+	paces    map[string]*pace // of looks under way that nobody waits for, by type
 	docs     *documents
 	recalls  recalls
 	rests    atomic.Pointer[[]discovery.Rest] // types held back by their budget, as told
@@ -99,7 +100,7 @@ type Nanoprobe struct {
 func New(cfg Config, log *slog.Logger) *Nanoprobe {
 	return &Nanoprobe{
 		cfg: cfg, log: log, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), host: host.New("/"),
-		docs: newDocuments(), carriers: map[string]bool{}, lacks: map[string]bool{},
+		docs: newDocuments(), paces: map[string]*pace{}, carriers: map[string]bool{}, lacks: map[string]bool{},
 		packets: make(chan netio.Packet, maxPackets), lost: make(chan netio.Unreachable, 64),
 		looks: make(chan look, 4), events: make(chan host.Event, 256), calls: make(chan func()),
 	}
@@ -234,8 +235,9 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 		n.member.Tick(now, &n.out)
 	}
 	n.budgets(now)
+	n.hurry()
 	for _, t := range n.schedule.Tick(now) {
-		n.running.Go(func() { n.look(ctx, t) })
+		n.begin(ctx, t)
 	}
 	if !n.tidyAt.IsZero() && !now.Before(n.tidyAt) {
 		n.tidyAt = time.Time{}

@@ -6,7 +6,6 @@ import (
 
 	"assim/discovery"
 	"assim/discovery/all"
-	"assim/host"
 	"assim/wire"
 )
 
@@ -51,7 +50,7 @@ type recalls struct {
 
 // recalling is the host with what is known from before. See discovery.Recaller.
 type recalling struct {
-	*host.Host
+	discovery.Host
 	*recalls
 }
 

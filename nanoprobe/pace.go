@@ -1,0 +1,97 @@
+package nanoprobe
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The pace of looks that nobody waits for.
+const (
+	// share of a processor that the whole nanoprobe uses at most while one is under
+	// way: one part in so many, 2 %.
+	share = 50
+	// slice is for how long it works before it rests. Shorter wakes the machine up
+	// more often, longer is felt by others.
+	slice = 2 * time.Millisecond
+	// maxRest is how long it rests in all. After that it goes on as fast as it can:
+	// on a machine where everything else of the nanoprobe needs its share it would
+	// never end.
+	maxRest = 90 * time.Second
+)
+
+// pace makes one look slow. Its step is called by that look before everything
+// that it asks of the host.
+//
+//	work 2 ms │ rest 98 ms │ work 2 ms │ rest 98 ms │ ...
+type pace struct {
+	now   func() time.Time
+	used  func() time.Duration // CPU time of this process
+	sleep func(time.Duration)  // until the look is wanted, at most
+
+	since  time.Time     // end of the last rest
+	before time.Duration // CPU time used until then
+	seen   time.Time     // when CPU time was asked for last
+	rested time.Duration
+
+	wanted chan struct{}
+	once   sync.Once
+}
+
+func newPace(ctx context.Context) *pace {
+	p := &pace{now: time.Now, used: processTime, wanted: make(chan struct{})}
+	p.sleep = func(d time.Duration) {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-p.wanted:
+		case <-ctx.Done():
+		}
+	}
+	p.begin()
+	return p
+}
+
+// begin starts a new slice.
+func (p *pace) begin() {
+	p.since, p.before = p.now(), p.used()
+	p.seen = p.since
+}
+
+// hurry ends all rests. It is for the loop.
+func (p *pace) hurry() { p.once.Do(func() { close(p.wanted) }) }
+
+// step rests when enough was done since the last rest. What garbage collection
+// and the rest of the nanoprobe used meanwhile counts as well.
+func (p *pace) step() {
+	now := p.now()
+	if now.Sub(p.seen) < slice {
+		return
+	}
+	p.seen = now
+	used := p.used() - p.before
+	if used < slice || p.rested >= maxRest {
+		return
+	}
+	select {
+	case <-p.wanted:
+		return
+	default:
+	}
+	if rest := min(used*share-now.Sub(p.since), maxRest-p.rested); rest > 0 {
+		p.sleep(rest)
+		p.rested += rest
+	}
+	p.begin()
+}
+
+func processTime() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,78 @@
+package nanoprobe
+
+import (
+	"testing"
+	"time"
+)
+
+// paced is a pace on a machine whose clock moves only by work and rests.
+type paced struct {
+	pace
+	time time.Time
+	cpu  time.Duration
+}
+
+func newPaced() *paced {
+	p := &paced{time: time.Unix(0, 0)}
+	p.now = func() time.Time { return p.time }
+	p.used = func() time.Duration { return p.cpu }
+	p.sleep = func(d time.Duration) { p.time = p.time.Add(d) }
+	p.wanted = make(chan struct{})
+	p.begin()
+	return p
+}
+
+func (p *paced) work(d time.Duration) {
+	p.cpu += d
+	p.time = p.time.Add(d)
+	p.step()
+}
+
+func TestALeisurelyLookUsesTwoPercentOfAProcessorInEverySecond(t *testing.T) {
+	for _, piece := range []time.Duration{50 * time.Microsecond, 3 * time.Millisecond} {
+		p := newPaced()
+		var second, used time.Duration
+		for p.cpu < 500*time.Millisecond {
+			before := p.time
+			p.work(piece)
+			second, used = second+p.time.Sub(before), used+piece
+			if second < time.Second {
+				continue
+			}
+			if limit := second/share + slice + piece; used > limit {
+				t.Fatalf("in pieces of %v it used %v in %v, more than %v", piece, used, second, limit)
+			}
+			second, used = 0, 0
+		}
+		if took := p.time.Sub(time.Unix(0, 0)); took < 24*time.Second || took > 26*time.Second {
+			t.Errorf("half a second of work in pieces of %v took %v, want 25 s", piece, took)
+		}
+	}
+}
+
+func TestALookThatIsWantedRestsNoMore(t *testing.T) {
+	p := newPaced()
+	p.work(10 * time.Millisecond)
+	before := p.time
+	p.hurry()
+	p.hurry() // twice does no harm
+	for range 100 {
+		p.work(10 * time.Millisecond)
+	}
+	if took := p.time.Sub(before); took != time.Second {
+		t.Errorf("a second of work took %v", took)
+	}
+	real := newPace(t.Context())
+	real.hurry()
+	real.sleep(time.Hour) // returns at once
+}
+
+func TestALookEndsWhateverElseUsesTheProcessor(t *testing.T) {
+	p := newPaced()
+	for range 10_000 {
+		p.work(3 * time.Millisecond)
+	}
+	if took := p.time.Sub(time.Unix(0, 0)); took > 30*time.Second+maxRest {
+		t.Errorf("30 s of work took %v", took)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -158,11 +159,22 @@ func (s *Server) query(r *http.Request) (any, error) {
 		}
 		out.Rows = append(out.Rows, plain)
 	}
-	if len(out.Rows) == 0 {
+	if nothingInAColumn(out) {
 		out.Notes = notes(view)
 	}
 	out.Millis = float64(time.Since(start).Microseconds()) / 1000
 	return out, nil
+}
+
+// nothingInAColumn reports that no row says anything in one of the columns,
+// which is what a property with a slip in its name looks like.
+func nothingInAColumn(r QueryResult) bool {
+	for i := range r.Columns {
+		if !slices.ContainsFunc(r.Rows, func(row []any) bool { return row[i] != nil }) {
+			return true
+		}
+	}
+	return len(r.Rows) == 0
 }
 
 func (s *Server) run(ctx context.Context, view graph.Reader, req QueryRequest) (rows *cypher.Rows, notes func(graph.Reader) []string, err error) {

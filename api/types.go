@@ -52,7 +52,7 @@ type QueryResult struct {
 	Rows      [][]any  `json:"rows"`
 	Truncated bool     `json:"truncated,omitempty"` // there were more rows than the limit
 	Millis    float64  `json:"millis"`
-	Notes     []string `json:"notes,omitempty"` // why there may be no rows
+	Notes     []string `json:"notes,omitempty"` // why there may be no rows, or nothing in a column
 }
 
 // Vertex is a node in a result.

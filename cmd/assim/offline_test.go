@@ -45,6 +45,7 @@ func TestAStoreFileIsAskedWithoutACMA(t *testing.T) {
 	ask("0 rows", "query", "-store", path, "MATCH (s:Sytem)-[:HAS_NIC]->(:NIC) RETURN s")
 	ask("there is no label Sytem; did you mean System?\nthe graph has no label NIC at this time\nthe graph has no relationship HAS_NIC", "query", "-store", path, "MATCH (s:Sytem)-[:HAS_NIC]->(:NIC) RETURN s")
 	ask("there is no relationship HAS_NICS; did you mean HAS_NIC?", "query", "-store", path, "MATCH (s:System)-[:HAS_NICS|IS]->() RETURN s")
+	ask("there is no property nmae; did you mean name?", "query", "-store", path, "MATCH (s:System) RETURN s.nmae")
 	ask("nothing writes Finding so far", "query", "-store", path, "totalscores")
 	if _, out, _ := offline("query", "-store", path, "MATCH (s:System) WHERE s.name = 'no' RETURN s"); strings.Contains(out, "System") {
 		t.Errorf("a label that is there is noted: %s", out)

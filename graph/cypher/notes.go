@@ -8,8 +8,42 @@ import (
 	"assim/graph"
 )
 
-// Notes says of the labels and relationship types in the query that the graph
-// does not have why that may be: what to tell a person who got no rows.
+// usedProp is a property that a query asks of a variable.
+type usedProp struct{ of, name string }
+
+// pattern notes what a node or relationship in a pattern is called and is.
+func (n *names) pattern(name string, kinds []string, props expr) {
+	if name != "" {
+		if n.bound == nil {
+			n.bound = map[string][]string{}
+		}
+		for _, k := range kinds {
+			n.bound[name] = addName(n.bound[name], k)
+		}
+		n.bound[name] = append([]string{}, n.bound[name]...) // there, even without a kind
+	}
+	if m, ok := props.(*mapExpr); ok {
+		if name == "" && len(kinds) == 1 {
+			// One that the query gives no name; no variable is called so.
+			name = ":" + kinds[0]
+			n.pattern(name, kinds, nil)
+		}
+		for _, key := range m.keys {
+			n.props = append(n.props, usedProp{name, key})
+		}
+	}
+}
+
+// prop notes that the query says NAME.prop.
+func (n *names) prop(e expr, prop string) {
+	if v, ok := e.(*varExpr); ok {
+		n.props = append(n.props, usedProp{v.name, prop})
+	}
+}
+
+// Notes says of the labels, relationship types and properties in the query that
+// the graph does not have why that may be: what to tell a person who got no
+// rows, or nothing but null.
 func (q *Query) Notes(r graph.Reader) []string {
 	var labels, types []string
 	unwritten := map[string]bool{}
@@ -42,5 +76,91 @@ func (q *Query) Notes(r graph.Reader) []string {
 	if len(q.used.types) > 0 {
 		note(q.used.types, r.RelTypes(), types, "relationship")
 	}
+	return append(notes, q.propNotes(r, len(notes) == 0)...)
+}
+
+// propNotes is about properties. Those that the schema knows and nothing has at
+// this time are told only where no label or type already tells why.
+func (q *Query) propNotes(r graph.Reader, alone bool) (notes []string) {
+	if len(q.used.props) == 0 {
+		return nil
+	}
+	have, owners := r.PropNames(), propOwners()
+	for _, use := range q.used.props {
+		kinds, bound := q.used.bound[use.of]
+		if !bound {
+			continue // a map or a moment has keys of its own
+		}
+		note := propNote(use.name, kinds, have, owners, alone)
+		if note != "" && !slices.Contains(notes, note) {
+			notes = append(notes, note)
+		}
+	}
 	return notes
+}
+
+// propNote says what is odd about asking those labels or types for a property;
+// empty: nothing.
+func propNote(name string, kinds, have []string, owners map[string][]string, alone bool) string {
+	var theirs []string // properties that the schema knows of the kinds
+	known := len(kinds) > 0
+	for _, k := range kinds {
+		props := propsOfKind(k, owners)
+		known = known && len(props) > 0
+		theirs = append(theirs, props...)
+	}
+	of := strings.Join(kinds, " or ")
+	switch inUse := slices.Contains(have, name); {
+	case slices.Contains(theirs, name) && inUse, !known && inUse:
+		return ""
+	case inUse && len(owners[name]) == 0:
+		return "" // a site's own, of which the schema knows nothing
+	case inUse || known && !slices.Contains(theirs, name) && len(owners[name]) > 0:
+		if near := nearest(name, theirs); near != "" {
+			return fmt.Sprintf("the schema has no %s of %s; did you mean %s?", name, of, near)
+		}
+		return fmt.Sprintf("the schema has no %s of %s, but of %s", name, of, strings.Join(owners[name], ", "))
+	case len(owners[name]) > 0:
+		if !alone {
+			return ""
+		}
+		return fmt.Sprintf("nothing in the graph has the property %s at this time", name)
+	}
+	near := nearest(name, theirs)
+	if near == "" {
+		near = nearest(name, have)
+	}
+	if near != "" {
+		return fmt.Sprintf("there is no property %s; did you mean %s?", name, near)
+	}
+	if len(kinds) > 0 {
+		return fmt.Sprintf("there is no property %s; assim schema %s lists what there is", name, kinds[0])
+	}
+	return fmt.Sprintf("there is no property %s; assim schema lists what there is", name)
+}
+
+// propOwners returns the labels and types that have a property in the schema.
+func propOwners() map[string][]string {
+	owners := map[string][]string{}
+	for _, l := range graph.Labels {
+		for p := range l.Props {
+			owners[p] = addName(owners[p], l.Label)
+		}
+	}
+	for _, rel := range graph.Rels {
+		for p := range rel.Props {
+			owners[p] = addName(owners[p], rel.Type)
+		}
+	}
+	return owners
+}
+
+func propsOfKind(kind string, owners map[string][]string) (props []string) {
+	for p, list := range owners {
+		if slices.Contains(list, kind) {
+			props = append(props, p)
+		}
+	}
+	slices.Sort(props)
+	return props
 }

@@ -173,6 +173,7 @@ func (p *parser) postfix(start int, e expr) expr {
 		case p.isSym(0, ".") && !p.isSym(1, "."):
 			p.i++
 			name := p.name("a property's name")
+			p.used.prop(e, name)
 			e = &propExpr{p.from(start), e, name}
 		case p.sym("["):
 			e = p.subscript(start, e)
@@ -546,8 +547,10 @@ func (p *parser) projection(start int, name string) expr {
 			m.all = true
 		case p.sym("."):
 			key := p.name("a property's name")
+			v := &varExpr{span{start, start + 1}, name}
+			p.used.prop(v, key)
 			m.keys = append(m.keys, key)
-			m.exprs = append(m.exprs, &propExpr{p.from(at), &varExpr{span{start, start + 1}, name}, key})
+			m.exprs = append(m.exprs, &propExpr{p.from(at), v, key})
 		default:
 			key := p.name("a key")
 			var v expr = &varExpr{p.from(at), key}

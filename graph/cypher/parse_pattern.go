@@ -73,6 +73,7 @@ func (p *parser) node() *nodePattern {
 	}
 	n.labels = p.labels()
 	n.props = p.patternProps()
+	p.used.pattern(n.name, n.labels, n.props)
 	p.needSym(")", "to end the node")
 	n.span = p.from(start)
 	return n
@@ -145,6 +146,7 @@ func (p *parser) relBody(r *relPattern) {
 		p.fail(p.i, "InvalidRelationshipPattern", `the length of a path begins with "*", e.g. [:TYPE*1..3]`)
 	}
 	r.props = p.patternProps()
+	p.used.pattern(r.name, r.types, r.props)
 }
 
 // relRange reads what follows the star: nothing, n, n.., ..m or n..m.

@@ -157,8 +157,12 @@ type statement struct {
 	used   names
 }
 
-// names are the labels and relationship types that a query speaks of.
-type names struct{ labels, types []string }
+// names are the labels, relationship types and properties that a query speaks of.
+type names struct {
+	labels, types []string
+	props         []usedProp
+	bound         map[string][]string // labels or types of the variables in patterns
+}
 
 // parse reads a whole query text.
 func parse(text string) (st *statement, err error) {

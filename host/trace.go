@@ -124,22 +124,30 @@ func (b *briefs) note(now time.Time, w waiting) bool {
 
 // startOf is when a process started; empty when there is no such process.
 func startOf(pid int) string {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return ""
 	}
-	return startIn(text)
+	defer unix.Close(fd)
+	var line [smallFile]byte
+	n, err := unix.Read(fd, line[:]) // the kernel gives it in one piece
+	if err != nil {
+		return ""
+	}
+	return startIn(line[:n])
 }
 
 // startIn reads field 22 of proc_pid_stat(5).
 func startIn(text []byte) string {
-	_, rest, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
-	const afterName = 19 // the fields after the name begin with number 3
-	fields := strings.Fields(rest)
-	if len(fields) <= afterName {
-		return ""
+	const start = 19 // the fields after the name begin with number 3
+	n := 0
+	for field := range bytes.FieldsSeq(text[bytes.LastIndexByte(text, ')')+1:]) {
+		if n == start {
+			return string(field)
+		}
+		n++
 	}
-	return fields[afterName]
+	return ""
 }
 
 // tracer reads the kernel's rings.

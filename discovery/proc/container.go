@@ -64,7 +64,7 @@ func Containers(ctx context.Context, h discovery.Host) ([]Container, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		raw := parseCgroup(readSome(t.root, "proc/"+strconv.Itoa(pid)+"/cgroup", maxCgroup)).container
+		raw := t.inContainer(pid)
 		if c := t.container(raw); raw != "" && len(found) < maxContainers {
 			found[c.Name] = c
 		}
@@ -75,6 +75,24 @@ func Containers(ctx context.Context, h discovery.Host) ([]Container, error) {
 	}
 	discovery.Sort(list, func(a, b Container) int { return cmp.Compare(a.Name, b.Name) })
 	return list, nil
+}
+
+// inContainer is what the kernel calls the container that a process runs in, empty
+// for none. Of a thousand processes most are in the same few control groups.
+func (t *table) inContainer(pid int) string {
+	text := t.text("proc/"+strconv.Itoa(pid)+"/cgroup", maxCgroup)
+	if name, known := t.cgroups[string(text)]; known {
+		return name
+	}
+	said := string(text)
+	name := parseCgroup(said).container
+	if t.cgroups == nil {
+		t.cgroups = map[string]string{}
+	}
+	if len(t.cgroups) < maxContainers {
+		t.cgroups[said] = name
+	}
+	return name
 }
 
 // container describes what the kernel calls "docker:1a2b3c4d5e6f". Where the

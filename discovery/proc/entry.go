@@ -1,9 +1,10 @@
 package proc
 
 import (
+	"bytes"
 	"context"
-	"io"
 	"io/fs"
+	"math"
 	"path"
 	"regexp"
 	"strconv"
@@ -53,25 +54,13 @@ type table struct {
 	containers map[string]Container // by what the kernel calls them
 	kept       map[int]*entry       // of an earlier look
 	ended      []*discovery.Ended   // those that are gone; -1 is the first's number here
+	cgroups    map[string]string    // see inContainer
+	listed     []int                // see pids
+	buf        []byte               // see text
 }
 
 func newTable(h discovery.Host) *table {
 	return &table{host: h, root: h.Root(), entries: map[int]*entry{}, containers: map[string]Container{}}
-}
-
-// pids lists the processes there are, lowest first.
-func (t *table) pids() ([]int, error) {
-	list, err := fs.ReadDir(t.root, "proc")
-	if err != nil {
-		return nil, err
-	}
-	var pids []int
-	for _, d := range list {
-		if pid, err := strconv.Atoi(d.Name()); err == nil && pid > 0 && len(pids) < maxPIDs {
-			pids = append(pids, pid)
-		}
-	}
-	return pids, nil
 }
 
 // get returns a process, or nil when it has vanished.
@@ -89,16 +78,16 @@ func (t *table) read(pid int) *entry {
 		return t.past(t.ended[-pid-1])
 	}
 	dir := "proc/" + strconv.Itoa(pid) + "/"
-	e, ok := parseStat(readSome(t.root, dir+"stat", maxStat))
-	if !ok || e.pid != pid {
+	st, ok := parseStat(t.text(dir+"stat", maxStat))
+	if !ok || st.pid != pid {
 		return nil
 	}
-	var err error
-	if k := t.kept[pid]; k != nil && k.start == e.start && k.comm == e.comm {
-		same := *k
-		same.ppid, same.tty = e.ppid, e.tty
-		return &same
+	if k := t.kept[pid]; k != nil && k.start == st.start && (k.comm == string(st.comm) || k.comm == printable(string(st.comm), maxName)) {
+		k.ppid, k.tty = st.ppid, st.tty
+		return k
 	}
+	e := st.entry()
+	var err error
 	said := discovery.Ended{Cmdline: readSome(t.root, dir+"cmdline", maxCmdline),
 		Status: readSome(t.root, dir+"status", maxStatus), Cgroup: readSome(t.root, dir+"cgroup", maxCgroup)}
 	said.Exe, err = t.host.ReadLink(dir + "exe")
@@ -112,10 +101,11 @@ func (t *table) read(pid int) *entry {
 
 // past is a process that is gone, as it was.
 func (t *table) past(said *discovery.Ended) *entry {
-	e, ok := parseStat(said.Stat)
-	if !ok || e.pid != said.PID {
+	st, ok := parseStat([]byte(said.Stat))
+	if !ok || st.pid != said.PID {
 		return nil
 	}
+	e := st.entry()
 	t.describe(&e, said)
 	e.ended = true
 	return &e
@@ -137,37 +127,53 @@ func (t *table) describe(e *entry, said *discovery.Ended) {
 	e.netns, e.pidns = said.Netns, said.Pidns
 }
 
-// readSome reads at most limit bytes of a file; what cannot be read is empty,
-// for a process may vanish at any moment.
-func readSome(root fs.FS, name string, limit int64) string {
-	f, err := root.Open(name)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	data, _ := io.ReadAll(io.LimitReader(f, limit))
-	return string(data)
+// stat is what proc_pid_stat(5) says, in place.
+type stat struct {
+	pid, ppid, tty int
+	start          uint64
+	comm           []byte
 }
 
-// parseStat reads /proc/PID/stat (proc_pid_stat(5)). The name in parentheses
-// is the program's own choice and may hold blanks and parentheses itself, so
-// the last one ends it.
-func parseStat(text string) (entry, bool) {
-	open, shut := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
+// parseStat reads /proc/PID/stat. The name in parentheses is the program's own
+// choice and may hold blanks and parentheses itself, so the last one ends it.
+func parseStat(text []byte) (st stat, ok bool) {
+	open, shut := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
 	if open < 0 || shut < open {
-		return entry{}, false
+		return stat{}, false
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(text[:open]))
-	f := strings.Fields(text[shut+1:])
+	st.comm = text[open+1 : shut]
+	st.pid = int(number(bytes.TrimSpace(text[:open])))
 	const ppid, tty, start = 1, 4, 19 // counted from the state, which is field 3
-	if err != nil || pid <= 0 || len(f) <= start {
-		return entry{}, false
+	n := 0
+	for field := range bytes.FieldsSeq(text[shut+1:]) {
+		switch n {
+		case ppid:
+			st.ppid = int(number(field))
+		case tty:
+			st.tty = int(number(field))
+		case start:
+			st.start = number(field)
+			return st, st.pid > 0
+		}
+		n++
 	}
-	e := entry{pid: pid, comm: printable(text[open+1:shut], maxName)}
-	e.ppid, _ = strconv.Atoi(f[ppid])
-	e.tty, _ = strconv.Atoi(f[tty])
-	e.start, _ = strconv.ParseUint(f[start], 10, 64)
-	return e, true
+	return stat{}, false
+}
+
+// number reads decimal digits; 0 stands for what is none, and for more than fits.
+func number(digits []byte) uint64 {
+	var n uint64
+	for _, c := range digits {
+		if c < '0' || c > '9' || n > math.MaxInt64/10-1 {
+			return 0
+		}
+		n = 10*n + uint64(c-'0')
+	}
+	return n
+}
+
+func (st stat) entry() entry {
+	return entry{pid: st.pid, ppid: st.ppid, tty: st.tty, start: st.start, comm: printable(string(st.comm), maxName)}
 }
 
 // parseCmdline splits the zero-separated arguments and cuts and cleans each.
@@ -319,7 +325,7 @@ func CommandLines(ctx context.Context, h discovery.Host, wanted func(name string
 			return nil, err
 		}
 		dir := "proc/" + strconv.Itoa(pid) + "/"
-		if e, ok := parseStat(readSome(t.root, dir+"stat", maxStat)); ok && wanted(e.comm) {
+		if st, ok := parseStat(t.text(dir+"stat", maxStat)); ok && wanted(printable(string(st.comm), maxName)) {
 			text := strings.TrimRight(readSome(t.root, dir+"cmdline", maxLongLine), "\x00")
 			args := strings.Split(text, "\x00")
 			for i := range args {

@@ -84,12 +84,13 @@ func TestSecretsInArgumentsAreMasked(t *testing.T) {
 }
 
 func TestStatNameMayHoldParenthesesAndBlanks(t *testing.T) {
-	e, ok := parseStat("42 (a) b (c)) S 7 42 42 34816 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 1 1 18446744073709551615 0")
+	st, ok := parseStat([]byte("42 (a) b (c)) S 7 42 42 34816 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 1 1 18446744073709551615 0"))
+	e := st.entry()
 	if !ok || e.pid != 42 || e.ppid != 7 || e.tty != 34816 || e.start != 12345 || e.comm != "a) b (c)" {
 		t.Errorf("got %+v, %v", e, ok)
 	}
 	for _, bad := range []string{"", "42", "42 (x", "x (y) S 1", ") 42 ("} {
-		if _, ok := parseStat(bad); ok {
+		if _, ok := parseStat([]byte(bad)); ok {
 			t.Errorf("%q was taken for a stat line", bad)
 		}
 	}
@@ -169,8 +170,8 @@ func FuzzParsers(f *testing.F) {
 	f.Add("|-- 1.2.3.4\n/32 host LOCAL\n00000000000000000000000000000001 01 80 10 80 lo\nroot:x:0:0\nUid:\t1\t2\t3\t4\n")
 	f.Add("a\\x2d\\x1b.service")
 	f.Fuzz(func(t *testing.T, text string) {
-		if e, ok := parseStat(text); ok && (e.pid <= 0 || unclean(e.comm)) {
-			t.Errorf("stat: %+v", e)
+		if st, ok := parseStat([]byte(text)); ok && (st.pid <= 0 || unclean(st.entry().comm)) {
+			t.Errorf("stat: %+v", st)
 		}
 		p := parseCgroup(text)
 		if len(p.container) > len(text)+16 || len(p.unit) > len(text)+16 {

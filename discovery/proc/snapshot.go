@@ -104,7 +104,7 @@ func (r *Reader) read(ctx context.Context, h discovery.Host, all bool) (*Snapsho
 		return nil, err
 	}
 	l := &look{table: newTable(h), places: places, instances: map[*entry]*instance{}}
-	l.kept, l.wantsPeers = r.kept, r.Peers
+	l.kept, l.wantsPeers, l.entries = r.kept, r.Peers, make(map[int]*entry, len(r.kept))
 	l.self()
 	if err := l.readSockets(ctx); err != nil {
 		return nil, err
@@ -122,13 +122,12 @@ func (r *Reader) read(ctx context.Context, h discovery.Host, all bool) (*Snapsho
 // settled are the processes old enough to stay what they are. Programs that
 // replace themselves or write their title do so when they start.
 func (l *look) settled() map[int]*entry {
-	old := map[int]*entry{}
 	for pid, e := range l.entries {
-		if e != nil && !e.ended && l.uptime >= e.start+settled {
-			old[pid] = e
+		if e == nil || e.ended || l.uptime < e.start+settled {
+			delete(l.entries, pid)
 		}
 	}
-	return old
+	return l.entries
 }
 
 // look is a Snapshot in the making.
@@ -293,8 +292,12 @@ func (l *look) otherNamespaces(ctx context.Context) error {
 	}
 	members := map[string][]int{}
 	for _, pid := range pids {
-		ns, err := l.host.ReadLink("proc/" + strconv.Itoa(pid) + "/ns/net")
-		if err != nil || ns == l.netns || members[ns] == nil && len(members) >= maxNamespaces {
+		target, err := l.link("proc/" + strconv.Itoa(pid) + "/ns/net")
+		if err != nil || string(target) == l.netns {
+			continue
+		}
+		ns := string(target)
+		if members[ns] == nil && len(members) >= maxNamespaces {
 			continue
 		}
 		if e := l.get(pid); e != nil && l.ours(e) {

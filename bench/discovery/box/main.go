@@ -30,6 +30,7 @@ type options struct {
 	warm, measure             time.Duration
 	bin                       string
 	json                      bool
+	log                       string
 }
 
 func main() {
@@ -45,6 +46,7 @@ func main() {
 	flag.DurationVar(&o.measure, "measure", 5*time.Minute, "how long to measure")
 	flag.StringVar(&o.bin, "bin", "bin", "folder with cma, nanoprobe and assim, as make build leaves them")
 	flag.BoolVar(&o.json, "json", false, "print one JSON object")
+	flag.StringVar(&o.log, "log", "", "file for what the nanoprobe says of its looks")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -67,24 +69,25 @@ const (
 
 // figures are the result.
 type figures struct {
-	Date       string  `json:"date"`
-	Machine    string  `json:"machine"`
-	Sockets    int     `json:"sockets"`
-	Processes  int     `json:"processes"`
-	Files      int     `json:"files"`
-	Windows    int     `json:"windows"`
-	CPUP50     float64 `json:"cpu_percent_p50"`
-	CPUP95     float64 `json:"cpu_percent_p95"`
-	CPUMax     float64 `json:"cpu_percent_max"`
-	CPUAll     float64 `json:"cpu_percent_all"`
-	CPUStart   float64 `json:"cpu_seconds_of_the_start"`
-	RSSStart   float64 `json:"rss_peak_mb_of_the_start"`
-	RSSPeak    float64 `json:"rss_peak_mb"`
-	RSSAfter   float64 `json:"rss_p50_mb"`
-	RSSP95     float64 `json:"rss_p95_mb"`
-	SlowestMs  float64 `json:"costliest_look_ms"`
-	SlowestIs  string  `json:"costliest_look"`
-	Everything []look  `json:"looks"`
+	Date       string    `json:"date"`
+	Machine    string    `json:"machine"`
+	Sockets    int       `json:"sockets"`
+	Processes  int       `json:"processes"`
+	Files      int       `json:"files"`
+	Windows    int       `json:"windows"`
+	CPUP50     float64   `json:"cpu_percent_p50"`
+	CPUP95     float64   `json:"cpu_percent_p95"`
+	CPUMax     float64   `json:"cpu_percent_max"`
+	CPUAll     float64   `json:"cpu_percent_all"`
+	CPUEach    []float64 `json:"cpu_percent_windows"` // in their order
+	CPUStart   float64   `json:"cpu_seconds_of_the_start"`
+	RSSStart   float64   `json:"rss_peak_mb_of_the_start"`
+	RSSPeak    float64   `json:"rss_peak_mb"`
+	RSSAfter   float64   `json:"rss_p50_mb"`
+	RSSP95     float64   `json:"rss_p95_mb"`
+	SlowestMs  float64   `json:"costliest_look_ms"`
+	SlowestIs  string    `json:"costliest_look"`
+	Everything []look    `json:"looks"`
 }
 
 func (f *figures) say(asJSON bool) error {
@@ -113,6 +116,7 @@ func (f *figures) print() {
 	fmt.Println("| what | measured | wanted |\n|---|---|---|")
 	fmt.Printf("| CPU, percent of a processor, p50 / p95 / max | %.1f / %.1f / %.1f | p95 <= %.0f |\n", f.CPUP50, f.CPUP95, f.CPUMax, maxCPU)
 	fmt.Printf("| CPU over all, percent | %.2f | |\n", f.CPUAll)
+	fmt.Printf("| CPU of each window, percent | %.1f | |\n", f.CPUEach)
 	fmt.Printf("| CPU seconds of the first look at everything | %.1f | |\n", f.CPUStart)
 	fmt.Printf("| RSS peak, first look at everything / later | %.1f / %.1f MB | <= %.0f |\n", f.RSSStart, f.RSSPeak, maxDuring)
 	fmt.Printf("| RSS between looks, p50 / p95 | %.1f / %.1f MB | p50 <= %.0f |\n", f.RSSAfter, f.RSSP95, maxAfter)

@@ -70,7 +70,10 @@ func measure(ctx context.Context, o options) (f figures, err error) {
 		return f, err
 	}
 	f.looks(probe.Output())
-	return f, nil
+	if o.log != "" {
+		err = os.WriteFile(o.log, []byte(probe.Output()), 0o644)
+	}
+	return f, err
 }
 
 // stuff fills the box.
@@ -147,7 +150,7 @@ func (f *figures) watch(ctx context.Context, pid int, during time.Duration) erro
 		}
 	}
 	f.CPUAll = 100 * (before - begin).Seconds() / at.Sub(from).Seconds()
-	f.Windows = len(cpus)
+	f.Windows, f.CPUEach = len(cpus), cpus
 	f.CPUP50, f.CPUP95, f.CPUMax = part(cpus, 50), part(cpus, 95), part(cpus, 100)
 	f.RSSAfter, f.RSSP95 = part(sizes, 50), part(sizes, 95)
 	f.RSSPeak, err = memoryOf(pid, "VmHWM:")

@@ -32,13 +32,16 @@ func (n *Nanoprobe) enroll(ctx context.Context) error {
 	if !n.identity.Was.IsZero() && !n.identity.Enrolled() {
 		n.log.Warn("this disk was copied from another system: a new identity is made", "was", n.identity.Was)
 	}
-	if n.identity.Enrolled() {
+	if n.identity.Enrolled() && (!n.identity.Weak || n.cfg.Join == "") {
 		return nil
 	}
 	if n.cfg.Join != "" {
 		j, err := trust.ParseJoin(n.cfg.Join)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case n.identity.Enrolled():
+			return n.identity.Confirm(j)
 		}
 		return n.knock(ctx, j)
 	}

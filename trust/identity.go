@@ -3,6 +3,7 @@ package trust
 import (
 	"crypto/ed25519"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -163,6 +164,24 @@ func (id *Identity) Accept(w *wire.Welcome, cma string) error {
 		id.CMA = append([]string{cma}, slices.DeleteFunc(slices.Clone(id.CMA), func(s string) bool { return s == cma })...)
 		id.CMA = id.CMA[:min(len(id.CMA), maxCMAs)]
 	}
+	return id.Save()
+}
+
+// ErrOtherCMA means that a join string was made by another CMA than the one that
+// this nanoprobe took for its own because it was the first to answer.
+var ErrOtherCMA = errors.New("this join string was made by another CMA than the one that this nanoprobe believed without any; if that was a stranger (or the string is older than the CMA's key), stop the nanoprobe and remove its " + IdentityFile + " (or create a string anew)")
+
+// Confirm compares the pinned CMA with a join string, which says by what key to
+// recognize it. Only who pinned the first CMA it met has something to learn from
+// that: others had a string, and the CMA's key may have changed since.
+func (id *Identity) Confirm(j Join) error {
+	switch {
+	case !id.Weak:
+		return nil
+	case !slices.ContainsFunc(id.Pins, func(k wire.PubKey) bool { return PinOf(k) == j.Pin }):
+		return ErrOtherCMA
+	}
+	id.Weak = false
 	return id.Save()
 }
 

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,25 @@ func TestIdentityIsMadeOnceAndKept(t *testing.T) {
 	left, _ := filepath.Glob(filepath.Join(dir, ".*"))
 	if len(left) > 0 {
 		t.Fatalf("left behind: %v", left)
+	}
+}
+
+func TestAJoinStringConfirmsOrContradictsTheFirstCMAMet(t *testing.T) {
+	dir := t.TempDir()
+	id := load(t, dir, here)
+	id.Weak = true
+	w := wire.Welcome{ID: wire.ID{9}, Epoch: 1, Key: wire.NodeKey{1}, Pins: []wire.PubKey{{1}, {2}}, Recovery: wire.PubKey{3}}
+	if err := id.Accept(&w, "cma:1984"); err != nil {
+		t.Fatal(err)
+	}
+	if err := id.Confirm(Join{Pin: PinOf(wire.PubKey{3})}); !errors.Is(err, ErrOtherCMA) || !load(t, dir, here).Weak {
+		t.Errorf("a string of another CMA: %v", err)
+	}
+	if err := id.Confirm(Join{Pin: PinOf(wire.PubKey{2})}); err != nil || load(t, dir, here).Weak {
+		t.Errorf("a string of the CMA that was pinned: %v", err)
+	}
+	if err := id.Confirm(Join{Pin: PinOf(wire.PubKey{3})}); err != nil {
+		t.Errorf("who knows its CMA wants to hear of strings: %v", err)
 	}
 }
 

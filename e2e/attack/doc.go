@@ -19,6 +19,7 @@
 //	                            TestAnAcceptanceAheadOutlivesTheCMA
 //	                            TestAStrictCMALetsInByANarrowStringAndAPerson
 //	                            TestTheLocalSocketIsForTheNanoprobesUserOnly
+//	                            TestAJoinStringForOneIsGoodForThatOneAgain
 //
 // The holder of a leaked join string, or operator string:
 //
@@ -41,11 +42,13 @@
 // The clone of a disk image:
 //
 //	pass as the original        TestTwoRunsOfOneIdentityAreToldToPeople
+//	                            TestACopiedDiskOnAnotherMachineIsAnotherSystem
 //
 // A CMA met by zero configuration:
 //
 //	push code or commands       TestARogueCMARunsNothing
 //	                            TestWhatTheAgentRunsIsWrittenInItsSource
+//	take over who has another   TestWhoMetItsCMAByZeroConfigurationObeysNoOther
 //
 // And what is no attack, but looks like one: kill -9 of the CMA
 // (TestKilledCMALosesNoReport), and a nanoprobe that strangers wrote

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +25,8 @@ type probe struct {
 	log string
 	cmd *exec.Cmd
 	uid int // whom it runs as
+	// within is a command that runs it, for another view of the machine.
+	within []string
 }
 
 // startProbe starts one; without flags it joins by the local socket.
@@ -42,7 +45,9 @@ func (p *probe) start(flags ...string) {
 		p.t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	p.cmd = exec.Command(filepath.Join(built, "nanoprobe"), append([]string{"-data", p.dir, "-port", "0"}, flags...)...)
+	line := append(slices.Clone(p.within), filepath.Join(built, "nanoprobe"), "-data", p.dir, "-port", "0")
+	line = append(line, flags...)
+	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Stderr = log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(p.uid), Gid: uint32(p.uid)}}
 	if err := p.cmd.Start(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"assim/config"
 	"assim/discovery/all"
@@ -47,7 +48,7 @@ func graphCommand() command {
 				return a.printJSON(change)
 			}
 			a.change(change)
-			return nil
+			return tellLost(args[0], set.Scripts, doc)
 		},
 	}
 }
@@ -68,11 +69,27 @@ func findPlugin(name, scripts string) (func(graph.Key, []byte) (graph.Change, er
 	if g, ok := mappings[name]; ok {
 		return g, nil
 	}
-	hint := "; nanoprobe discover -list names the built-in ones"
+	hint := ""
 	if near := config.Nearest(name, names); near != "" && near != name {
 		hint = "; did you mean " + near + "?"
 	}
-	return nil, fmt.Errorf("nothing makes a graph of %q%s", name, hint)
+	return nil, fmt.Errorf("nothing makes a graph of %q: it is no built-in type that does, and there is no %s with [[node]] or [[rel]] (-scripts names another directory)%s", name, filepath.Join(scripts, name+".toml"), hint)
+}
+
+// tellLost names the rules of a mapping that find nothing in the document.
+func tellLost(name, scripts string, doc []byte) error {
+	if _, ok := all.FindPlugin(name); ok {
+		return nil
+	}
+	rules, err := script.Load(os.DirFS(scripts), name)
+	if err != nil {
+		return err
+	}
+	lost, err := rules.Lost(doc)
+	for _, sentence := range lost {
+		fmt.Fprintln(os.Stderr, sentence)
+	}
+	return err
 }
 
 func (a *app) change(c graph.Change) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +62,12 @@ Looks once and prints the document that the CMA would be sent. No CMA is needed.
 
 // types are the built-in ones and the site's scripts.
 func types(s discoverSettings) []discovery.Type {
-	scripts, problems := script.Types(os.DirFS(s.Scripts), s.Scripts)
+	// A program is started in its own directory, where a relative path leads nowhere.
+	dir, err := filepath.Abs(s.Scripts)
+	if err != nil {
+		dir = s.Scripts
+	}
+	scripts, problems := script.Types(os.DirFS(dir), dir)
 	for _, p := range problems {
 		fmt.Fprintln(os.Stderr, "left out:", p)
 	}
@@ -78,7 +84,7 @@ func list(types []discovery.Type) {
 }
 
 func look(ctx context.Context, name string, s discoverSettings) error {
-	t, err := find(types(s), name)
+	t, err := find(types(s), name, s.Scripts)
 	if err != nil {
 		return err
 	}
@@ -111,7 +117,7 @@ func look(ctx context.Context, name string, s discoverSettings) error {
 	return out.Encode(v)
 }
 
-func find(types []discovery.Type, name string) (discovery.Type, error) {
+func find(types []discovery.Type, name, scripts string) (discovery.Type, error) {
 	var names []string
 	for _, t := range types {
 		if t.Name == name {
@@ -119,11 +125,11 @@ func find(types []discovery.Type, name string) (discovery.Type, error) {
 		}
 		names = append(names, t.Name)
 	}
-	hint := "; nanoprobe discover --list names them"
+	hint := ""
 	if near := config.Nearest(name, names); near != "" {
 		hint = "; did you mean " + near + "?"
 	}
-	return discovery.Type{}, fmt.Errorf("there is no discovery type %q%s", name, hint)
+	return discovery.Type{}, fmt.Errorf("there is no discovery type %q, neither built in nor in %s (-scripts names another directory, --list all types)%s", name, scripts, hint)
 }
 
 // collect looks once; at frames only after having listened for a while.

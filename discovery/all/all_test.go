@@ -142,10 +142,6 @@ A look at its interval has time: while one is under way the whole nanoprobe uses
 it takes some seconds on a full machine, and 90 seconds longer than at full speed at the very most. The first look,
 one after something happened, and ` + "`nanoprobe discover`" + ` do not wait.
 
-A look at its interval has time: while one is under way the whole nanoprobe uses at most 2 % of a processor, so that
-it takes some seconds on a full machine, and 90 seconds longer than at full speed at the very most. The first look,
-one after something happened, and ` + "`nanoprobe discover`" + ` do not wait.
-
 Try one without a CMA: ` + "`nanoprobe discover TYPE`" + `; list them: ` + "`nanoprobe discover --list`" + `.
 
 `

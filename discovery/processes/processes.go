@@ -30,11 +30,11 @@ var Plugin = discovery.Plugin{
 	Of:    &Type,
 	Graph: Graph,
 	About: discovery.About{
-		Reads: []string{"/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns}", "/proc/{uptime,stat}", "/etc/passwd", "/var/lib/dpkg/info/*.list"},
+		Reads: []string{"/proc/PID/{stat,cmdline,exe,cwd,status,cgroup,ns}", "/proc/{uptime,stat}", "/etc/passwd", "/var/lib/dpkg/info/*.list", "/var/lib/pacman/local/*/files", "/lib/apk/db/installed", "rpm -qf, where there is a database of rpm's"},
 		Keys: []discovery.Field{
 			{Key: "processes[]", Meaning: "as in listeners, and:"},
 			{Key: "processes[].started", Meaning: "when the oldest process of it started, RFC 3339, to the second"},
-			{Key: "processes[].package", Meaning: "package that owns the executable (deb)"},
+			{Key: "processes[].package", Meaning: "package that owns the executable (deb, rpm, apk, pacman)"},
 		},
 		Graph: "(System)-[:RUNS]->(Process)",
 	},
@@ -70,7 +70,7 @@ func collector() func(context.Context, discovery.Host) (any, error) {
 		boot := proc.BootTime(h.Root())
 		next := map[started]int64{}
 		doc := &Payload{Processes: []Service{}}
-		owners.refresh(h.Root(), slices.DeleteFunc(slices.Clone(snap.Processes), func(p *proc.Process) bool { return !listens[p] && !snap.Service[p] }))
+		owners.refresh(ctx, h, slices.DeleteFunc(slices.Clone(snap.Processes), func(p *proc.Process) bool { return !listens[p] && !snap.Service[p] }))
 		for _, p := range snap.Processes {
 			ticks, known := snap.Started[p]
 			if !known || len(doc.Processes) == maxServices || !listens[p] && !snap.Service[p] {

@@ -3,7 +3,9 @@ package script
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"regexp"
 	"strings"
@@ -139,16 +141,9 @@ func (s *Settings) Graph() func(system graph.Key, doc []byte) (graph.Change, err
 		return nil
 	}
 	return func(system graph.Key, doc []byte) (graph.Change, error) {
-		dec := json.NewDecoder(bytes.NewReader(doc))
-		dec.UseNumber()
-		var value any
-		if err := dec.Decode(&value); err != nil {
-			return graph.Change{}, fmt.Errorf("script: %w", err)
-		}
-		switch value.(type) {
-		case map[string]any, []any:
-		default:
-			return graph.Change{}, fmt.Errorf("script: the document is %T, neither an object nor a list", value)
+		value, err := decode(doc)
+		if err != nil {
+			return graph.Change{}, err
 		}
 		m := &maker{system: system, seen: map[string]bool{}}
 		for _, rule := range s.Nodes {
@@ -162,6 +157,25 @@ func (s *Settings) Graph() func(system graph.Key, doc []byte) (graph.Change, err
 		}
 		return m.change, nil
 	}
+}
+
+// decode reads a document, which is an object or a list.
+func decode(doc []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.UseNumber()
+	var value any
+	err := dec.Decode(&value)
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("script: the document is empty")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("script: the document is no JSON: %w", err)
+	}
+	switch value.(type) {
+	case map[string]any, []any:
+		return value, nil
+	}
+	return nil, fmt.Errorf("script: the document is %T, neither an object nor a list", value)
 }
 
 // maker makes the change. An item that lacks what an id needs makes nothing.

@@ -124,7 +124,13 @@ func program(fsys fs.FS, dir, file string) (discovery.Type, error) {
 	if err != nil {
 		return none, err
 	}
-	if !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+	if !info.Mode().IsRegular() {
+		return none, errNotProgram
+	}
+	if info.Mode()&0o111 == 0 {
+		if isScript(fsys, file) {
+			return none, errors.New("it begins with #! and nobody may execute it; chmod +x it")
+		}
 		return none, errNotProgram
 	}
 	name := strings.TrimSuffix(file, path.Ext(file))
@@ -142,6 +148,18 @@ func program(fsys fs.FS, dir, file string) (discovery.Type, error) {
 		return none, err
 	}
 	return s.typ(name, path.Join(dir, file)), nil
+}
+
+// isScript tells a program that was not made executable from a text beside it.
+func isScript(fsys fs.FS, file string) bool {
+	f, err := fsys.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	begin := make([]byte, 2)
+	n, _ := f.Read(begin)
+	return string(begin[:n]) == "#!"
 }
 
 // Load reads the sibling file of the type of that name; without one, everything
@@ -245,7 +263,13 @@ func run(ctx context.Context, h discovery.Host, c discovery.Command) (any, error
 	if errors.As(err, &exit) && exit.Code == nothingHere {
 		return nil, discovery.ErrNotHere
 	}
-	if err != nil {
+	// What the kernel says of a program that it cannot start is about its first line.
+	switch {
+	case errors.Is(err, syscall.ENOEXEC):
+		return nil, fmt.Errorf("%w; does its first line name who interprets it, as in #!/bin/sh?", err)
+	case errors.Is(err, syscall.ENOENT):
+		return nil, fmt.Errorf("%w; it is gone, or who interprets it (its first line) is not here", err)
+	case err != nil:
 		return nil, err
 	}
 	text := strings.TrimSpace(string(out))

@@ -103,7 +103,7 @@ func TestProgramsThatCannotBeTrustedOrNamedAreRefusedWithTheReason(t *testing.T)
 	}{
 		"writable by others":  {"probe", 0o777, "", "chmod go-w"},
 		"name":                {"My-Probe", 0o755, "", "cannot name a discovery type"},
-		"not executable":      {"README", 0o644, "", ""},
+		"not executable":      {"probe", 0o644, "", "chmod +x"},
 		"hidden":              {".probe", 0o755, "", ""},
 		"unknown key":         {"probe", 0o755, "evry = \"1m\"", "nobody knows"},
 		"too often":           {"probe", 0o755, "every = \"1s\"", "less than 5s"},
@@ -129,6 +129,11 @@ func TestProgramsThatCannotBeTrustedOrNamedAreRefusedWithTheReason(t *testing.T)
 				t.Errorf("problems %v, want %q", problems, c.want)
 			}
 		})
+	}
+	dir := t.TempDir()
+	write(t, dir, "README", "What is in here.\n", 0o644)
+	if types, problems := Types(os.DirFS(dir), dir); types != nil || problems != nil {
+		t.Errorf("a text beside programs is %v, %v", types, problems)
 	}
 	if types, problems := Types(os.DirFS("/no/such/directory"), "/no/such/directory"); types != nil || problems != nil {
 		t.Errorf("a directory that is not there holds %v, %v", types, problems)

@@ -8,15 +8,16 @@ import (
 
 const (
 	// rivalTraces is how many systems must run orders of somebody else before we
-	// speak of another CMA: one may be a recording, or our own order of a moment
-	// before a restart that overtook its echo.
+	// speak of another CMA: one may be a recording, our own order of a moment
+	// before a restart that overtook its echo, or a system whose state was put back.
 	rivalTraces = 2
 	// rivalWithin is the time within which they must be heard of.
 	rivalWithin = time.Minute
 )
 
 // rivals are traces of a second CMA: systems that ran what this run of ours had
-// ordered, and then something newer that it had not.
+// ordered, and then something newer that it had not; or that had spoken to this
+// run, and somebody else acknowledged what they said next.
 type rivals struct {
 	who   []wire.ID
 	since time.Time
@@ -30,6 +31,19 @@ func (a *Authority) strange(now time.Time, n *node) {
 		return
 	}
 	n.agreed = false
+	a.trace(now, n)
+}
+
+// Elsewhere tells that a system that had spoken to this run of the CMA went on
+// with another one, and is back.
+func (a *Authority) Elsewhere(now time.Time, id wire.ID) {
+	if n := a.nodes[id]; n != nil {
+		a.trace(now, n)
+	}
+}
+
+// trace notes that a system has to do with a second CMA.
+func (a *Authority) trace(now time.Time, n *node) {
 	r := &a.rivals
 	if now.Sub(r.since) > rivalWithin {
 		r.who, r.since = r.who[:0], now

@@ -21,7 +21,7 @@ const (
 	SwitchUnreachable Kind = "switch unreachable"  // everything behind one switch is silent
 	Partition         Kind = "partition"           // everything behind one point is silent
 	CMAIsolated       Kind = "cma network problem" // everybody is silent to the CMA only
-	TwoCMAs           Kind = "two cmas"            // another CMA gives orders to systems of this one
+	TwoCMAs           Kind = "two cmas"            // another CMA has to do with systems of this one
 	AliveAgain        Kind = "alive again"         // the end of any of the above for one system
 	Resolved          Kind = "resolved"            // the end of an incident
 	Liar              Kind = "report refuted"      // a nanoprobe's accusation was proven wrong

@@ -32,6 +32,9 @@ type Verdict struct {
 	// only a pong that returns a token of PingToken is. Others may be recordings.
 	Fresh bool
 	Clone bool // two runs of one identity take turns: somebody copied it
+	// Elsewhere tells, with Started, that another CMA of our identity acknowledged
+	// what this sender said, after it had spoken to this run.
+	Elsewhere bool
 }
 
 // Limits of the CMA end.
@@ -102,7 +105,8 @@ func (c *CMA) Receive(now time.Time, id wire.ID, m *wire.Signal) Verdict {
 	if m.Seq == 0 {
 		return c.glance(now, id, m, st)
 	}
-	if !st.is(verified) {
+	spoke := st.is(verified)
+	if !spoke {
 		if m.Cookie != c.cookie {
 			return c.answer(m, st, wire.KindDemand)
 		}
@@ -114,7 +118,9 @@ func (c *CMA) Receive(now time.Time, id wire.ID, m *wire.Signal) Verdict {
 		return Verdict{Action: Repeat}
 	case m.Seq <= st.done:
 		return c.answer(m, st, wire.KindAck)
-	case m.Seq != st.done+1 || st.is(taken):
+	case m.Seq > st.done+1:
+		return c.gap(id, m, st, spoke)
+	case st.is(taken):
 		return Verdict{}
 	}
 	st.state |= taken
@@ -162,10 +168,7 @@ func (c *CMA) newer(id wire.ID, m *wire.Signal, st seen) Verdict {
 		if m.Seq == 0 {
 			return Verdict{}
 		}
-		v := c.answer(m, st, wire.KindSessionOld)
-		v.Reply.AckThrough = 0
-		v.Reply.Body = wire.AppendSessionOld(nil, wire.SessionOld{Last: m.Session})
-		return v
+		return c.gap(id, m, st, st.is(verified))
 	}
 	if st.is(taken) {
 		// One at a time; the Announce is sent again.
@@ -175,9 +178,28 @@ func (c *CMA) newer(id wire.ID, m *wire.Signal, st seen) Verdict {
 	if m.Cookie == c.cookie {
 		st.state |= verified
 	}
+	v := Verdict{Action: Process, Started: true, Fresh: true}
+	// A recording of what another CMA was told cannot have this run's cookie.
+	v.Elsewhere = st.is(strange) && m.Cookie == c.cookie
+	st.state &^= strange
 	c.seen.put(id, st)
 	c.next[id] = m.Session
-	return Verdict{Action: Process, Started: true, Fresh: true}
+	return v
+}
+
+// gap answers what follows something that this CMA does not know, and another
+// one must have acknowledged: an earlier run, of which a backup is what we have,
+// or, if its sender spoke to this run before, one beside us. What is missing
+// comes in a session that begins anew.
+func (c *CMA) gap(id wire.ID, m *wire.Signal, st seen, spoke bool) Verdict {
+	if spoke && !st.is(strange) {
+		st.state |= strange
+		c.seen.put(id, st)
+	}
+	v := c.answer(m, st, wire.KindSessionOld)
+	v.Reply.AckThrough = 0
+	v.Reply.Body = wire.AppendSessionOld(nil, wire.SessionOld{Last: m.Session})
+	return v
 }
 
 // old answers an older session. That is a straggler from before a restart, a

@@ -17,7 +17,8 @@
 //
 // Sessions only grow. A message of an older session than the CMA knows is
 // answered with the newest it knows; the nanoprobe begins a greater one and
-// announces itself again.
+// announces itself again. So it does when the CMA lacks something that was
+// acknowledged to it: that one was put back from a backup, or is not the only one.
 //
 // The cookie names one run of the CMA. The first message after the CMA
 // restarted is answered with a demand to say it again with the new cookie, so

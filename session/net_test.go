@@ -28,15 +28,17 @@ type world struct {
 	session  wire.Session // durable at the nanoprobe
 	nodeSent int
 
-	cma     *CMA
-	mark    Mark     // durable at the CMA
-	log     []string // what was made durable, in order
-	docs    map[string]wire.Hash
-	bases   map[wire.Hash]bool // versions the CMA has
-	deaf    bool               // the CMA is down
-	hold    time.Duration      // the CMA says so when it takes something
-	commits time.Duration      // how long one takes at most
-	life    int                // of the CMA: what an earlier one began is gone
+	cma   *CMA
+	mark  Mark     // durable at the CMA
+	log   []string // what was made durable, in order
+	docs  map[string]wire.Hash
+	bases map[wire.Hash]bool // versions the CMA has
+	deaf  bool               // the CMA is down
+
+	elsewhere int           // how often another CMA was noticed
+	hold      time.Duration // the CMA says so when it takes something
+	commits   time.Duration // how long one takes at most
+	life      int           // of the CMA: what an earlier one began is gone
 
 	flight []arrival
 	serial int
@@ -163,6 +165,9 @@ func (w *world) atCMA(m wire.Signal, node *Node) {
 	v := w.cma.Receive(w.now, testID, &m)
 	if v.HasReply {
 		w.reply(v.Reply, node)
+	}
+	if v.Elsewhere {
+		w.elsewhere++
 	}
 	switch v.Action {
 	case Glance:

@@ -29,6 +29,7 @@ const (
 	taken    = 1 << iota // done+1 is being processed
 	begins               // what is being processed begins a session, in CMA.next
 	verified             // this run's cookie came back
+	strange              // another CMA acknowledged what this run did not
 )
 
 func (s *seen) is(bit uint8) bool { return s.state&bit != 0 }

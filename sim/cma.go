@@ -180,6 +180,9 @@ func (c *centre) read(q int64, now time.Time, l *letter) {
 		return
 	}
 	v := c.sess.Receive(now, id, &l.sig)
+	if v.Elsewhere {
+		c.a.Elsewhere(now, id)
+	}
 	if v.HasReply {
 		c.send(q, letter{sys: l.sys, sig: v.Reply}, 1)
 	}

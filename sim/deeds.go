@@ -38,6 +38,7 @@ var verbs = map[string]func(*Sim, []string) error{
 	"cma deaf":    each(func(s *Sim, sys int32) { s.net.dirty(); s.net.cmaDeaf[sys] = true }),
 	"cma hears":   each(func(s *Sim, sys int32) { delete(s.net.cmaDeaf, sys) }),
 	"cma twin":    twin,
+	"cma own":     each(func(s *Sim, sys int32) { delete(s.cma.theirs, sys) }),
 	"join":        join,
 	"move":        move,
 	"steal":       steal,

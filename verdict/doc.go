@@ -19,7 +19,7 @@
 //	every system behind a switch is silent              switch unreachable
 //	every switch of a subnet, or three at once          partition
 //	nobody answers the CMA                              cma network problem
-//	systems run orders that this CMA did not give       two cmas
+//	systems had to do with another one of its identity  two cmas
 //
 // The core is pure: it is told the time, it owns no clock and no socket, and it
 // holds state for systems in trouble only.

@@ -486,6 +486,25 @@ func (j *Judge) take(now time.Time, in *Incident, v view, out *Out) {
 	j.absorbLinks(now, v, in, out)
 }
 
+// joinPlace makes a system that fell silent with its place, and was found out
+// later than the others, part of what happened to them: it has another cable, say,
+// and nobody knew whether it lives by that.
+func (j *Judge) joinPlace(now time.Time, s *suspect, out *Out) bool {
+	in, g := j.openAt(j.placeOf(s.id))
+	if in == nil || !g.settle.IsZero() || s.since.Sub(in.Since).Abs() > together {
+		return false
+	}
+	j.accusations(in, s)
+	s.in, s.shown = in, true
+	in.Systems = append(in.Systems, s.id)
+	g.left++
+	j.buryLinks(now, s.id, in, out)
+	j.buryPaths(now, s.id, in, out)
+	j.setStatus(now, s, Unknown, out)
+	out.Incidents = append(out.Incidents, in.clone())
+	return true
+}
+
 // openAt returns the open incident about a place, if there is one.
 func (j *Judge) openAt(p place) (*Incident, *group) {
 	for _, in := range j.open {

@@ -337,6 +337,34 @@ var stories = []struct{ name, town, script, news string }{
 	30 until`, `
 	2.1 unresponsive a by e f
 	2.7 switch unreachable switch sw1 by e f x of a b c`},
+	{"a dual-homed system that fell silent with its switch and is found out later is part of it", "net1 sw1 a b c x+sw2\nnet1 sw2 e f g h", `
+	2.0 e loses a
+	2.0 e sweeps b c
+	2.1 f loses a
+	2.1 f sweeps b c
+	4.0 e loses x
+	4.1 g loses x
+	20 a restarts
+	21 b restarts
+	22 c restarts
+	23 x restarts
+	30 until`, `
+	2.1 unresponsive a by e f
+	2.7 switch unreachable switch sw1 by e f of a b c
+	4.1 unresponsive x by e g
+	23.0 resolved switch sw1`},
+	{"a dual-homed system that dies while its switch is away is a death", "net1 sw1 a b c x+sw2\nnet1 sw2 e f g h", `
+	2.0 e loses a
+	2.0 e sweeps b c
+	2.1 f loses a
+	2.1 f sweeps b c
+	9.0 e loses x
+	9.1 g loses x
+	30 until`, `
+	2.1 unresponsive a by e f
+	2.7 switch unreachable switch sw1 by e f of a b c
+	9.1 unresponsive x by e g
+	14.7 system dead x by e g`},
 	{"a switch all of whose systems live by another one", "net1 sw1 a+sw2 b+sw2 c+sw2\nnet1 sw2 e f", `
 	1.0 a link eth0
 	1.1 b link eth0

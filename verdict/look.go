@@ -130,7 +130,9 @@ func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 		j.ask(now, s, 3, out)
 		return
 	}
-	j.declareDead(now, s, out)
+	if !j.joinPlace(now, s, out) {
+		j.declareDead(now, s, out)
+	}
 }
 
 // askAgain pings once more before a system is called dead that one witness

@@ -17,7 +17,8 @@ type rival struct {
 	seen time.Time
 }
 
-// Rival tells that some systems run orders that this CMA did not give: another
+// Rival tells that some systems run orders that this CMA did not give, or that
+// somebody else acknowledged what they said after they had spoken to it: another
 // one was started with its identity, from a copy of its disk perhaps. Nobody is
 // accused for it; people have to stop one of the two.
 func (j *Judge) Rival(now time.Time, who []wire.ID, out *Out) {
@@ -39,9 +40,9 @@ func (j *Judge) Rival(now time.Time, who []wire.ID, out *Out) {
 	for _, id := range who {
 		in.Witnesses = with(in.Witnesses, id)
 	}
-	in.say(j.list(in.Witnesses) + " run orders that this CMA did not give")
+	in.say(j.list(in.Witnesses) + " run orders that this CMA did not give, or went on with another one")
 	j.rival.in = in
-	j.publish(now, in, "another CMA with the identity of this one gives orders: "+j.list(in.Witnesses)+" run some; stop one of the two", out)
+	j.publish(now, in, "another CMA with the identity of this one is at work: "+j.list(in.Witnesses)+" had to do with it; stop one of the two", out)
 }
 
 // theirs says whether a system goes by the orders of the other CMA, as far as we

@@ -394,6 +394,9 @@ func (a *Authority) observe(now time.Time, from wire.ID, o *wire.Observation) {
 		if !c.About.IsZero() && a.nodes[c.About] == nil {
 			return // taken out meanwhile, or made up
 		}
+		if n := a.nodes[c.About]; n != nil && c.Kind == wire.ObsUnresponsive {
+			a.hurry(now, n) // Who is silent to its neighbors may not know of them.
+		}
 		a.judge.Heard(now, c, &a.said)
 	}
 }

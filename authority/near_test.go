@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"assim/verdict"
+	"assim/wire"
 )
 
 // rack is an Authority of 48 systems on one switch, which run their orders.
@@ -54,5 +55,38 @@ func TestACutOrderThatIsNotEchoedIsFollowedByTheWhole(t *testing.T) {
 	}
 	if first, second := out.Orders[0].Desired.Gen, out.Orders[1].Desired.Gen; second != first+1 {
 		t.Errorf("generations %d and %d: parts of both could be put together", first, second)
+	}
+}
+
+func TestWhoIsCalledSilentAndHasNotEchoedItsOrderIsSentItAgainAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		echoes bool
+		want   int
+	}{{"its order was lost", false, 1}, {"it runs its order", true, 0}} {
+		a, out := rack()
+		now := after(time.Minute)
+		for i := range 30 { // A crowd: the first copies of its orders come late.
+			a.Announce(now, idOf(10+i), 2, 0, fmt.Sprintf("h%02d", 10+i), addrOf(10+i), nil, out)
+		}
+		a.Tick(now, out)
+		for i := range 30 {
+			if i != 5 || c.echoes {
+				a.Echoed(now, idOf(10+i), a.Gen(idOf(10+i)), out)
+			}
+		}
+		out.Reset()
+		now = now.Add(resendFirst / 2)
+		a.Report(now, idOf(14), []wire.Observation{{Kind: wire.ObsUnresponsive, About: idOf(15)}}, out)
+		a.Tick(now, out)
+		got := 0
+		for _, o := range out.Orders {
+			if o.To == idOf(15) {
+				got++
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: it is sent %d orders, want %d", c.why, got, c.want)
+		}
 	}
 }

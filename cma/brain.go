@@ -25,6 +25,7 @@ const (
 // Limits and times of the brain.
 const (
 	maxMail   = 131072                 // signals waiting for the brain: a hundred thousand announcements
+	maxQuick  = 16384                  // the same, of those that are taken in out of turn
 	maxPass   = 256                    // of them taken in before the brain looks at what else is due
 	passTime  = 20 * time.Millisecond  // the same, in time
 	ringDelay = 300 * time.Millisecond // a ring that changed is written this much later
@@ -62,6 +63,7 @@ type brain struct {
 	sweepKey func(ring uint64) [16]byte
 
 	mail    chan letter
+	quick   chan letter // what need not wait for its turn: see deliver
 	results chan func() // what finished commits and parcels want done here
 	asks    chan func() // what others ask of the brain
 	ended   chan struct{}
@@ -107,6 +109,8 @@ func (b *brain) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case l := <-b.quick:
+			b.letters(l)
 		case l := <-mail:
 			b.letters(l)
 		case f := <-b.results:
@@ -186,20 +190,61 @@ func (b *brain) way(id wire.ID, addr netip.AddrPort) session.Route {
 // backlog is how many messages are not durable yet. Anybody may ask.
 func (b *brain) backlog() int { return len(b.mail) + len(b.commits.queue) }
 
+// deliver puts a signal where the brain takes it in, and reports whether there
+// was room. Echoes and pongs make nothing durable and go ahead of all that does:
+// behind a hundred thousand announcements the echo of an order would come after
+// the order was repeated, and an answer to a ping when nobody waits for it any
+// more. Reports keep their turn: who is said to be silent may have announced
+// itself before.
+func (b *brain) deliver(l letter) bool {
+	lane := b.mail
+	if l.sig.Kind == wire.KindEcho || l.sig.Kind == wire.KindPong {
+		lane = b.quick
+	}
+	select {
+	case lane <- l:
+		return true
+	default:
+		return false
+	}
+}
+
 // letters takes in what waits, up to a limit: in a crush the brain is to read
 // its mail, echoes of its orders among it, before it makes more orders.
 func (b *brain) letters(l letter) {
 	end := b.now().Add(passTime)
-	for range maxPass {
+	for i := range maxPass {
 		b.signal(l)
-		if b.commits.behind() || !b.now().Before(end) {
+		if !b.now().Before(end) {
 			return
 		}
-		select {
-		case l = <-b.mail:
-		default:
+		var ok bool
+		if l, ok = b.waiting(i%2 == 0); !ok {
 			return
 		}
+	}
+}
+
+// waiting is a signal that waits, from either lane in turn so that neither keeps
+// the other from moving.
+func (b *brain) waiting(quick bool) (l letter, ok bool) {
+	first, second := b.mail, b.quick
+	if b.commits.behind() {
+		first = nil
+	}
+	if quick {
+		first, second = second, first
+	}
+	select {
+	case l = <-first:
+		return l, true
+	default:
+	}
+	select {
+	case l = <-second:
+		return l, true
+	default:
+		return l, false
 	}
 }
 
@@ -212,9 +257,6 @@ func (b *brain) signal(l letter) {
 		b.out.Events = append(b.out.Events, event.Event{At: now, Kind: event.Clone, System: l.id.String(), Name: b.name(l.id),
 			Detail: map[string]string{"from": l.from.String()},
 			Text:   fmt.Sprintf("two systems take turns as %s: its identity file was copied; one of them is at %s", b.name(l.id), l.from.Addr())})
-	}
-	if v.Elsewhere {
-		b.auth.Elsewhere(now, l.id)
 	}
 	if v.HasReply {
 		b.reply(&l, v.Reply)

@@ -28,7 +28,7 @@ func thinking(t *testing.T) (*brain, chan wire.Signal) {
 	b := &brain{
 		now: time.Now, commits: commits, inbox: newInbox(), health: newHealth(slog.New(slog.DiscardHandler), time.Now),
 		auth: authority.New(authority.Config{}, rand.New(rand.NewPCG(1, 1))), sess: session.NewCMA(1),
-		mail: make(chan letter, maxMail), results: make(chan func(), maxMail), asks: make(chan func()), ended: make(chan struct{}),
+		mail: make(chan letter, maxMail), quick: make(chan letter, maxQuick), results: make(chan func(), maxMail), asks: make(chan func()), ended: make(chan struct{}),
 		known:    func(wire.ID, [16]byte) bool { return true },
 		sweepKey: func(uint64) [16]byte { return [16]byte{1} },
 		transmit: func(_ session.Route, _ wire.ID, m wire.Signal) {
@@ -88,5 +88,32 @@ func TestAnAnnounceIsAnsweredByOneSignal(t *testing.T) {
 	}
 	if len(sent) > 0 {
 		t.Errorf("%d more signals", len(sent))
+	}
+}
+
+func TestAnEchoDoesNotWaitBehindAnnouncementsAndNeitherStopsTheOther(t *testing.T) {
+	b := &brain{mail: make(chan letter, 100), quick: make(chan letter, 100)}
+	b.commits, _, _ = writing(t)
+	for i := range 200 {
+		kind := wire.KindAnnounce
+		if i >= 100 {
+			kind = []wire.SignalKind{wire.KindEcho, wire.KindPong}[i%2]
+		}
+		if !b.deliver(letter{sig: wire.Signal{Kind: kind, Seq: uint32(i)}}) {
+			t.Fatalf("there is no room for number %d", i)
+		}
+	}
+	if b.deliver(letter{sig: wire.Signal{Kind: wire.KindReport}}) {
+		t.Error("a report has not kept its turn behind the announcements")
+	}
+	for i := range 200 {
+		l, ok := b.waiting(i%2 == 0)
+		echo := l.sig.Kind != wire.KindAnnounce
+		if !ok || echo != (i%2 == 0) {
+			t.Fatalf("number %d that is taken in is of kind %d (%v)", i, l.sig.Kind, ok)
+		}
+	}
+	if _, ok := b.waiting(true); ok {
+		t.Error("something waits that nobody sent")
 	}
 }

@@ -158,7 +158,10 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 func loadKeys(cfg Config, log *slog.Logger) (keys *trust.CMAKeys, made bool, err error) {
 	_, err = os.Stat(filepath.Join(cfg.Data, trust.CMAKeysFile))
 	if cfg.Recovery == "" || err == nil {
-		return trust.LoadCMAKeys(cfg.Data)
+		if keys, made, err = trust.LoadCMAKeys(cfg.Data); err == nil {
+			err = renewFormer(keys, log)
+		}
+		return keys, made, err
 	}
 	key, err := trust.LoadRecoveryKey(cfg.Recovery)
 	if err != nil {
@@ -170,6 +173,15 @@ func loadKeys(cfg Config, log *slog.Logger) (keys *trust.CMAKeys, made bool, err
 	return keys, false, err
 }
 
+// renewFormer does for a CMA of an earlier version what assim rotate master does.
+func renewFormer(keys *trust.CMAKeys, log *slog.Logger) error {
+	begun, err := keys.RenewFormer()
+	if begun && err == nil {
+		log.Warn("an earlier version made the keys of heartbeats in another way: the master key changes by itself, and a system may be called unresponsive for a moment", "epoch", keys.Epoch())
+	}
+	return err
+}
+
 // newBrain makes the cores and fills them with what an earlier run stored.
 func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 	rng := mathrand.New(mathrand.NewPCG(mathrand.Uint64(), mathrand.Uint64()))
@@ -178,7 +190,7 @@ func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 		sent:  func() { c.writing.flush(c.udp) },
 		sess:  session.NewCMA(trust.NewCookie()),
 		slots: session.Slots{Every: bulkEvery},
-		mail:  make(chan letter, maxMail), results: make(chan func(), maxMail), asks: make(chan func()),
+		mail:  make(chan letter, maxMail), quick: make(chan letter, maxQuick), results: make(chan func(), maxMail), asks: make(chan func()),
 		ended:    make(chan struct{}),
 		known:    c.registry.SameMachine,
 		sweepKey: c.keys.SweepKey,

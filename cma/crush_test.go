@@ -25,10 +25,12 @@ func TestWhoAnnouncesInACrushIsAskedToWaitAndNewsOfSilenceAreNot(t *testing.T) {
 		least   time.Duration // 0: is not asked to wait
 	}{
 		{"a quiet day", 0, true, wire.KindAnnounce, 0},
-		{"a busy moment", crushFrom - 1, true, wire.KindAnnounce, 0},
+		{"a busy moment", crushFirst - 1, true, wire.KindAnnounce, 0},
 		{"a crush", 10_000, true, wire.KindAnnounce, crushLeast + 10_000*crushEach},
 		{"a crush, dropped", 10_000, false, wire.KindAnnounce, crushLeast + 10_000*crushEach},
 		{"a crush greater than any patience", 1_000_000, true, wire.KindAnnounce, crushLeast + crushMost},
+		{"a document in a busy moment", crushFrom - 1, true, wire.KindDocument, 0},
+		{"a document in a moment that is too busy", crushFrom, true, wire.KindDocument, crushLeast + crushFrom*crushEach},
 		{"a document", 10_000, true, wire.KindDocument, crushLeast + 10_000*crushEach},
 		{"a report", 10_000, false, wire.KindReport, 0},
 		{"an echo", 10_000, false, wire.KindEcho, 0},
@@ -52,6 +54,20 @@ func TestThoseDroppedInACrushComeBackOneAfterTheOther(t *testing.T) {
 			t.Fatalf("number %d comes back after %v, the one before it after %v", i, wait, last)
 		}
 		last = wait
+	}
+}
+
+func TestNobodyIsAskedToWaitForEver(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	var x crush
+	const most = crushLeast + crushMost + crushTurns
+	for i := range 2_000_000 { // Announcements that come again and again, and none is taken.
+		if wait := x.wait(now, 200_000, false, wire.KindAnnounce); wait > most {
+			t.Fatalf("number %d is asked to wait %v, want at most %v", i, wait, most)
+		}
+	}
+	if wait := x.wait(now.Add(most), 200_000, false, wire.KindAnnounce); wait > crushLeast+crushMost+time.Second {
+		t.Errorf("when all turns are over the next one is asked to wait %v", wait)
 	}
 }
 

@@ -51,7 +51,7 @@ func (c *CMA) Status(ctx context.Context) (admin.Status, error) {
 	}
 	waiting, dropped := c.inbox.size()
 	s.Queues = []admin.Queue{
-		{Name: "signals", Length: len(c.brain.mail), Limit: cap(c.brain.mail), Dropped: s.Counters["signals dropped: the brain is behind"]},
+		{Name: "signals", Length: len(c.brain.mail) + len(c.brain.quick), Limit: cap(c.brain.mail) + cap(c.brain.quick), Dropped: s.Counters["signals dropped: the brain is behind"]},
 		{Name: "documents", Length: waiting, Limit: maxInbox, Dropped: dropped},
 		{Name: "commits", Length: len(c.commits.queue), Limit: cap(c.commits.queue)},
 	}

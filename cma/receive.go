@@ -29,26 +29,31 @@ type crush struct{ slots session.Slots }
 // Limits of a crush.
 const (
 	crushFrom  = 1000                   // messages not yet durable: beyond, their senders are asked for patience
+	crushFirst = 10_000                 // the same for announcements: who says one waits for seconds anyway
 	crushEach  = 200 * time.Microsecond // that one of them takes, or less
 	crushLeast = time.Second            // of patience: an answer comes earlier if it can
 	crushMost  = 8 * time.Second        // of patience more, however much waits: an answer may be lost
+	crushTurns = time.Minute            // within which those who were dropped get their turns: who comes after them gets the last
 )
 
 // wait is how long the sender of a message shall wait before it repeats it; 0 =
 // it need not be told. Each whose message was dropped gets a turn of its own.
 // News of others' silence never waits.
 func (c *crush) wait(now time.Time, backlog int, taken bool, kind wire.SignalKind) time.Duration {
+	from := crushFrom
 	switch kind {
-	case wire.KindAnnounce, wire.KindDocument, wire.KindHashes:
+	case wire.KindAnnounce:
+		from = crushFirst
+	case wire.KindDocument, wire.KindHashes:
 	default:
 		return 0
 	}
-	if backlog < crushFrom {
+	if backlog < from {
 		return 0
 	}
 	wait := crushLeast + min(time.Duration(backlog)*crushEach, crushMost)
 	if !taken {
-		c.slots.Every = crushEach
+		c.slots.Every, c.slots.Most = crushEach, crushTurns
 		wait += c.slots.Give(now)
 	}
 	return wait
@@ -135,11 +140,8 @@ func (c *CMA) signal(p *netio.Packet) {
 	}
 	c.health.count("signals")
 	l := letter{id: e.ID, from: p.Peer, to: replyFrom(p), epoch: e.Epoch, sig: m}
-	taken := true
-	select {
-	case c.brain.mail <- l:
-	default:
-		taken = false
+	taken := c.brain.deliver(l)
+	if !taken {
 		c.health.count("signals dropped: the brain is behind") // they are sent again
 	}
 	if wait := c.crush.wait(c.now(), c.brain.backlog(), taken, m.Kind); wait > 0 {

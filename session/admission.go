@@ -9,6 +9,7 @@ import (
 // admits everybody at once.
 type Slots struct {
 	Every time.Duration // between two contacts
+	Most  time.Duration // the longest wait, however many ask: who comes after gets that; 0 = none
 	next  time.Time
 }
 
@@ -19,6 +20,9 @@ func (s *Slots) Give(now time.Time) time.Duration {
 		s.next = now
 	}
 	wait := s.next.Sub(now)
+	if s.Most > 0 && wait >= s.Most {
+		return s.Most // The turns go on from there when some of them are over.
+	}
 	s.next = s.next.Add(s.Every)
 	return max(wait, time.Millisecond)
 }

@@ -99,3 +99,32 @@ func TestLastWordsDoNotWaitForTheFirstAnnouncement(t *testing.T) {
 		t.Errorf("stopped %v, all said %v; want only the stop said", n.Stopped(), n.Quiet())
 	}
 }
+
+func TestTheAnswerToTheFirstAnnouncementIsWaitedForWithPatience(t *testing.T) {
+	opt := Options{Retry: time.Second, RetryMax: time.Minute, Patience: 3 * time.Second}
+	for seed := range uint64(50) {
+		now := time.Unix(1_800_000_000, 0)
+		n := NewNode(now, opt, 1, rand.New(rand.NewPCG(seed, 1)))
+		n.Announce(wire.Announce{Name: "web"})
+		var waits []time.Duration
+		for range 4 {
+			now = n.Deadline()
+			m, ok := n.Poll(now)
+			if !ok || m.Kind != wire.KindAnnounce {
+				t.Fatalf("said %d (%v), want the announcement (seed %d)", m.Kind, ok, seed)
+			}
+			waits = append(waits, n.Deadline().Sub(now))
+		}
+		for i, want := range []time.Duration{3 * time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second} {
+			if waits[i] < want*3/4 || waits[i] > want*5/4 {
+				t.Errorf("the answer to copy %d is waited for %v, want about %v (seed %d)", i+1, waits[i], want, seed)
+			}
+		}
+		n.Receive(now, &wire.Signal{Session: 1, Seq: 1, AckThrough: 1, Cookie: 1, Kind: wire.KindAck})
+		n.Report(now, []wire.Observation{{Kind: wire.ObsLinkDown, Link: "eth0"}})
+		m, ok := n.Poll(now)
+		if wait := n.Deadline().Sub(now); !ok || m.Kind != wire.KindReport || wait > 5*time.Second/4 {
+			t.Errorf("the answer to a report is waited for %v (seed %d)", wait, seed)
+		}
+	}
+}

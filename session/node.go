@@ -16,10 +16,15 @@ type Options struct {
 	// Retry is waited for an answer before the first resend, when nothing is
 	// known of the round trip. It doubles up to RetryMax.
 	Retry, RetryMax time.Duration
+	// Patience is waited for an answer to the first copy of what begins a session,
+	// if it is more than Retry: when a whole site begins at once, the CMA needs a
+	// while to read a hundred thousand announcements, and copies of them would make
+	// it longer. A lost one is said again that much later.
+	Patience time.Duration
 }
 
 // DefaultOptions suit a local network.
-var DefaultOptions = Options{First: 200 * time.Millisecond, Retry: time.Second, RetryMax: time.Minute}
+var DefaultOptions = Options{First: 200 * time.Millisecond, Retry: time.Second, RetryMax: time.Minute, Patience: 3 * time.Second}
 
 // Limits of a nanoprobe's outbox.
 const (
@@ -356,7 +361,7 @@ func (n *Node) send(now time.Time) wire.Signal {
 	}
 	n.head.sent = true
 	n.sentAt = now
-	n.next = now.Add(n.backoff(n.pace))
+	n.next = now.Add(n.wait())
 	n.tries++
 	n.pace++
 	return m
@@ -373,6 +378,14 @@ func (n *Node) flags() uint8 {
 	return 0
 }
 
+// wait is how long an answer to what is sent now is waited for.
+func (n *Node) wait() time.Duration {
+	if n.acked > 0 || n.tries > 0 || n.stopping || n.opt.Patience <= n.opt.Retry {
+		return n.backoff(n.pace)
+	}
+	return n.about(n.opt.Patience)
+}
+
 // backoff returns how long to wait after try number tries (from 0): doubled
 // each time, a quarter more or less at random.
 func (n *Node) backoff(tries int) time.Duration {
@@ -386,8 +399,11 @@ func (n *Node) backoff(tries int) time.Duration {
 	for range min(tries, 16) {
 		d = min(2*d, n.opt.RetryMax)
 	}
-	return d*3/4 + n.upTo(d/2)
+	return n.about(d)
 }
+
+// about is d, a quarter more or less at random.
+func (n *Node) about(d time.Duration) time.Duration { return d*3/4 + n.upTo(d/2) }
 
 func (n *Node) upTo(d time.Duration) time.Duration {
 	if d <= 0 {

@@ -36,7 +36,8 @@ type CMAKeys struct {
 
 	mu sync.RWMutex // rotation meets the receive path
 	epochs
-	path string
+	path   string
+	former bool // an earlier version wrote the file: see RenewFormer
 
 	cutter edgeCutter
 }
@@ -113,7 +114,11 @@ type cmaKeysFile struct {
 	Master   hexBytes          `json:"master"`
 	Before   hexBytes          `json:"master_before,omitempty"`
 	Gather   bool              `json:"gathering,omitempty"`
+	Cutter   string            `json:"edge_keys"` // how the keys of edges are made
 }
+
+// cutterName is in the file since there is an edgeCutter.
+const cutterName = "aes"
 
 type endorsementFile struct {
 	Key  hexBytes `json:"key"`
@@ -280,6 +285,17 @@ func (k *CMAKeys) BeginEpoch() error {
 	})
 }
 
+// RenewFormer begins an epoch when the keys were kept by a version that made those
+// of edges in another way: nanoprobes have the former, and only a change tells
+// all of them. It reports whether it did; a change that goes on does as well.
+func (k *CMAKeys) RenewFormer() (begun bool, err error) {
+	if !k.former || k.Stage() != Settled {
+		return false, nil
+	}
+	k.former = false
+	return true, k.BeginEpoch()
+}
+
 // TurnEdges begins to send ticks with the keys of the new epoch: Turned. It is
 // for when everybody accepts them.
 func (k *CMAKeys) TurnEdges() error {
@@ -337,7 +353,7 @@ func (k *CMAKeys) save() error {
 	k.cutter.fresh.Store(false)
 	f := cmaKeysFile{
 		Signing: k.signing.Seed(), Next: k.next.Seed(), Recovery: k.Recovery[:],
-		Epoch: k.epoch, Edges: k.edges, Master: k.master[:], Before: unlessZero(k.before[:]), Gather: k.gathering,
+		Epoch: k.epoch, Edges: k.edges, Master: k.master[:], Before: unlessZero(k.before[:]), Gather: k.gathering, Cutter: cutterName,
 	}
 	for _, e := range k.endorsed {
 		f.Endorsed = append(f.Endorsed, endorsementFile{slices.Clone(e.Key[:]), slices.Clone(e.By[:]), slices.Clone(e.Sign[:])})
@@ -358,6 +374,7 @@ func (k *CMAKeys) load() error {
 		return k.damaged(err)
 	}
 	k.epoch, k.edges, k.gathering = f.Epoch, cmp.Or(f.Edges, f.Epoch), f.Gather
+	k.former = f.Cutter != cutterName
 	for _, x := range []struct{ dst, src []byte }{{k.Recovery[:], f.Recovery}, {k.master[:], f.Master}} {
 		if err := exactly(x.dst, x.src); err != nil {
 			return k.damaged(err)

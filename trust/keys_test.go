@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"assim/wire"
@@ -37,6 +38,36 @@ func TestCMAKeysAreMadeOnceAndKept(t *testing.T) {
 	for _, name := range []string{CMAKeysFile, RecoveryFile} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+}
+
+func TestKeysOfAnEarlierVersionAreRenewedOnce(t *testing.T) {
+	dir := t.TempDir()
+	k := cmaKeys(t, dir)
+	if begun, err := k.RenewFormer(); begun || err != nil {
+		t.Errorf("new keys are renewed: %v, %v", begun, err)
+	}
+	file := filepath.Join(dir, CMAKeysFile)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	former := regexp.MustCompile(`,\s*"edge_keys": ?"aes"`).ReplaceAll(text, nil)
+	if len(former) == len(text) {
+		t.Fatalf("the file does not say how keys are made:\n%s", text)
+	}
+	if err := os.WriteFile(file, former, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} { // The second time, a change goes on.
+		k, _, err := LoadCMAKeys(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun, err := k.RenewFormer()
+		if err != nil || begun != want || k.Stage() != Offering || k.Epoch() != 2 {
+			t.Errorf("begun %v, stage %d, epoch %d, %v; want begun %v", begun, k.Stage(), k.Epoch(), err, want)
 		}
 	}
 }

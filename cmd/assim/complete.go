@@ -77,13 +77,14 @@ func (n *names) complete(text string) (options []string, have int) {
 			list = append(list, q.Name)
 		}
 	default:
-		list = n.within(before, trimmed)
+		list = n.within(before, trimmed, word)
 	}
 	return matching(list, word), len([]rune(word))
 }
 
-// within completes a word inside Cypher text.
-func (n *names) within(before, trimmed string) []string {
+// within completes a word inside Cypher text. Functions are so many that they are
+// offered only once the word has begun.
+func (n *names) within(before, trimmed, word string) []string {
 	open := openBracket(before)
 	last := trimmed[len(trimmed)-1]
 	switch {
@@ -99,6 +100,9 @@ func (n *names) within(before, trimmed string) []string {
 		return n.propsOf(before)
 	}
 	list := append(variables(before), cypher.Keywords()...)
+	if word == "" {
+		return list
+	}
 	for _, f := range cypher.Functions() {
 		list = append(list, f+"(")
 	}

@@ -67,9 +67,10 @@ func (a *app) shell(ctx context.Context, set querySettings) error {
 		return err
 	}
 	sh := &shell{app: a, set: set, names: n, errs: os.Stderr}
+	complete := &completing{shell: sh}
 	rl, err := readline.NewEx(&readline.Config{
 		Prompt: promptFirst, HistoryFile: historyFile(), HistoryLimit: shellHistory, DisableAutoSaveHistory: true,
-		AutoComplete: completing{sh}, InterruptPrompt: "^C",
+		AutoComplete: complete, FuncFilterInputRune: complete.pressed, InterruptPrompt: "^C",
 	})
 	if err != nil {
 		return fmt.Errorf("the terminal: %w", err)
@@ -146,11 +147,23 @@ func historyFile() string {
 	return path
 }
 
-// completing fits names to readline.
-type completing struct{ *shell }
+// completing fits names to readline, which asks again after every key once Tab
+// has shown a choice: a person who types on wants no more of it.
+type completing struct {
+	*shell
+	key rune // pressed last
+}
+
+func (c *completing) pressed(key rune) (rune, bool) {
+	c.key = key
+	return key, true
+}
 
 // Do returns what may follow the cursor.
-func (c completing) Do(line []rune, pos int) ([][]rune, int) {
+func (c *completing) Do(line []rune, pos int) ([][]rune, int) {
+	if c.key != readline.CharTab {
+		return nil, 0
+	}
 	options, have := c.names.complete(c.pending + string(line[:pos]))
 	rest := make([][]rune, len(options))
 	for i, o := range options {
@@ -190,9 +203,14 @@ func (s *shell) line(ctx context.Context, line string) (leave bool) {
 	case text == "" || text == ";":
 		s.begin()
 		return false
+	case strings.TrimSpace(line) == "":
+		fmt.Fprintln(s.out, "The question goes on until a semicolon; Ctrl-C forgets it.")
+		return false
 	case s.pending == "" && text[0] == ':':
 		s.remember(text)
 		return s.command(ctx, text[1:])
+	case s.pending == "" && bareCommand(text):
+		return s.command(ctx, text)
 	case s.pending == "" && s.names.question(strings.TrimSuffix(firstWord(text), ";")) != nil, ended(text):
 		s.remember(text)
 		s.begin()
@@ -201,6 +219,16 @@ func (s *shell) line(ctx context.Context, line string) (leave bool) {
 	}
 	s.pending += line + "\n"
 	s.lines.SetPrompt(promptFurther)
+	return false
+}
+
+// bareCommand reports whether people who forget the colon mean a command: no
+// question begins so.
+func bareCommand(text string) bool {
+	switch strings.ToLower(strings.TrimSuffix(text, ";")) {
+	case "help", "quit", "exit", "?", `\q`:
+		return true
+	}
 	return false
 }
 
@@ -239,10 +267,10 @@ func (s *shell) say(err error) {
 func (s *shell) command(ctx context.Context, text string) (leave bool) {
 	name, arg, _ := strings.Cut(strings.TrimSuffix(text, ";"), " ")
 	arg = strings.TrimSpace(arg)
-	switch name {
-	case "quit", "exit", "q":
+	switch strings.ToLower(name) {
+	case "quit", "exit", "q", `\q`:
 		return true
-	case "help", "h", "":
+	case "help", "h", "?", "":
 		rows := make([][]any, len(shellCommands))
 		for i, c := range shellCommands {
 			rows[i] = []any{":" + c.name, c.args, c.short}

@@ -123,6 +123,18 @@ func TestAQuestionMayTakeSeveralLines(t *testing.T) {
 	}
 }
 
+func TestWhoForgetsTheColonOrTheSemicolonIsHelped(t *testing.T) {
+	out, errs, s := typed(t, "help", "RETURN 6 AS", "", "six;", "EXIT", "RETURN 9 AS nine;")
+	for _, want := range []string{":limit", "until a semicolon", "6"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	if errs != "" || len(s.lines) != 1 {
+		t.Errorf("%q; after EXIT %d lines are left", errs, len(s.lines))
+	}
+}
+
 func TestCtrlCForgetsWhatWasTyped(t *testing.T) {
 	out, errs, _ := typed(t, "RETURN 7 AS", "^C", "RETURN 8 AS eight; // not nine")
 	if errs != "" || strings.Contains(out, "7") || !strings.Contains(out, "8") {
@@ -191,6 +203,9 @@ func TestAnswersComeAsCSVAndAsLines(t *testing.T) {
 // slow is a question that nobody waits for.
 const slow = "UNWIND range(1, 30000) AS x UNWIND range(1, 30000) AS y WITH x, y WHERE x + y = 0 RETURN count(*);"
 
+// typedOn is typed where Tab has just shown a choice, and wants no other.
+const typedOn = ", s"
+
 // terminalOf opens a pseudo-terminal; see pts(4).
 func terminalOf(t *testing.T) (person, program *os.File) {
 	t.Helper()
@@ -239,6 +254,9 @@ func TestOnARealTerminalTabCompletesAndHistoryStays(t *testing.T) {
 		{"\x03", "^C…" + promptFirst},
 		{slow + "\r", "count(*);\r\n"},
 		{"\x03", "ended…" + promptFirst}, // the question, not the shell; pressed until it has begun
+		{"MATCH (s:System) RETURN s.na\t", "nanoprobe…RETURN s.na"},
+		{typedOn, "RETURN s.na, s"},
+		{"\x03", "^C…" + promptFirst},
 		{"hostipports host=w\t", "host=web"},
 		{"\x03", "^C…" + promptFirst},
 	} {
@@ -253,6 +271,9 @@ func TestOnARealTerminalTabCompletesAndHistoryStays(t *testing.T) {
 			press = func() {}
 		}
 		screen.waitFor(t, step.shows, press)
+		if step.keys == typedOn && screen.has("UNWIND") {
+			t.Error("a choice is shown again after every key")
+		}
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -320,6 +341,12 @@ func (s *screen) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.text.Reset()
+}
+
+func (s *screen) has(text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Contains(s.text.String(), text)
 }
 
 // waitFor waits until something is shown, one part after the other, and does again what may bring it.

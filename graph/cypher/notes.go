@@ -45,6 +45,13 @@ func (n *names) prop(e expr, prop string) {
 // the graph does not have why that may be: what to tell a person who got no
 // rows, or nothing but null.
 func (q *Query) Notes(r graph.Reader) []string {
+	missing := q.Missing(r)
+	return append(missing, q.propNotes(r, len(missing) == 0)...)
+}
+
+// Missing is Notes without the properties: for a question whose author knows
+// that there may be none yet.
+func (q *Query) Missing(r graph.Reader) []string {
 	var labels, types []string
 	unwritten := map[string]bool{}
 	for _, l := range graph.Labels {
@@ -76,7 +83,7 @@ func (q *Query) Notes(r graph.Reader) []string {
 	if len(q.used.types) > 0 {
 		note(q.used.types, r.RelTypes(), types, "relationship")
 	}
-	return append(notes, q.propNotes(r, len(notes) == 0)...)
+	return notes
 }
 
 // propNotes is about properties. Those that the schema knows and nothing has at

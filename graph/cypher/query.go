@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 	"time"
 
@@ -311,11 +312,26 @@ func (p *Plan) String() string {
 func (p *Plan) rows() [][]any {
 	var rows [][]any
 	for _, o := range p.Operators {
-		var made any
+		var expected, made any
+		if o.Estimate > 0 {
+			expected = rounded(o.Estimate)
+		}
 		if p.Profiled {
 			made = o.Rows
 		}
-		rows = append(rows, []any{strings.Repeat("  ", o.Depth) + o.Name, o.Details, o.Estimate, made})
+		rows = append(rows, []any{strings.Repeat("  ", o.Depth) + o.Name, o.Details, expected, made})
+	}
+	if p.Profiled {
+		rows = append(rows, []any{"Reads", "nodes looked up one by one", nil, p.Reads})
 	}
 	return rows
+}
+
+// rounded leaves two digits of a guess.
+func rounded(x float64) float64 {
+	r, err := strconv.ParseFloat(strconv.FormatFloat(x, 'e', 1, 64), 64)
+	if err != nil {
+		return x
+	}
+	return r
 }

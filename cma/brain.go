@@ -258,6 +258,9 @@ func (b *brain) signal(l letter) {
 			Detail: map[string]string{"from": l.from.String()},
 			Text:   fmt.Sprintf("two systems take turns as %s: its identity file was copied; one of them is at %s", b.name(l.id), l.from.Addr())})
 	}
+	if v.Elsewhere {
+		b.auth.Elsewhere(now, l.id)
+	}
 	if v.HasReply {
 		b.reply(&l, v.Reply)
 	}

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build run test test-systemd dependencies truth quiet-hour discovery-cost test-neo4j lab random-faults bench sim fuzz install setup setup-test clean
+.PHONY: help build run test test-systemd dependencies truth quiet-hour discovery-cost test-neo4j big-store lab random-faults bench sim fuzz install uninstall setup setup-test clean
 
 # What -version says. A tree without git (a tarball) builds as well.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -33,6 +33,9 @@ test-crowd: setup-test build ## every change of keys with 52 busy systems in a l
 
 test-neo4j: ## run the store's tests on a real Neo4j (needs a JDK and Maven)
 	@scripts/test-neo4j
+
+big-store: ## a store with a million nodes and as many relationships: how soon it opens, also after kill -9 (a minute)
+	@go test ./graph/embedded -count=1 -v -timeout 10m -run TestABigStoreOpensAtOnce -big 1000000
 
 test-systemd: setup-test build ## install, enable, kill and upgrade under a real systemd in a container (as root)
 	@scripts/test-systemd
@@ -67,6 +70,9 @@ fuzz: ## fuzz every decoder for FUZZTIME each (10s)
 
 install: build ## install the programs and their units (DESTDIR=DIR for a package)
 	@scripts/install $(DESTDIR)
+
+uninstall: ## stop the services and remove what "make install" put; PURGE=yes removes their state as well
+	@scripts/uninstall $(DESTDIR)
 
 setup: ## install what building and running need, where it is missing
 	@scripts/setup

@@ -24,4 +24,10 @@
 //
 // Expanding a node is one look-up in an index that is ordered by node and
 // type, so the cost of a traversal follows its answer and not the graph.
+//
+// Opening reads no data: a store of 1,000,000 nodes and 1,000,000 relationships
+// (280 MB) gave its first answer 10 ms after it was opened, 2 to 10 ms after its
+// process was killed with -9 in the middle of a write, and 0.26 s where a reader
+// had been open all the time, so that 25 MB of log were to be read (2 cores, Debian
+// 12, ext4, load average 10 to 20, 2026-11-25: make big-store).
 package embedded

@@ -179,8 +179,10 @@ func (c *CMA) newer(id wire.ID, m *wire.Signal, st seen) Verdict {
 		st.state |= verified
 	}
 	v := Verdict{Action: Process, Started: true, Fresh: true}
-	// A recording of what another CMA was told cannot have this run's cookie.
-	v.Elsewhere = st.is(strange) && m.Cookie == c.cookie
+	// It has our cookie, as no recording of what another CMA was told can have; or
+	// it had ours, and has another one's since.
+	v.Elsewhere = st.is(strange) && m.Cookie == c.cookie ||
+		st.is(verified) && m.Cookie != 0 && m.Cookie != c.cookie
 	st.state &^= strange
 	c.seen.put(id, st)
 	c.next[id] = m.Session

@@ -52,3 +52,22 @@ func TestWhoHadToDoWithAnotherCMAIsNotedOnceWhenItReturns(t *testing.T) {
 		t.Errorf("durable %v, want %v", w.log, want)
 	}
 }
+
+func TestWhoIsAboutToBeginAnewElsewhereAndReturnsIsNotedToo(t *testing.T) {
+	w := newWorld(t, 1)
+	w.node.Report(w.now, obs(1))
+	w.run(time.Minute, w.node.Quiet)
+	first, mark := w.cma, w.mark
+	w.mark.Seq-- // an older copy, which lacks the report
+	w.startCMA()
+	w.node.Report(w.now, obs(2))
+	session := w.session
+	w.run(time.Minute, func() bool { return w.session > session })
+	w.cma, w.mark = first, mark
+	if !w.run(time.Minute, w.node.Quiet) {
+		t.Fatalf("stuck: %v", w.log)
+	}
+	if w.elsewhere != 1 {
+		t.Errorf("noted %d times", w.elsewhere)
+	}
+}

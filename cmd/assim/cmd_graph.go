@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"assim/config"
 	"assim/discovery/all"
@@ -18,7 +17,7 @@ const maxGraphInput = 64 << 20
 
 type graphSettings struct {
 	System  string `name:"system" default:"n-example" usage:"id of the system that the document is about"`
-	Scripts string `name:"scripts" default:"/etc/assim/discover.d" usage:"directory of mappings (NAME.toml) for documents of discovery scripts"`
+	Scripts string `name:"scripts" default:"/etc/assim/discover.d" usage:"directories, with : between, of mappings (NAME.toml) for documents of discovery scripts"`
 }
 
 func graphCommand() command {
@@ -62,7 +61,7 @@ func findPlugin(name, scripts string) (func(graph.Key, []byte) (graph.Change, er
 	if p, ok := all.FindPlugin(name); ok && p.Graph != nil {
 		return p.Graph, nil
 	}
-	mappings, problems := script.Mappings(os.DirFS(scripts))
+	mappings, problems := script.MappingsIn(scripts, os.DirFS)
 	for _, p := range problems {
 		fmt.Fprintln(os.Stderr, "left out:", p)
 	}
@@ -73,7 +72,7 @@ func findPlugin(name, scripts string) (func(graph.Key, []byte) (graph.Change, er
 	if near := config.Nearest(name, names); near != "" && near != name {
 		hint = "; did you mean " + near + "?"
 	}
-	return nil, fmt.Errorf("nothing makes a graph of %q: it is no built-in type that does, and there is no %s with [[node]] or [[rel]] (-scripts names another directory)%s", name, filepath.Join(scripts, name+".toml"), hint)
+	return nil, fmt.Errorf("nothing makes a graph of %q: it is no built-in type that does, and there is no %s with [[node]] or [[rel]] (-scripts names another directory)%s", name, name+".toml in "+scripts, hint)
 }
 
 // tellLost names the rules of a mapping that find nothing in the document.
@@ -81,11 +80,7 @@ func tellLost(name, scripts string, doc []byte) error {
 	if _, ok := all.FindPlugin(name); ok {
 		return nil
 	}
-	rules, err := script.Load(os.DirFS(scripts), name)
-	if err != nil {
-		return err
-	}
-	lost, err := rules.Lost(doc)
+	lost, err := script.LostIn(scripts, name, os.DirFS, doc)
 	for _, sentence := range lost {
 		fmt.Fprintln(os.Stderr, sentence)
 	}

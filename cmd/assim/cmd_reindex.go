@@ -14,7 +14,7 @@ type reindexSettings struct {
 	Store    string `name:"store" usage:"offline: the store to read, a path or bolt://HOST:7687; with -into"`
 	Into     string `name:"into" usage:"offline: the new store"`
 	Password string `name:"store-password-file" usage:"offline: file whose first line is the password for Neo4j"`
-	Scripts  string `name:"scripts" default:"/etc/assim/discover.d" usage:"offline: directory of mappings (NAME.toml) for documents of discovery scripts"`
+	Scripts  string `name:"scripts" default:"/etc/assim/discover.d" usage:"offline: directories, with : between, of mappings (NAME.toml) for documents of discovery scripts"`
 }
 
 func reindexCommand() command {
@@ -79,7 +79,7 @@ func (a *app) rebuild(ctx context.Context, set *reindexSettings) error {
 // mappings for the others.
 func deriveWith(scripts string) graph.Derive {
 	plugins := map[string]func(graph.Key, []byte) (graph.Change, error){}
-	mappings, problems := script.Mappings(os.DirFS(scripts))
+	mappings, problems := script.MappingsIn(scripts, os.DirFS)
 	for _, p := range problems {
 		fmt.Fprintln(os.Stderr, "left out:", p)
 	}

@@ -47,7 +47,7 @@ type settings struct {
 	Zero      bool          `name:"zero-configuration" usage:"let systems without a join string ask to be accepted by hand (labs)"`
 	Strict    bool          `name:"strict" usage:"single-use, bound join strings and approval by hand; no multicast"`
 	Queries   string        `name:"queries" default:"/etc/assim/queries.d" usage:"directory of the site's own canned queries"`
-	Scripts   string        `name:"scripts" default:"/etc/assim/discover.d" usage:"directory of mappings (NAME.toml) for the documents of discovery scripts"`
+	Scripts   string        `name:"scripts" default:"/etc/assim/discover.d" usage:"directories, with : between, of mappings (NAME.toml) for the documents of discovery scripts"`
 	Recovery  string        `name:"recovery" usage:"file of the recovery key, for a start after the keys in -data were lost"`
 	Debug     bool          `name:"debug" usage:"log more"`
 }
@@ -108,7 +108,7 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		log.Warn("some of the site's queries are left out", "directory", s.Queries, "error", err)
 	}
-	mappings, problems := script.Mappings(os.DirFS(s.Scripts))
+	mappings, problems := script.MappingsIn(s.Scripts, os.DirFS)
 	for _, p := range problems {
 		log.Warn("a mapping is left out", "directory", s.Scripts, "error", p)
 	}

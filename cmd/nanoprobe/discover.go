@@ -23,7 +23,7 @@ type discoverSettings struct {
 	List    bool          `name:"list" usage:"name all discovery types"`
 	JSON    bool          `name:"json" usage:"print the document as it is stored, on one line"`
 	Root    string        `name:"root" default:"/" usage:"look at another root file system"`
-	Scripts string        `name:"scripts" default:"/etc/assim/discover.d" usage:"directory of the site's discovery scripts"`
+	Scripts string        `name:"scripts" default:"/etc/assim/discover.d" usage:"directories of the site's discovery scripts, with : between"`
 	Wait    time.Duration `name:"wait" default:"65s" usage:"lldp: how long to listen for frames"`
 }
 
@@ -62,16 +62,23 @@ Looks once and prints the document that the CMA would be sent. No CMA is needed.
 
 // types are the built-in ones and the site's scripts.
 func types(s discoverSettings) []discovery.Type {
-	// A program is started in its own directory, where a relative path leads nowhere.
-	dir, err := filepath.Abs(s.Scripts)
-	if err != nil {
-		dir = s.Scripts
-	}
-	scripts, problems := script.Types(os.DirFS(dir), dir)
+	scripts, problems := script.TypesIn(absolute(s.Scripts), os.DirFS)
 	for _, p := range problems {
 		fmt.Fprintln(os.Stderr, "left out:", p)
 	}
 	return append(slices.Clone(all.Types), scripts...)
+}
+
+// absolute makes paths of a list whole: a program is started in its own
+// directory, where a relative path leads nowhere.
+func absolute(dirs string) string {
+	list := strings.Split(dirs, script.Separator)
+	for i, dir := range list {
+		if whole, err := filepath.Abs(dir); err == nil {
+			list[i] = whole
+		}
+	}
+	return strings.Join(list, script.Separator)
 }
 
 func list(types []discovery.Type) {

@@ -23,7 +23,7 @@ type settings struct {
 	Data    string   `name:"data" default:"/var/lib/assim/nanoprobe" usage:"directory of the identity file"`
 	Run     string   `name:"run" default:"/run/assim" usage:"directory of the local sockets of a CMA on this host"`
 	Port    int      `name:"port" default:"1984" usage:"UDP port; another one is taken if it is in use"`
-	Scripts string   `name:"scripts" default:"/etc/assim/discover.d" usage:"directory of the site's discovery scripts"`
+	Scripts string   `name:"scripts" default:"/etc/assim/discover.d" usage:"directories of the site's discovery scripts, with : between"`
 	Zero    bool     `name:"zero-configuration" usage:"without a join string, ask any CMA to be accepted by hand (labs)"`
 	Debug   bool     `name:"debug" usage:"log more"`
 }
@@ -72,7 +72,7 @@ Exit status: 0 stopped by SIGTERM or SIGINT, 1 an error, 2 settings not understo
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	agent := nanoprobe.New(nanoprobe.Config{
-		Data: s.Data, Run: s.Run, CMA: s.CMA, Join: s.Join, Zero: s.Zero, Port: s.Port, Scripts: s.Scripts,
+		Data: s.Data, Run: s.Run, CMA: s.CMA, Join: s.Join, Zero: s.Zero, Port: s.Port, Scripts: absolute(s.Scripts),
 	}, log)
 	if err := agent.Run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "nanoprobe:", strings.TrimPrefix(err.Error(), "nanoprobe: "))

@@ -176,6 +176,19 @@ A sibling file ` + "`NAME.toml`" + ` says more; all of it is optional:
 the item, ` + "`{a.b}`" + ` a field of a field, ` + "`{.}`" + ` the item itself, ` + "`{system}`" + ` the id of the system. Properties name a path each.
 The CMA reads [[node]] and [[rel]] from its own ` + "`discover.d`" + `, never from a nanoprobe; a document can tell of its own System only.
 See ` + "`examples/discover.d`" + ` for programs in sh, Python and Go.
+
+Try both before anybody else sees them; the second command says which rules find nothing:
+
+` + "```" + `
+nanoprobe discover NAME -scripts ./discover.d
+nanoprobe discover NAME -scripts ./discover.d -json | assim graph NAME -scripts ./discover.d
+` + "```" + `
+
+Nanoprobes and the CMA read their directories when they start. After a new program restart the nanoprobe
+(an unchanged system sends hashes only), after a new or changed mapping the CMA; ` + "`assim reindex`" + ` applies a
+changed mapping to the documents that are stored already. Where configuration management pushes programs into
+a directory of its own, ` + "`-scripts /etc/assim/discover.d:/srv/site/discover.d`" + ` names both; of two programs of
+one name the first counts.
 `
 
 // write makes the page.

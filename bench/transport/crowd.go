@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -16,27 +15,36 @@ import (
 // system is one nanoprobe without its host: the shipped cores.
 type system struct {
 	id      wire.ID
-	key     wire.NodeKey
+	sealer  wire.Sealer // a nanoprobe keeps its own
 	addr    netip.Addr
 	session *session.Node
 	member  *member.Member
 	gen     uint32 // of the desired state it runs
 	acked   bool
+	said    bool // it has announced itself in this session
+	held    bool // it was asked for patience since
 	beating bool
 	off     bool  // it has no power
 	slot    int64 // of the wheel it waits in
+
+	ackedAt, orderedAt time.Time // in this storm
 }
 
-// crowd stands in for many systems with one socket. One goroutine owns it;
-// another reads the socket.
+// crowd stands in for many systems with one socket, in one goroutine. Nobody of
+// it looks at the clock before all that has arrived is heard, as no nanoprobe
+// does: where the crowd is slower than a hundred thousand machines would be,
+// everybody of it is late, knows it, and takes its own lateness for nobody's
+// silence.
 type crowd struct {
 	udp     *netio.UDP
 	cma     netip.AddrPort
 	systems []system
+	byID    map[wire.ID]int32
+	why     why
 	wheel   [wheelSize][]int32
 	turn    int64 // the wheel's slot that is next
 	began   time.Time
-	packets chan []netio.Packet
+	arrived []netio.Packet
 	out     member.Out
 
 	outgoing netio.Outgoing
@@ -50,13 +58,15 @@ type crowd struct {
 const (
 	wheelStep = 5 * time.Millisecond
 	wheelSize = 4096 // 20 s; who waits longer is looked at in between
-	atOnce    = 512  // batches read and not handled
+	atOnce    = 512  // batches read before it is looked how far everybody is
 )
 
 func newCrowd(udp *netio.UDP, keys *trust.CMAKeys, ids []wire.ID, cma netip.AddrPort) *crowd {
-	c := &crowd{udp: udp, cma: cma, systems: make([]system, len(ids)), packets: make(chan []netio.Packet, atOnce), waiting: make([]netio.Packet, netio.Batch)}
+	c := &crowd{udp: udp, cma: cma, systems: make([]system, len(ids)), arrived: make([]netio.Packet, netio.Batch), waiting: make([]netio.Packet, netio.Batch), byID: make(map[wire.ID]int32, len(ids))}
+	for i, id := range ids {
+		c.byID[id] = int32(i)
+	}
 	c.powerOn(keys, ids, 1)
-	go c.read()
 	return c
 }
 
@@ -67,10 +77,15 @@ func (c *crowd) powerOn(keys *trust.CMAKeys, ids []wire.ID, running wire.Session
 	for i, id := range ids {
 		s := &c.systems[i]
 		*s = system{id: id, addr: addressOf(i)}
-		s.key, _ = keys.NodeKey(id, keys.Epoch())
+		s.sealer = sealerOf(keys, id)
 		rng := c.introduce(i, running)
 		s.member = member.New(id, running, shared, rng)
 	}
+}
+
+func sealerOf(keys *trust.CMAKeys, id wire.ID) wire.Sealer {
+	key, _ := keys.NodeKey(id, keys.Epoch())
+	return wire.NewSealer(key)
 }
 
 // again has everybody announce itself in a session greater than before, while
@@ -79,7 +94,8 @@ func (c *crowd) again(running wire.Session) {
 	c.begin()
 	for i := range c.systems {
 		s := &c.systems[i]
-		s.acked, s.beating, s.slot = false, false, 0
+		s.acked, s.beating, s.slot, s.said, s.held = false, false, 0, false, false
+		s.ackedAt, s.orderedAt = time.Time{}, time.Time{}
 		c.introduce(i, running)
 		s.session.Applied(s.gen)
 	}
@@ -88,7 +104,7 @@ func (c *crowd) again(running wire.Session) {
 // begin sets the counters back.
 func (c *crowd) begin() {
 	c.began, c.turn, c.wheel = time.Now(), 0, [wheelSize][]int32{}
-	c.announces, c.signals, c.acked, c.deaths = 0, 0, 0, 0
+	c.announces, c.signals, c.acked, c.deaths, c.why = 0, 0, 0, 0, why{}
 }
 
 // introduce gives a system a session that begins with an announcement.
@@ -112,27 +128,6 @@ func indexOf(a netip.Addr) int {
 
 func (c *crowd) close() { _ = c.udp.Close() }
 
-// read hands copies of what arrives to the owner, until the socket is closed.
-func (c *crowd) read() {
-	defer close(c.packets)
-	batch := make([]netio.Packet, netio.Batch)
-	for {
-		n, err := c.udp.Read(batch)
-		if err != nil {
-			return
-		}
-		if n == 0 {
-			continue
-		}
-		got := make([]netio.Packet, n)
-		for i, p := range batch[:n] {
-			p.Data = bytes.Clone(p.Data)
-			got[i] = p
-		}
-		c.packets <- got
-	}
-}
-
 // run lets everybody live until all heartbeat or patience ends.
 func (c *crowd) run(patience time.Duration, pid int, s *storm) {
 	cpu, own := cpuSeconds(pid), processorTime()
@@ -141,8 +136,7 @@ func (c *crowd) run(patience time.Duration, pid int, s *storm) {
 	}
 	look := c.began
 	for now := c.began; now.Sub(c.began) < patience; now = time.Now() {
-		c.receive()
-		c.due(time.Now())
+		c.take()
 		if s.AllAckedS == 0 && c.acked == len(c.systems) {
 			s.AllAckedS = time.Since(c.began).Seconds()
 			s.AnnouncesEach = float64(c.announces) / float64(len(c.systems))
@@ -156,29 +150,35 @@ func (c *crowd) run(patience time.Duration, pid int, s *storm) {
 			}
 		}
 	}
-	s.Acknowledged, s.Deaths = c.acked, c.deaths
+	s.Acknowledged, s.Deaths, s.why = c.acked, c.deaths, c.why
+	s.delays(c.systems)
 	s.PacketsEach = float64(c.signals) / float64(len(c.systems))
 	s.CrowdCPUS = (processorTime() - own).Seconds()
 }
 
-// receive handles what has arrived, and waits a moment when nothing has.
-func (c *crowd) receive() {
-	timer := time.NewTimer(wheelStep)
-	defer timer.Stop()
-	select {
-	case batch := <-c.packets:
-		c.packetsOf(batch)
-	case <-timer.C:
-		return
+// take hears what has arrived and does what is due: nothing while more waits.
+func (c *crowd) take() {
+	if c.receive() {
+		c.due(time.Now())
 	}
+	c.flush()
+}
+
+// receive handles what has arrived, waits a moment when nothing has, and reports
+// whether that was all.
+func (c *crowd) receive() bool {
+	_ = c.udp.SetReadDeadline(time.Now().Add(wheelStep)) // It fails on a closed socket only, as Read does.
 	for range atOnce {
-		select {
-		case batch := <-c.packets:
-			c.packetsOf(batch)
-		default:
-			return
+		n, err := c.udp.Read(c.arrived)
+		if err != nil {
+			return true
+		}
+		c.packetsOf(c.arrived[:n])
+		if n < len(c.arrived) {
+			return true
 		}
 	}
+	return false
 }
 
 func (c *crowd) packetsOf(batch []netio.Packet) {
@@ -223,14 +223,18 @@ func (c *crowd) tick(i int, now time.Time, p *netio.Packet) {
 
 func (c *crowd) signal(i int, now time.Time, p *netio.Packet) {
 	s := &c.systems[i]
-	m, err := wire.OpenSignal(p.Data, wire.NewSealer(s.key), true)
+	m, err := wire.OpenSignal(p.Data, s.sealer, true)
 	if err != nil {
 		return
 	}
 	c.kinds[m.Kind%32]++
+	if m.Kind == wire.KindHold {
+		c.why.Holds++
+		s.held = true
+	}
 	s.session.Receive(now, &m)
 	if !s.acked && m.AckThrough > 0 {
-		s.acked = true
+		s.acked, s.ackedAt = true, now
 		c.acked++
 	}
 	for _, e := range s.session.Events() {
@@ -241,6 +245,9 @@ func (c *crowd) signal(i int, now time.Time, p *netio.Packet) {
 			s.member.SetDesired(now, &d, &c.out)
 			s.session.Applied(e.Gen)
 			s.gen = e.Gen
+			if s.orderedAt.IsZero() {
+				s.orderedAt = now
+			}
 		}
 	}
 }
@@ -275,7 +282,7 @@ func (c *crowd) settle(i int, now time.Time) {
 	if len(c.out.Reports) > 0 {
 		for _, o := range c.out.Reports {
 			if o.Kind == wire.ObsUnresponsive || o.Kind == wire.ObsDead {
-				c.deaths++
+				c.accused(o.About)
 			}
 		}
 		s.session.Report(now, c.out.Reports)
@@ -285,11 +292,11 @@ func (c *crowd) settle(i int, now time.Time) {
 		c.signals++
 		c.kinds[m.Kind%32]++
 		if m.Kind == wire.KindAnnounce {
-			c.announces++
+			c.announced(s)
 		}
 		e := wire.Envelope{Epoch: 1, ID: s.id, Nonce: trust.Nonce()}
 		p := c.next()
-		*p = netio.Packet{Data: wire.AppendSignal(p.Data[:0], wire.NewSealer(s.key), e, &m), Peer: c.cma, Local: s.addr}
+		*p = netio.Packet{Data: wire.AppendSignal(p.Data[:0], s.sealer, e, &m), Peer: c.cma, Local: s.addr}
 	}
 	due := s.session.Deadline()
 	if d := s.member.Deadline(); !d.IsZero() && (due.IsZero() || d.Before(due)) {
@@ -307,7 +314,7 @@ func (c *crowd) settle(i int, now time.Time) {
 	c.wheel[slot%wheelSize] = append(c.wheel[slot%wheelSize], int32(i))
 }
 
-// due looks at everybody whose time has come, and sends what waits.
+// due looks at everybody whose time has come.
 func (c *crowd) due(now time.Time) {
 	for until := int64(now.Sub(c.began) / wheelStep); c.turn <= until; c.turn++ {
 		slot := c.turn
@@ -325,7 +332,6 @@ func (c *crowd) due(now time.Time) {
 			c.settle(int(i), now)
 		}
 	}
-	c.flush()
 }
 
 // beating counts who hears all its neighbors.

@@ -81,8 +81,7 @@ func measureDeaths(c *crowd, keys *trust.CMAKeys, n, pid int, running wire.Sessi
 // live lets everybody go on for a while.
 func (c *crowd) live(d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
-		c.receive()
-		c.due(time.Now())
+		c.take()
 	}
 }
 
@@ -90,7 +89,7 @@ func (c *crowd) live(d time.Duration) {
 func (c *crowd) back(i int, keys *trust.CMAKeys, running wire.Session) {
 	s := &c.systems[i]
 	*s = system{id: s.id, addr: s.addr}
-	s.key, _ = keys.NodeKey(s.id, keys.Epoch())
+	s.sealer = sealerOf(keys, s.id)
 	rng := c.introduce(i, running)
 	s.member = member.New(s.id, running, &member.Config{Start: time.Now()}, rng)
 	c.settle(i, time.Now())

@@ -40,6 +40,7 @@ type storm struct {
 	LostAtCMA     int     `json:"lost_at_the_socket_of_the_cma"`
 	LostAtCrowd   int     `json:"lost_at_the_socket_of_the_crowd"`
 	StopS         float64 `json:"cma_stop_s,omitempty"`
+	why
 }
 
 func (s *storm) print() {
@@ -51,6 +52,7 @@ func (s *storm) print() {
 	fmt.Printf("  signals per nanoprobe   %8.2f     until then\n", s.PacketsEach)
 	fmt.Printf("  neighbors reported silent %6d     none is\n", s.Deaths)
 	fmt.Printf("  lost at full sockets    %8d     of the cma, %d of the crowd\n", s.LostAtCMA, s.LostAtCrowd)
+	s.why.print()
 	fmt.Printf("  cma cpu                 %8.1f s   crowd cpu %.1f s\n", s.CMACPUS, s.CrowdCPUS)
 	fmt.Printf("  cma resident            %8.1f MB  before %.1f MB\n", s.CMARSSMB, s.CMARSSBefore)
 	if s.StopS > 0 {

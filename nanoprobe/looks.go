@@ -46,8 +46,8 @@ func (s self) Rests() []discovery.Rest {
 func (n *Nanoprobe) begin(ctx context.Context, t discovery.Type) {
 	h, limit := discovery.Host(n.host), lookLimit
 	if n.schedule.Leisurely(t.Name) {
-		p := newPace(ctx)
-		n.paces[t.Name] = p
+		p := newPace(ctx, n.paced)
+		n.paces[t.Name], n.paced = p, p
 		h, limit = n.host.Paced(p.step), limit+maxRest
 	}
 	n.running.Go(func() { n.look(ctx, t, h, limit) })

@@ -44,7 +44,7 @@ type Config struct {
 	Join    string   // join string, needed once
 	Zero    bool     // without a join string, ask to be accepted by hand
 	Port    int      // UDP port; another one is taken if it is in use
-	Scripts string   // directory of the site's discovery scripts
+	Scripts string   // directories of the site's discovery scripts, with : between
 }
 
 // Limits of the loop.
@@ -72,6 +72,7 @@ type Nanoprobe struct {
 	member   *member.Member
 	schedule *discovery.Schedule
 	paces    map[string]*pace // of looks under way that nobody waits for, by type
+	paced    *pace            // the newest of them; nil: there was none
 	docs     *documents
 	recalls  recalls
 	rests    atomic.Pointer[[]discovery.Rest] // types held back by their budget, as told
@@ -514,7 +515,7 @@ func (n *Nanoprobe) outsideLinks(links []discovery.Link) map[string]bool {
 // types are the built-in ones and the site's scripts, each ready to collect.
 func (n *Nanoprobe) types() []discovery.Type {
 	types := slices.Clone(all.Types)
-	scripts, problems := script.Types(os.DirFS(n.cfg.Scripts), n.cfg.Scripts)
+	scripts, problems := script.TypesIn(n.cfg.Scripts, os.DirFS)
 	for _, p := range problems {
 		n.log.Warn("a discovery script is left out", "directory", n.cfg.Scripts, "error", p)
 	}

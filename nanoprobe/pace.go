@@ -40,7 +40,9 @@ type pace struct {
 	once   sync.Once
 }
 
-func newPace(ctx context.Context) *pace {
+// newPace is for the look that follows another one, nil for the first. What that
+// one owes when it ends is still to be rested.
+func newPace(ctx context.Context, last *pace) *pace {
 	p := &pace{now: time.Now, used: processTime, wanted: make(chan struct{})}
 	p.sleep = func(d time.Duration) {
 		timer := time.NewTimer(d)
@@ -52,7 +54,16 @@ func newPace(ctx context.Context) *pace {
 		}
 	}
 	p.begin()
+	p.follow(last)
 	return p
+}
+
+// follow takes over what the look before owes. What it did not use is no reason to
+// use more now.
+func (p *pace) follow(last *pace) {
+	if last != nil && (p.before-last.before)*share > p.since.Sub(last.since) {
+		p.since, p.before = last.since, last.before
+	}
 }
 
 // begin starts a new slice.

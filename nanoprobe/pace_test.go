@@ -62,9 +62,33 @@ func TestALookThatIsWantedRestsNoMore(t *testing.T) {
 	if took := p.time.Sub(before); took != time.Second {
 		t.Errorf("a second of work took %v", took)
 	}
-	real := newPace(t.Context())
+	real := newPace(t.Context(), nil)
 	real.hurry()
 	real.sleep(time.Hour) // returns at once
+}
+
+func TestALookRestsForTheOneBefore(t *testing.T) {
+	last := newPaced()
+	last.work(10 * time.Millisecond)
+	for _, c := range []struct {
+		tail, idle time.Duration // what the last look did after its last rest, and how long nothing was done then
+		want       time.Duration // how long the next one rests after 2 ms of work
+	}{
+		{0, time.Hour, 98 * time.Millisecond},
+		{20 * time.Millisecond, 0, 22*share*time.Millisecond - 22*time.Millisecond},
+		{20 * time.Millisecond, 500 * time.Millisecond, 22*share*time.Millisecond - 22*time.Millisecond - 500*time.Millisecond},
+		{20 * time.Millisecond, time.Minute, 98 * time.Millisecond},
+	} {
+		next := newPaced()
+		next.cpu, next.time = last.cpu+c.tail, last.time.Add(c.tail+c.idle)
+		next.begin()
+		next.follow(&last.pace)
+		before := next.time
+		next.work(slice)
+		if rested := next.time.Sub(before) - slice; rested != c.want {
+			t.Errorf("after %v and %v it rests %v, want %v", c.tail, c.idle, rested, c.want)
+		}
+	}
 }
 
 func TestALookEndsWhateverElseUsesTheProcessor(t *testing.T) {

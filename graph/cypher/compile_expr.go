@@ -388,7 +388,7 @@ func (c *compiler) listComp(e *listCompExpr) (eval, typ) {
 		if err != nil || !ok {
 			return nil, err
 		}
-		out := make([]any, 0, len(items))
+		out, made := make([]any, 0, len(items)), int64(0)
 		for _, item := range items {
 			if err := rt.step(); err != nil {
 				return nil, err
@@ -403,6 +403,10 @@ func (c *compiler) listComp(e *listCompExpr) (eval, typ) {
 			}
 			if project != nil {
 				if item, err = project(rt); err != nil {
+					return nil, err
+				}
+				made += 16 + sizeOf(item)
+				if err := rt.size(made); err != nil {
 					return nil, err
 				}
 			}

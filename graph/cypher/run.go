@@ -263,14 +263,15 @@ func (rt *run) sub(n int) (any, error) {
 	spec := rt.q.subs[n]
 	switch spec.kind {
 	case "COLLECT":
-		list := []any{}
+		list, made := []any{}, int64(0)
 		err := rt.subs[n].run(rt, func() error {
 			v, err := rt.collected(spec, rt.subs[n])
 			if err != nil {
 				return err
 			}
 			list = append(list, v)
-			return rt.size(int64(len(list)) * 16)
+			made += 16 + sizeOf(v)
+			return rt.size(made)
 		})
 		return list, err
 	case "COUNT":

@@ -59,6 +59,8 @@ type brain struct {
 	sent func()
 	// known reports whether a machine is the one that an identity was given to.
 	known func(id wire.ID, machine [16]byte) bool
+	// joined returns the name under which a system joined.
+	joined func(id wire.ID) string
 	// sweepKey is the key of the sweeps of a ring.
 	sweepKey func(ring uint64) [16]byte
 
@@ -495,7 +497,7 @@ func (b *brain) changes(p *pending) []graph.Change {
 		b.rings.touched(b.now(), id, r.Membership)
 	}
 	for _, id := range p.gone {
-		changes = append(changes, graph.Change{Source: seatSource(id), At: b.now(), Records: []graph.Record{{Bucket: seatBucket, Name: id.String()}}})
+		changes = append(changes, b.putOut(id))
 		b.rings.touched(b.now(), id, ring.Membership{})
 	}
 	return changes
@@ -559,6 +561,15 @@ func (b *brain) name(id wire.ID) string {
 		return r.Name
 	}
 	return id.String()
+}
+
+// putOut is what is stored of a system that was put out: what it told stays in
+// the graph, and people shall see whose that is.
+func (b *brain) putOut(id wire.ID) graph.Change {
+	node := graph.Node{Key: graph.Key{Label: graph.System, ID: id.String()}, Props: graph.P(
+		"id", id.String(), "name", b.joined(id), "kind", "server", "status", "revoked", "nanoprobe", false)}
+	return graph.Change{Source: seatSource(id), At: b.now(), Nodes: []graph.Node{node},
+		Records: []graph.Record{{Bucket: seatBucket, Name: id.String()}}}
 }
 
 // seatSource is the source of what the CMA itself says of a system.

@@ -13,6 +13,7 @@ package cma
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
@@ -137,7 +138,7 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 	}
 	if n := c.registry.Count(); made && n > 0 && c.keys.Stage() != trust.Gathering {
 		log.Error("the keys of this CMA are gone: its systems take it for another one. Stop it, and put "+trust.CMAKeysFile+
-			" back from a backup, or remove it and start with -recovery and the recovery key", "systems", n)
+			" back from a backup, or remove it and "+trust.RecoveryFile+" and start with -recovery and the recovery key", "systems", n)
 	}
 	c.ingest = &ingest{store: store, commits: c.commits, plugins: map[string]*discovery.Plugin{}, health: c.health, now: c.now, stored: c.stored}
 	for name, g := range cfg.Mappings {
@@ -156,16 +157,22 @@ func New(ctx context.Context, cfg Config, store graph.Store, log *slog.Logger) (
 // loadKeys reads the CMA's keys, or makes them. Lost ones are replaced by way of
 // the recovery key, if there is one.
 func loadKeys(cfg Config, log *slog.Logger) (keys *trust.CMAKeys, made bool, err error) {
-	_, err = os.Stat(filepath.Join(cfg.Data, trust.CMAKeysFile))
-	if cfg.Recovery == "" || err == nil {
-		if keys, made, err = trust.LoadCMAKeys(cfg.Data); err == nil {
-			err = renewFormer(keys, log)
+	var key ed25519.PrivateKey
+	if cfg.Recovery != "" {
+		if key, err = trust.LoadRecoveryKey(cfg.Recovery); err != nil {
+			return nil, false, fmt.Errorf("cma: -recovery: %w", err)
 		}
-		return keys, made, err
 	}
-	key, err := trust.LoadRecoveryKey(cfg.Recovery)
-	if err != nil {
-		return nil, false, fmt.Errorf("cma: -recovery: %w", err)
+	file := filepath.Join(cfg.Data, trust.CMAKeysFile)
+	if _, err = os.Stat(file); cfg.Recovery == "" || err == nil {
+		if keys, made, err = trust.LoadCMAKeys(cfg.Data); err != nil {
+			return keys, made, err
+		}
+		if pin := trust.PinOf(keys.Recovery); key != nil && pin != trust.RecoveryPin(key) {
+			return nil, false, fmt.Errorf("cma: -recovery: %s belongs to another recovery key (%s) than %s (%s); if it was made after the keys were lost, move it and %s away and start again",
+				file, pin, cfg.Recovery, trust.RecoveryPin(key), trust.RecoveryFile)
+		}
+		return keys, made, renewFormer(keys, log)
 	}
 	if keys, err = trust.RecoverCMAKeys(cfg.Data, key); err == nil {
 		log.Warn("the CMA has new keys by way of the recovery key; its systems follow", "pin", trust.PinOf(keys.Pub()))
@@ -193,6 +200,7 @@ func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 		mail:  make(chan letter, maxMail), quick: make(chan letter, maxQuick), results: make(chan func(), maxMail), asks: make(chan func()),
 		ended:    make(chan struct{}),
 		known:    c.registry.SameMachine,
+		joined:   c.joined,
 		sweepKey: c.keys.SweepKey,
 	}
 	b.auth = authority.New(authority.Config{
@@ -212,6 +220,14 @@ func (c *CMA) newBrain(ctx context.Context) (*brain, error) {
 		b.turnOn(c.now())
 	}
 	return b, nil
+}
+
+func (c *CMA) joined(id wire.ID) string {
+	m, err := c.registry.Node(id)
+	if err != nil {
+		c.health.failed("the name of "+id.String(), err)
+	}
+	return m.Name
 }
 
 // Run serves until ctx ends, and returns when everything it started has ended.

@@ -165,6 +165,7 @@ func TestARevokedSystemIsOutUntilItIsPardoned(t *testing.T) {
 		}
 	}
 	w.until("it is in no ring", rings(false))
+	w.until("it is shown under its name as put out", func() error { return w.status("revoked", "h03") })
 	if _, err := w.Probe("h03").Stop(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ const (
 var Labels = []LabelDoc{
 	{System, "any computer or switch we know of, with or without a nanoprobe", `node id given by the CMA ("n-<32 hex>"), "sw-<chassis id>" for a switch, "mac-<mac>" for an unknown`, map[string]string{
 		"name": "host name, or what the switch calls itself", "id": "the same as the key", "kind": "server, switch, router, vm, container, unknown",
-		"status": "up, unresponsive, dead, shutdown, unknown", "nanoprobe": "true when a nanoprobe speaks for it", "last_sign": "when it was last heard, if it is not up", "seen_by": "of an unknown system: ids of systems that see it by ARP, 16 at most",
+		"status": "up, unresponsive, dead, stopped, shutdown, revoked, unknown", "nanoprobe": "true when a nanoprobe speaks for it", "last_sign": "when it was last heard, if it is not up", "seen_by": "of an unknown system: ids of systems that see it by ARP, 16 at most",
 		"os": "pretty name of the operating system", "os_id": "short name of the distribution", "os_version": "version of the distribution",
 		"hostname": "what it calls itself", "kernel": "kernel release", "arch": "machine architecture",
 		"cpu": "processor model", "cpu_sockets": "number", "cpu_cores": "number", "cpu_threads": "number", "cpu_vulnerable": "true when the kernel knows of an unmitigated weakness",

@@ -18,7 +18,7 @@ RETURN s.name AS name, s.status AS status, s.kind AS kind, s.os AS os,
 ORDER BY name, id`
 
 type systemsSettings struct {
-	Status string `name:"status" usage:"only systems in this state: up, unresponsive, dead, shutdown, unknown"`
+	Status string `name:"status" usage:"only systems in this state: up, unresponsive, dead, stopped, shutdown, revoked, unknown"`
 	At     string `name:"at" usage:"as it was then: RFC 3339 time, or a duration ago such as 2h"`
 }
 

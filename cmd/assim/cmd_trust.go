@@ -44,7 +44,7 @@ func acceptCommand() command {
 		long: "A fingerprint lets in that one system. A name or a network lets in whoever waits under\n" +
 			"it, and whoever asks under it within the next hour: names can be chosen by anybody,\nso prefer fingerprints.",
 		examples: "  assim accept k3f2-m7qa-77de-obx4\n  assim accept 10.0.7.0/24",
-	}, "accepted", (*api.Client).Accept)
+	}, "accepted", "nobody waits under %s yet; whoever asks under it within the next hour is let in", (*api.Client).Accept)
 }
 
 func refuseCommand() command {
@@ -52,11 +52,11 @@ func refuseCommand() command {
 		name: "refuse", short: "take systems off the list of assim pending",
 		long:     "It also takes an acceptance by name or network back. Whoever is refused may ask again.",
 		examples: "  assim refuse k3f2-m7qa-77de-obx4\n  assim refuse 10.0.7.0/24",
-	}, "refused", (*api.Client).Refuse)
+	}, "or accepted ahead refused", "nobody waits under %s, and nobody was accepted ahead", (*api.Client).Refuse)
 }
 
 // choiceCommand decides about some of those who wait.
-func choiceCommand(c command, done string, do func(*api.Client, context.Context, string) (int, error)) command {
+func choiceCommand(c command, done, none string, do func(*api.Client, context.Context, string) (int, error)) command {
 	c.args = "NAME | FINGERPRINT | CIDR"
 	c.run = func(ctx context.Context, a *app, args []string) error {
 		if len(args) != 1 {
@@ -68,6 +68,10 @@ func choiceCommand(c command, done string, do func(*api.Client, context.Context,
 		}
 		if a.JSON {
 			return a.printJSON(api.Chosen{Count: n})
+		}
+		if n == 0 {
+			fmt.Fprintf(a.out, none+"\n", args[0])
+			return nil
 		}
 		fmt.Fprintf(a.out, "%d of those waiting %s\n", n, done)
 		return nil

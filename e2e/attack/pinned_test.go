@@ -175,9 +175,7 @@ func TestAJoinStringForOneIsGoodForThatOneAgain(t *testing.T) {
 	if n := s.refusals() - refused; n > 0 {
 		t.Errorf("whoever was put out asked %d times more in three seconds", n)
 	}
-	if up() {
-		t.Error("it was put out, and is up")
-	}
+	until(t, "it was put out, and is not shown so", func() bool { return s.status() == "revoked" })
 	if p.key() != was || p.identity().ID != id.String() {
 		t.Error("a refusal made it forget who it is")
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // say applies a document of a system to a store, as a CMA does.
-func say(t *testing.T, store graph.Store, typ discovery.Type, system string, payload any) {
+func say(t *testing.T, store graph.Store, typ discovery.Plugin, system string, payload any) {
 	t.Helper()
 	key := graph.Key{Label: graph.System, ID: system}
 	doc, hash, err := discovery.Canonical(payload)
@@ -31,8 +31,8 @@ func say(t *testing.T, store graph.Store, typ discovery.Type, system string, pay
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Source = system + "/" + typ.Name
-	c.Document = &graph.Document{System: key, Type: typ.Name, Hash: hash, JSON: doc, At: time.Unix(1, 0)}
+	c.Source = system + "/" + typ.Of.Name
+	c.Document = &graph.Document{System: key, Type: typ.Of.Name, Hash: hash, JSON: doc, At: time.Unix(1, 0)}
 	c.Nodes = append(c.Nodes, graph.Node{Key: key, Props: graph.P("id", system)})
 	if _, err := store.Apply(context.Background(), c); err != nil {
 		t.Fatal(err)
@@ -80,15 +80,15 @@ func TestBothEndsOfAConnectionMeetInOneDependency(t *testing.T) {
 	redis := &proc.Process{ID: "redis-server/redis:tcp6379", Name: "redis-server"}
 	app := &proc.Process{ID: "app/app.service", Name: "app"}
 	five := netip.MustParseAddr("10.0.0.5")
-	say(t, store, listeners.Type, "n-web", &listeners.Payload{
+	say(t, store, listeners.Plugin, "n-web", &listeners.Payload{
 		Processes: []*proc.Process{nginx, redis},
 		Listeners: []listeners.Listener{
 			{Process: nginx.ID, Proto: "tcp", Addr: netip.IPv4Unspecified(), Port: 80, Scope: listeners.Any},
 			{Process: redis.ID, Proto: "tcp", Addr: netip.MustParseAddr("127.0.0.1"), Port: 6379, Scope: proc.Local}},
 		Addresses: []proc.OwnAddr{{Addr: five, Scope: proc.Global}, {Addr: netip.MustParseAddr("127.0.0.1"), Scope: proc.Local}}})
-	say(t, store, connections.Type, "n-web", &connections.Payload{Processes: []*proc.Process{nginx},
+	say(t, store, connections.Plugin, "n-web", &connections.Payload{Processes: []*proc.Process{nginx},
 		Connections: []connections.Connection{{Process: nginx.ID, Endpoint: proc.Endpoint{Proto: "tcp", Addr: netip.MustParseAddr("127.0.0.1"), Port: 6379, Scope: proc.Local}}}})
-	say(t, store, connections.Type, "n-app", &connections.Payload{Processes: []*proc.Process{app},
+	say(t, store, connections.Plugin, "n-app", &connections.Payload{Processes: []*proc.Process{app},
 		Connections: []connections.Connection{
 			{Process: app.ID, Endpoint: proc.Endpoint{Proto: "tcp", Addr: five, Port: 80, Scope: proc.Global}},
 			// The same loopback address on another system is another place.
@@ -115,14 +115,14 @@ func TestAClientOfARouterDependsOnWhoAnswersBehindIt(t *testing.T) {
 	end := func(addr string, port uint16) proc.Endpoint {
 		return proc.Endpoint{Proto: "tcp", Addr: netip.MustParseAddr(addr), Port: port, Scope: proc.Global}
 	}
-	say(t, store, connections.Type, "n-app", &connections.Payload{Processes: []*proc.Process{app},
+	say(t, store, connections.Plugin, "n-app", &connections.Payload{Processes: []*proc.Process{app},
 		Connections: []connections.Connection{{Process: app.ID, Endpoint: end("10.0.0.1", 80)}}})
-	say(t, store, listeners.Type, "n-web", &listeners.Payload{Processes: []*proc.Process{web},
+	say(t, store, listeners.Plugin, "n-web", &listeners.Payload{Processes: []*proc.Process{web},
 		Listeners: []listeners.Listener{{Process: web.ID, Proto: "tcp", Addr: netip.MustParseAddr("10.0.1.7"), Port: 8080, Scope: proc.Global}}})
 	if got := derived(t, store, "n-app"); len(got) != 0 {
 		t.Errorf("the router told nothing, and %q", got)
 	}
-	say(t, store, connections.Type, "n-router", &connections.Payload{Forwards: []connections.Forward{{Called: end("10.0.0.1", 80), Server: end("10.0.1.7", 8080)}}})
+	say(t, store, connections.Plugin, "n-router", &connections.Payload{Forwards: []connections.Forward{{Called: end("10.0.0.1", 80), Server: end("10.0.1.7", 8080)}}})
 	want := []string{"n-app -DEPENDS_ON-> n-web [app > nginx]", "n-app/app/app.service -DEPENDS_ON-> n-web/nginx/nginx.service:tcp8080 [tcp/80]"}
 	if got := derived(t, store, "n-app"); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -139,8 +139,8 @@ func TestAClientOfARouterDependsOnWhoAnswersBehindIt(t *testing.T) {
 func TestGuestAndHostMeetByUUID(t *testing.T) {
 	const uuid = "5f0c1a2b-0000-4000-8000-123456789abc"
 	store := graphtest.NewMem()
-	say(t, store, vm.Type, "n-guest", &vm.Payload{Kind: "kvm", UUID: uuid})
-	say(t, store, vm.Type, "n-host", &vm.Payload{Kind: "physical", Guests: []vm.Guest{{Name: "web", UUID: uuid}}})
+	say(t, store, vm.Plugin, "n-guest", &vm.Payload{Kind: "kvm", UUID: uuid})
+	say(t, store, vm.Plugin, "n-host", &vm.Payload{Kind: "physical", Guests: []vm.Guest{{Name: "web", UUID: uuid}}})
 	if got, want := derived(t, store, "n-guest"), []string{"n-guest -HOSTED_BY-> n-host [" + uuid + "]"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -17,7 +17,7 @@ import (
 // lab is a small network of members on one virtual clock: everything in it
 // follows from one seed.
 type lab struct {
-	t       *testing.T
+	t       testing.TB
 	cfg     *Config
 	rnd     *rand.Rand
 	now     time.Time
@@ -97,7 +97,7 @@ func addrOf(n, net int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(net), byte(n >> 8), byte(n)}), wire.Port)
 }
 
-func newLab(t *testing.T, seed uint64, n int) *lab {
+func newLab(t testing.TB, seed uint64, n int) *lab {
 	t.Helper()
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	l := &lab{

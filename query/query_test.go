@@ -84,6 +84,67 @@ func TestEveryQueryAnswersAsItsGoldenFileSays(t *testing.T) {
 	}
 }
 
+// TestEveryQueryAnswersOfThePastAsItDidThen asks, after half of what is known has
+// ceased and the rest has changed, as of the moment before.
+func TestEveryQueryAnswersOfThePastAsItDidThen(t *testing.T) {
+	s := newSite()
+	s.build()
+	catalog := load(t)
+	answers := func(t *testing.T, r graph.Reader) map[string]string {
+		all := map[string]string{}
+		for _, q := range catalog.All() {
+			questions := asked[q.Name]
+			if questions == nil {
+				questions = []map[string]string{nil}
+			}
+			var b strings.Builder
+			for _, args := range questions {
+				ask(t, &b, r, s.now, q, args)
+			}
+			all[q.Name] = b.String()
+		}
+		return all
+	}
+	for name, store := range engines(t) {
+		t.Run(name, func(t *testing.T) {
+			then := answers(t, s.view(t, store))
+			var later []graph.Change
+			for i, c := range s.changes {
+				c.At = s.now.Add(time.Hour)
+				if i%2 == 0 {
+					c.Nodes, c.Rels = nil, nil
+				}
+				later = append(later, c)
+			}
+			if _, err := store.Apply(t.Context(), later...); err != nil {
+				t.Fatal(err)
+			}
+			now, err := store.View(t.Context(), time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer now.Close()
+			past, err := store.View(t.Context(), s.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer past.Close()
+			asThen, differ := answers(t, past), 0
+			for query, today := range answers(t, now) {
+				if asThen[query] != then[query] {
+					t.Errorf("%s of the past:\n%s\nit was\n%s", query, asThen[query], then[query])
+				}
+				if today != then[query] {
+					differ++
+				}
+			}
+			if differ < len(then)/2 {
+				t.Errorf("only %d of %d answers have changed since: the test proves little", differ, len(then))
+			}
+		})
+	}
+}
+
 // ask writes the answer as a table and as template lines.
 func ask(t *testing.T, b *strings.Builder, r graph.Reader, now time.Time, q *Query, args map[string]string) {
 	t.Helper()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -188,6 +190,11 @@ func TestAnswersComeAsCSVAndAsLines(t *testing.T) {
 		}
 	}
 	var out, errs bytes.Buffer
+	var asJSON api.QueryResult
+	if code := run(t.Context(), []string{"query", q, "-cma", socket, "-json"}, &out, &errs); code != exitOK || json.Unmarshal(out.Bytes(), &asJSON) != nil ||
+		!slices.Equal(asJSON.Columns, []string{"name", "status", "none", "list", "s"}) || len(asJSON.Rows) != 2 || asJSON.Rows[1][0] != "d,b" || asJSON.Rows[0][2] != nil {
+		t.Errorf("-json: exit %d, %s\n%s", code, errs.String(), out.String())
+	}
 	if code := run(t.Context(), []string{"query", q, "-cma", socket, "-template", "${nme}"}, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "the columns are name, status") {
 		t.Errorf("a column that is not there: exit %d, %s", code, errs.String())
 	}

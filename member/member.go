@@ -105,6 +105,7 @@ type peer struct {
 	dual      bool   // it has other addresses: told here, so that a tick need not touch the roster
 	via       uint8  // which address I send to: 0 = Addr, i = Alt[i-1]
 	misses    uint8  // pings in vain to Addr while another address answers
+	detour    bool   // the other address has answered, so that it is not the system that is deaf
 	linkDown  bool   // I reported that Addr is silent
 	accused   bool   // I reported that it is silent
 	sought    bool   // its replacement is being sought
@@ -226,7 +227,7 @@ func (m *Member) keep(old []peer) {
 				p.view, p.index, p.sought = m.seats[s].view, uint16(at), false
 				p.dual = len(r.Members[at].Alt) > 0
 				if int(p.via) > len(r.Members[at].Alt) {
-					p.via, p.misses, p.linkDown = 0, 0, false
+					p.via, p.misses, p.detour, p.linkDown = 0, 0, false, false
 				}
 				m.peers = append(m.peers, p)
 				break

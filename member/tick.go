@@ -206,20 +206,26 @@ func (m *Member) note(p *peer, from netip.AddrPort, k wire.TickKind, pings int, 
 		if p.linkDown {
 			m.link(p, wire.ObsLinkUp, out)
 		}
-		p.via, p.misses, p.linkDown = 0, 0, false
+		p.via, p.misses, p.detour, p.linkDown = 0, 0, false, false
 	case i > 0 && p.via == 0 && (pings >= 2 || k == wire.Ping):
-		p.via, p.misses = uint8(i), 0
+		p.via, p.misses, p.detour = uint8(i), 0, k == wire.Pong
+	case i > 0 && k == wire.Pong:
+		p.detour = true
 	}
 }
 
-// retryPrimary pings the first address of a neighbor that answers on another.
+// retryPrimary pings the first address of a neighbor that answers on another, or
+// only speaks from there: who hears nothing at all asks from all it has.
 func (m *Member) retryPrimary(p *peer, out *Out) {
+	if !p.detour {
+		m.heartbeat(p, wire.Ping, out)
+	}
 	via := p.via
 	p.via = 0
 	m.heartbeat(p, wire.Ping, out)
 	p.via = via
 	p.misses = min(p.misses, 254) + 1
-	if p.misses == missesForLink && !p.linkDown {
+	if p.misses >= missesForLink && p.detour && !p.linkDown {
 		p.linkDown = true
 		m.link(p, wire.ObsLinkDown, out)
 	}

@@ -1,0 +1,38 @@
+package member
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"assim/wire"
+)
+
+// Every real system has two addresses, of IPv4 and of IPv6. A deaf one asks from
+// both, which is not to say that it is reached at either.
+func TestADeafNeighborWithTwoAddressesIsDeafAndHasNoLinkDown(t *testing.T) {
+	for seed := range uint64(10) {
+		l := newLab(t, seed, 10)
+		for _, s := range l.systems {
+			alt := addrOf(s.n, 1)
+			s.alt = []netip.AddrPort{alt}
+			l.byAddr[alt] = s
+		}
+		l.ring(1, 0, l.systems...)
+		l.run(10 * time.Second)
+		deaf := l.systems[4]
+		l.cma = func(s *system) bool { return s != deaf }
+		l.drop = func(_, to *system, _ netip.AddrPort) bool { return to == deaf }
+		l.run(30 * time.Second)
+		told := 0
+		for _, n := range l.news {
+			if n.o.Kind != wire.ObsDeaf || n.o.About != deaf.id {
+				t.Errorf("seed %d: %d says %s", seed, n.from, obsNames[n.o.Kind])
+			}
+			told++
+		}
+		if told != 2 {
+			t.Errorf("seed %d: it is told %d times that it is deaf, want by both neighbors", seed, told)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package truth
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -157,15 +158,52 @@ func (s *subject) files() {
 	}
 	s.alike("checksums", "", ours, theirs)
 	type attrs struct {
-		Files map[string]struct{ Owner, Group, Mode, Type string }
+		Files map[string]struct {
+			Owner, Group, Mode, Type, ACL string
+			Default                       string `json:"default_acl"`
+		}
 	}
 	had, has := map[string]string{}, map[string]string{}
-	for name, a := range document1[attrs](s, "fileattrs").Files {
+	lists, files := map[string]string{}, document1[attrs](s, "fileattrs").Files
+	for name, a := range files {
+		if a.ACL+a.Default != "" {
+			lists[name] = strings.Trim(a.ACL+","+a.Default, ",")
+		}
 		had[name] = strings.TrimPrefix(a.Mode, "0") + " " + a.Owner + " " + a.Group
 		f := strings.Fields(string(s.tool("stat", "-L", "-c", "%a %U %G", name)))
 		has[name] = strings.Join(f, " ")
 	}
 	s.alike("fileattrs", "", had, has)
+	if s.dir == "" { // other roots have no getfacl
+		s.alike("fileattrs access lists", "", lists, s.accessLists(slices.Sorted(maps.Keys(files))))
+	}
+}
+
+// accessLists are those that getfacl finds beyond the mode, first for the file,
+// then for what is made in it.
+func (s *subject) accessLists(names []string) map[string]string {
+	lists := map[string]string{}
+	for block := range strings.SplitSeq(string(s.tool(append([]string{"getfacl", "-spE", "--"}, names...)...)), "\n\n") {
+		var name string
+		var entries, defaults []string
+		for _, l := range lines([]byte(block)) {
+			if file, ok := strings.CutPrefix(l, "# file: "); ok {
+				name = file
+			} else if entry, ok := strings.CutPrefix(l, "default:"); ok {
+				defaults = append(defaults, entry)
+			} else if l != "" && l[0] != '#' {
+				entries = append(entries, l)
+			}
+		}
+		const base = 3 // owner, group, others: the mode
+		if len(entries) <= base {
+			entries = nil
+		}
+		if name != "" {
+			lists[name] = strings.Join(append(entries, defaults...), ",")
+		}
+	}
+	return lists
 }
 
 func (s *subject) programs() {

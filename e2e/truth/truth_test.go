@@ -100,6 +100,9 @@ END
 useradd -m -c "Alice A." -s /bin/bash alice
 groupadd -g 4711 site
 usermod -aG site alice
+# Not every file system keeps these.
+setfacl -m u:daemon:r,g:site:rw /etc/issue || true
+setfacl -d -m u:alice:rwx /etc/cron.d || true
 echo "* hard nofile 9999" > /etc/security/limits.d/site.conf
 echo America/New_York > /etc/timezone
 ln -sf /usr/share/zoneinfo/America/New_York /etc/localtime

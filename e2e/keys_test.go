@@ -64,6 +64,44 @@ func (w *world) epochIs(want uint16) {
 	})
 }
 
+// keysSettled reports whether a change of keys is over.
+func (w *world) keysSettled() error {
+	out, err := w.Assim(within(w.t, patience), "rotate", "-json")
+	if err == nil && !strings.Contains(string(out), `"settled"`) {
+		err = fmt.Errorf("%s", out)
+	}
+	return err
+}
+
+// interrupted begins a change of keys and kills the CMA in the midst of it.
+func (w *world) interrupted(args ...string) {
+	w.t.Helper()
+	if _, err := w.Assim(within(w.t, patience), append(args, "-wait", "1ms")...); err == nil {
+		w.t.Fatal("it was over at once: nothing was interrupted")
+	}
+	w.killCMA()
+}
+
+// killCMA ends the CMA by kill -9, and waits for the next one.
+func (w *world) killCMA() {
+	w.t.Helper()
+	if err := w.Installation.CMA.Restart(syscall.SIGKILL); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.WaitCMA(within(w.t, 2*patience)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// stillJudge shows that with other keys the rings find a death.
+func (w *world) stillJudge(before []event.Event) {
+	w.t.Helper()
+	if err := w.RemoveSystem("h01"); err != nil {
+		w.t.Fatal(err)
+	}
+	w.happens(before, event.SystemDead, "h01")
+}
+
 func TestEveryKeyIsReplacedByOneCommandWithoutMissingAHeartbeat(t *testing.T) {
 	t.Parallel()
 	w := start(t, rack)
@@ -102,12 +140,7 @@ func TestEveryKeyIsReplacedByOneCommandWithoutMissingAHeartbeat(t *testing.T) {
 	w.assim("rotate", "master")
 	w.epochIs(3)
 	w.nobodyMissed(before)
-
-	// With all keys replaced the rings still judge.
-	if err := w.RemoveSystem("h01"); err != nil {
-		t.Fatal(err)
-	}
-	w.happens(before, event.SystemDead, "h01")
+	w.stillJudge(before)
 }
 
 func TestAChangeOfTheMasterKeySurvivesTheCMAAndReachesWhoSlept(t *testing.T) {
@@ -118,23 +151,8 @@ func TestAChangeOfTheMasterKeySurvivesTheCMAAndReachesWhoSlept(t *testing.T) {
 	}
 	w.happens(nil, event.ShutDown, "h04")
 	before := w.events()
-	// It goes on by itself,
-	if _, err := w.Assim(within(t, patience), "rotate", "master", "-wait", "1ms"); err == nil {
-		t.Fatal("it was over at once: nothing was interrupted")
-	}
-	if err := w.Installation.CMA.Restart(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.WaitCMA(within(t, patience)); err != nil {
-		t.Fatal(err)
-	}
-	settled := func() error {
-		if out := w.assim("rotate", "-json"); !strings.Contains(out, `"settled"`) {
-			return fmt.Errorf("%s", out)
-		}
-		return nil
-	}
-	w.until("the former key has ended", settled) // also when the CMA is killed.
+	w.interrupted("rotate", "master")
+	w.until("the former key has ended", w.keysSettled) // It goes on by itself.
 	if id, err := w.identity("h04"); err != nil || id.Epoch != 1 {
 		t.Fatalf("h04 has epoch %d: %v", id.Epoch, err)
 	}

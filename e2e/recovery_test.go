@@ -4,12 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 
 	"assim/e2e/lab"
-	"assim/event"
 )
 
 // gatherPatience is how long nanoprobes may take to notice that their keys have
@@ -25,10 +22,7 @@ func (w *world) recovered(was uint16) {
 				return fmt.Errorf("%s has epoch %d: %v", s, id.Epoch, err)
 			}
 		}
-		if out := w.assim("rotate", "-json"); !strings.Contains(out, `"settled"`) {
-			return fmt.Errorf("%s", out)
-		}
-		return nil
+		return w.keysSettled()
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -70,15 +64,7 @@ func TestStolenKeysAreReplacedByTheRecoveryKeyWithoutMissingAHeartbeat(t *testin
 		}
 		ids[s] = id.ID
 	}
-	if _, err := w.Assim(within(t, patience), "rotate", "cma", "-recovery", here, "-wait", "1ms"); err == nil {
-		t.Fatal("it was over at once: nothing was interrupted")
-	}
-	if err := w.Installation.CMA.Restart(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.WaitCMA(within(t, patience)); err != nil {
-		t.Fatal(err)
-	}
+	w.interrupted("rotate", "cma", "-recovery", here)
 	w.recovered(1)
 	w.calm()
 	w.nobodyMissed(before)
@@ -87,11 +73,7 @@ func TestStolenKeysAreReplacedByTheRecoveryKeyWithoutMissingAHeartbeat(t *testin
 			t.Errorf("%s joined again: it was %s and is %s, %v", s, ids[s], id.ID, err)
 		}
 	}
-	// With all keys replaced the rings still judge.
-	if err := w.RemoveSystem("h01"); err != nil {
-		t.Fatal(err)
-	}
-	w.happens(before, event.SystemDead, "h01")
+	w.stillJudge(before)
 }
 
 // The CMA's keys are gone, and its store is not.
@@ -104,12 +86,7 @@ func TestLostKeysAreReplacedByTheRecoveryKeyWithoutMissingAHeartbeat(t *testing.
 		t.Fatal(err)
 	}
 	// The recovery key lies beside them, as at first: it is used by itself.
-	if err := w.Installation.CMA.Restart(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.WaitCMA(within(t, patience)); err != nil {
-		t.Fatal(err)
-	}
+	w.killCMA()
 	w.recovered(1)
 	w.calm()
 	w.nobodyMissed(before)

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -58,12 +56,6 @@ func TestACrowdFollowsEveryChangeOfKeysUnderLoad(t *testing.T) {
 			n++
 		}
 	}()
-	settled := func() error {
-		if out, err := w.Assim(t.Context(), "rotate", "-json"); err != nil || !strings.Contains(string(out), `"settled"`) {
-			return fmt.Errorf("%v: %s", err, out)
-		}
-		return nil
-	}
 	epoch := func(want func(uint16) bool) func() error {
 		return func() error {
 			for _, s := range w.Systems() {
@@ -71,18 +63,10 @@ func TestACrowdFollowsEveryChangeOfKeysUnderLoad(t *testing.T) {
 					return fmt.Errorf("%s has epoch %d: %v", s, id.Epoch, err)
 				}
 			}
-			return settled()
+			return w.keysSettled()
 		}
 	}
-	if _, err := w.Assim(within(t, patience), "rotate", "master", "-wait", "1ms"); err == nil {
-		t.Fatal("it was over at once: nothing was interrupted")
-	}
-	if err := w.Installation.CMA.Restart(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.WaitCMA(within(t, 2*patience)); err != nil {
-		t.Fatal(err)
-	}
+	w.interrupted("rotate", "master")
 	long("the master key has changed, the CMA killed in between", epoch(func(e uint16) bool { return e == 2 }))
 	w.assim("rotate", "cma")
 	for i := range 5 {
@@ -100,12 +84,7 @@ func TestACrowdFollowsEveryChangeOfKeysUnderLoad(t *testing.T) {
 	if err := os.Remove(filepath.Join(data, "cma-keys.json")); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Installation.CMA.Restart(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.WaitCMA(within(t, 2*patience)); err != nil {
-		t.Fatal(err)
-	}
+	w.killCMA()
 	long("lost keys are recovered", epoch(func(e uint16) bool { return e > 1000 }))
 	close(stop)
 	t.Logf("the graph was worked out anew and asked %d times meanwhile", <-stopped)

@@ -57,8 +57,9 @@ type crowd struct {
 
 const (
 	wheelStep = 5 * time.Millisecond
-	wheelSize = 4096 // 20 s; who waits longer is looked at in between
-	atOnce    = 512  // batches read before it is looked how far everybody is
+	wheelSize = 4096             // 20 s; who waits longer is looked at in between
+	breath    = time.Millisecond // what arrives meanwhile is read with one system call
+	atOnce    = 512              // batches read before it is looked how far everybody is
 )
 
 func newCrowd(udp *netio.UDP, keys *trust.CMAKeys, ids []wire.ID, cma netip.AddrPort) *crowd {
@@ -158,10 +159,14 @@ func (c *crowd) run(patience time.Duration, pid int, s *storm) {
 
 // take hears what has arrived and does what is due: nothing while more waits.
 func (c *crowd) take() {
-	if c.receive() {
+	all := c.receive()
+	if all {
 		c.due(time.Now())
 	}
 	c.flush()
+	if all {
+		time.Sleep(breath)
+	}
 }
 
 // receive handles what has arrived, waits a moment when nothing has, and reports

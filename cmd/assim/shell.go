@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -75,6 +76,7 @@ func (a *app) shell(ctx context.Context, set querySettings) error {
 	if err != nil {
 		return fmt.Errorf("the terminal: %w", err)
 	}
+	complete.op.Store(rl.Operation)
 	// Close would wait for a key that nobody presses; the terminal is as before by this.
 	defer func() { _ = rl.Terminal.ExitRawMode() }()
 	sh.lines = rl
@@ -152,10 +154,16 @@ func historyFile() string {
 type completing struct {
 	*shell
 	key rune // pressed last
+	op  atomic.Pointer[readline.Operation]
 }
 
+// pressed sees every key first. Ctrl-C forgets the line, whether or not a choice
+// is shown.
 func (c *completing) pressed(key rune) (rune, bool) {
 	c.key = key
+	if op := c.op.Load(); op != nil && key == readline.CharInterrupt {
+		op.ExitCompleteMode(false)
+	}
 	return key, true
 }
 

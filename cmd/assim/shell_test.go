@@ -264,6 +264,8 @@ func TestOnARealTerminalTabCompletesAndHistoryStays(t *testing.T) {
 		{"MATCH (s:System) RETURN s.na\t", "nanoprobe…RETURN s.na"},
 		{typedOn, "RETURN s.na, s"},
 		{"\x03", "^C…" + promptFirst},
+		{"MATCH (n:\t", "VirtualMachine"},
+		{"\x03", "^C…" + promptFirst}, // the choice and the line
 		{"hostipports host=w\t", "host=web"},
 		{"\x03", "^C…" + promptFirst},
 	} {

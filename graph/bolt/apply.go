@@ -45,7 +45,7 @@ func (s *Store) Apply(ctx context.Context, changes ...graph.Change) (graph.Resul
 	}
 	var b *batch
 	err := s.attempt(ctx, func(tx neo4j.ExplicitTransaction) (counters, error) {
-		b = &batch{ctx: ctx, tx: tx, count: s.count, items: map[uid]*item{}, sources: map[string]*source{}, refs: map[string]*docRef{}, docs: map[string]graph.Document{}}
+		b = newBatch(ctx, tx, s.count)
 		b.count.clock = max(b.count.clock, s.late)
 		if err := b.apply(ready); err != nil {
 			return counters{}, err
@@ -96,9 +96,12 @@ func hashOf(said graph.Said) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
+// refOf names whose document of which type: all of a system begin alike.
 func refOf(d *graph.Document) string {
-	return join(d.System.Label, d.System.ID, d.Type, d.Instance).short()
+	return refsOf(d.System) + join(d.Type, d.Instance).key()
 }
+
+func refsOf(system graph.Key) string { return nodeUID(system).key() + " " }
 
 // allKnown reports whether the server has all of it, as far as this process
 // knows. Its time moves on nevertheless.
@@ -138,7 +141,9 @@ func (s *Store) remember(b *batch) {
 
 // source is who speaks, and which elements it spoke of.
 type source struct {
-	hash    string // "" = not what it said last, because that added to the earlier
+	number  int64
+	hash    string          // "" = not what it said last, because that added to the earlier
+	said    map[uid]element // on the server
 	elems   map[uid]bool
 	changed bool
 }
@@ -152,6 +157,7 @@ type item struct {
 	old     []*version // that this batch ends
 	claims  map[string]graph.Claim
 	altered map[string]bool // sources whose claims are not what they were
+	place   int             // of a node among those that are created
 }
 
 // batch is one transaction's work: what it concerns is read, altered in memory,
@@ -166,8 +172,16 @@ type batch struct {
 	refs    map[string]*docRef
 	docs    map[string]graph.Document // by hash
 	records []graph.Record
-	commits []map[string]any
-	visible bool // whether the change at hand alters what readers see
+	names   map[int64]string // of sources, by number
+	numbers map[string]int64
+	before  int64   // the newest commit before this batch
+	times   []int64 // of the commits that it makes
+	visible bool    // whether the change at hand alters what readers see
+}
+
+func newBatch(ctx context.Context, tx neo4j.ExplicitTransaction, count counters) *batch {
+	return &batch{ctx: ctx, tx: tx, count: count, before: count.serial, items: map[uid]*item{}, sources: map[string]*source{}, refs: map[string]*docRef{},
+		docs: map[string]graph.Document{}, names: map[int64]string{}, numbers: map[string]int64{}}
 }
 
 func (b *batch) apply(changes []prepared) error {
@@ -203,7 +217,7 @@ func (b *batch) applyOne(p *prepared) {
 		b.count.serial--
 		return
 	}
-	b.commits = append(b.commits, map[string]any{"serial": b.count.serial, "time": b.count.clock})
+	b.times = append(b.times, b.count.clock)
 }
 
 // applySaid reports whether any claim changed.

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // ErrDamaged means that what the server keeps does not fit together: somebody
@@ -42,68 +44,99 @@ func (s *Store) checkNodes(ctx context.Context) error {
 	}
 	for after := int64(-1); ; {
 		rows, err := s.read(ctx, `MATCH (n:AssimNode) WHERE n._id > $after WITH n ORDER BY n._id LIMIT $group
-			RETURN n._id, n._key, n._uid, n._state, COUNT { MATCH (c:AssimClaim {elem: n._key}) WHERE c.source IS NOT NULL },
-			COLLECT { MATCH (n)-[r]->(m:AssimNode) RETURN [m._id, r._key, r._uid, r._state, COUNT { MATCH (c:AssimClaim {elem: r._key}) WHERE c.source IS NOT NULL }] }`,
+			RETURN n._id, properties(n), COLLECT { MATCH (n)-[r]->(m:AssimNode) RETURN [properties(r), ''`+relKey+`] }`,
 			map[string]any{"after": after, "group": int64(checkGroup)})
 		if err != nil || len(rows) == 0 {
 			return err
 		}
+		speaks := &speakers{map[string]uid{}, map[int64]uid{}}
 		for _, row := range rows {
 			id := number(row[0])
 			if id == after {
 				return damaged("two nodes have the number %d", id)
 			}
 			after = id
-			if err := s.checkNode(id, row[1:]); err != nil {
+			if err := s.checkNode(id, row[1:], speaks); err != nil {
 				return err
 			}
+		}
+		if err := s.checkSpeakers(ctx, speaks); err != nil {
+			return err
 		}
 	}
 }
 
-func (s *Store) checkNode(id int64, row []any) error {
-	v, err := s.checkElement(row, false)
+// checkNode adds to speaks who is to say it.
+func (s *Store) checkNode(id int64, row []any, speaks *speakers) error {
+	props, _ := row[0].(map[string]any)
+	u := identity(props)
+	if e, err := u.parse(); err != nil || e.isRel {
+		return damaged("identity %.80q is none", string(u))
+	}
+	if u.key() != text(props["_key"]) {
+		return damaged("%s is filed as another", u)
+	}
+	v, err := s.checkElement(u, props, speaks)
 	if err != nil {
 		return err
 	}
 	if v.ID != id {
-		return damaged("node %s has the number %d and was written with %d", text(row[1]), id, v.ID)
+		return damaged("node %s has the number %d and was written with %d", u, id, v.ID)
 	}
-	rels, _ := row[4].([]any)
+	rels, _ := row[1].([]any)
 	for _, r := range rels {
 		rel, _ := r.([]any)
-		e, err := s.checkElement(rel[1:], true)
+		k, err := relKeyOf(rel[2:])
 		if err != nil {
-			return err
+			return damaged("a relationship of %s: %v", u, err)
 		}
-		if e.A != id || e.B != number(rel[0]) {
-			return damaged("relationship %s goes from %d to %d and was written from %d to %d", text(rel[2]), id, number(rel[0]), e.A, e.B)
+		props, _ := rel[0].(map[string]any)
+		if _, err := s.checkElement(relUID(k), props, speaks); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// checkElement looks at one row: key, identity, state and how many claims.
-func (s *Store) checkElement(row []any, isRel bool) (*version, error) {
-	u := uid(text(row[1]))
-	e, err := u.parse()
-	if err != nil || e.isRel != isRel {
-		return nil, damaged("identity %.80q is none", string(u))
-	}
-	if u.short() != text(row[0]) {
-		return nil, damaged("%s is filed as another", u)
-	}
-	v, err := decodeVersion(text(row[2]))
+func (s *Store) checkElement(u uid, props map[string]any, speaks *speakers) (*version, error) {
+	v, err := decodeLive(props)
 	if err != nil {
 		return nil, damaged("%s: %v", u, err)
 	}
 	if v.From > s.count.serial {
 		return nil, damaged("%s is of commit %d, and the newest is %d", u, v.From, s.count.serial)
 	}
-	if claims := number(row[3]); (v.Owner == "") != (claims > 1) {
-		return nil, damaged("%s is said by %q, and %d more are kept to say it", u, v.Owner, claims)
+	if v.Owner == 0 {
+		speaks.several[u.key()+" "] = u
+	} else {
+		speaks.one[v.Owner] = u
 	}
 	return v, nil
+}
+
+// speakers is what is said by whom: by several sources, by the key with which
+// their claims begin; or by one, by its number.
+type speakers struct {
+	several map[string]uid
+	one     map[int64]uid
+}
+
+// checkSpeakers sees that whoever says something is there.
+func (s *Store) checkSpeakers(ctx context.Context, speaks *speakers) error {
+	rows, err := s.read(ctx, "UNWIND $p.elems AS e WITH e, COUNT { MATCH (c:AssimClaim) WHERE c.key STARTS WITH e } AS n WHERE n < 2 RETURN e, n LIMIT 1",
+		list("elems", slices.Collect(maps.Keys(speaks.several))))
+	if err != nil {
+		return err
+	}
+	if len(rows) > 0 {
+		return damaged("%s is said by several, and %d are kept to say it", speaks.several[text(rows[0][0])], number(rows[0][1]))
+	}
+	rows, err = s.read(ctx, "UNWIND $p.numbers AS n OPTIONAL MATCH (s:AssimSource {number: n}) WITH n, s WHERE s IS NULL RETURN n LIMIT 1",
+		list("numbers", slices.Collect(maps.Keys(speaks.one))))
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	return damaged("%s is said by source number %d, which is not there", speaks.one[number(rows[0][0])], number(rows[0][0]))
 }
 
 // checkSources sees that everything a source says is there.
@@ -118,14 +151,14 @@ func (s *Store) checkSources(ctx context.Context) error {
 		keys := []string{}
 		for _, row := range rows {
 			after = text(row[0])
-			for _, e := range texts(row[1]) {
-				element, err := uid(e).parse()
-				if err != nil {
-					return damaged("source %s: %v", after, err)
-				}
-				if short := uid(e).short(); !element.isRel && byNode[short] == "" {
-					byNode[short] = after + " says " + e
-					keys = append(keys, short)
+			said, err := decodeElements(text(row[1]))
+			if err != nil {
+				return damaged("source %s: %v", after, err)
+			}
+			for u, e := range said {
+				if key := u.key(); !e.isRel && byNode[key] == "" {
+					byNode[key] = after + " says " + string(u)
+					keys = append(keys, key)
 				}
 			}
 		}

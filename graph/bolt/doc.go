@@ -9,17 +9,21 @@
 //	AssimClaim      what each source says of an element that several speak of
 //	AssimOldNode,
 //	AssimOldRel     earlier versions: from which commit to which, and when
-//	AssimSource     who says something, the hash of it, and which elements
+//	AssimSource     who says something, the hash of it, which elements, and the
+//	                words by which Search finds those
 //	AssimDocument   documents by hash, once;  AssimDocRef: whose, from when to when
 //	AssimRecord     the server's own small values
-//	AssimCommit     number and time of each commit
+//	AssimCommit     number and time of each commit of a transaction, and what it changed
 //	AssimMeta       one: format, counters, the newest commit
 //
-// Properties that begin with one underscore are the store's: _uid is the
-// identity as JSON, _state the exact version with the number of the commit that
-// made it. Neo4j isolates no readers, so this store does: a Reader notes the
-// number of the newest commit and passes over what is younger, taking the
-// version before it instead, and no read runs while a commit is taking effect.
+// Properties that begin with one underscore are the store's: _key is the
+// identity as JSON, _v since when it is so, by which commit and whose word (see
+// version.head), _more what Neo4j cannot hold exactly. A relationship has no
+// index and no identity of its own: it is found between its two nodes.
+//
+// Neo4j isolates no readers, so this store does: a Reader notes the number of the
+// newest commit and passes over what is younger, taking the version before it
+// instead, and no read runs while a commit is taking effect.
 //
 //	Apply ──▶ hash known? nothing is sent
 //	      └─▶ read what is concerned ──▶ decide in memory ──▶ UNWIND … MERGE, one transaction

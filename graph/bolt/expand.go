@@ -23,8 +23,9 @@ const (
 // as they came and decoded for whom they are given to.
 type ahead struct {
 	mu    sync.Mutex
-	rows  map[expansion][][]any // identity and state of each relationship
-	nodes map[int64][]any       // identity and state
+	rows  map[expansion][][]any // as decodeRel wants them
+	nodes map[int64][]any       // properties
+	told  map[int64][2]int64    // the ends of relationships
 	among map[int64]place
 	size  int
 }
@@ -50,6 +51,26 @@ type group struct {
 
 func (a *ahead) clear() {
 	a.rows, a.nodes, a.among, a.size = map[expansion][][]any{}, map[int64][]any{}, map[int64]place{}, 0
+}
+
+// toldOf notes between which nodes relationships are.
+func (a *ahead) toldOf(rels []seen) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.told == nil || len(a.told)+len(rels) > maxRemembered {
+		a.told = map[int64][2]int64{}
+	}
+	for _, f := range rels[:min(len(rels), maxRemembered)] {
+		a.told[f.ID] = [2]int64{f.A, f.B}
+	}
+}
+
+// ends returns the ends of a relationship that was told of.
+func (a *ahead) ends(id int64) ([2]int64, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ends, ok := a.told[id]
+	return ends, ok
 }
 
 // found notes that nodes were found together.
@@ -106,7 +127,7 @@ func (r *reader) nodeAhead(id int64) (graph.Vertex, bool, error) {
 	if !ok {
 		return graph.Vertex{}, false, nil
 	}
-	f, err := decodeSeen(row)
+	f, err := decodeNode(row)
 	if err != nil {
 		return graph.Vertex{}, false, err
 	}
@@ -126,22 +147,13 @@ func (r *reader) expandAhead(e expansion) (found []seen, ok bool, err error) {
 		rows = r.ahead.rows[e]
 	}
 	for _, row := range rows {
-		f, err := decodeSeen(row)
+		f, err := decodeRel(row)
 		if err != nil {
 			return nil, false, err
 		}
 		found = append(found, f)
 	}
 	return found, true, nil
-}
-
-func decodeSeen(row []any) (seen, error) {
-	v, err := decodeVersion(text(row[1]))
-	if err != nil {
-		return seen{}, err
-	}
-	e, err := uid(text(row[0])).parse()
-	return seen{e, v}, err
 }
 
 // lookAhead reads the relationships of a node and of those found with it, and
@@ -157,7 +169,7 @@ func (r *reader) lookAhead(e expansion) (ok bool, err error) {
 	}
 	ids := r.ahead.together(e)
 	left, right := arrows(e.dir)
-	rows, err := r.s.rows(r.ctx, "UNWIND $p.ids AS id MATCH (n:AssimNode {_id: id})"+left+"[r"+e.kind+"]"+right+"(m:AssimNode) RETURN id, r._uid, r._state, m._id, m._uid, m._state LIMIT $limit",
+	rows, err := r.s.rows(r.ctx, "UNWIND $p.ids AS id MATCH (n:AssimNode {_id: id})"+left+"[r"+e.kind+"]"+right+"(m:AssimNode) RETURN id, type(r), startNode(r)._id, endNode(r)._id, properties(r), m._id, properties(m) LIMIT $limit",
 		map[string]any{"p": map[string]any{"ids": ids}, "limit": int64(maxAhead)})
 	if err != nil {
 		return false, r.s.explain(err)
@@ -184,19 +196,25 @@ func (a *ahead) keep(e expansion, ids []int64, rows [][]any) {
 	}
 	have := map[once]bool{} // a loop matches twice
 	for _, row := range rows {
-		if o := (once{number(row[0]), text(row[1])}); !have[o] {
+		if o := (once{number(row[0]), headOf(row[4])}); !have[o] {
 			have[o] = true
 			at := expansion{o.id, e.dir, e.kind}
-			a.rows[at] = append(a.rows[at], row[1:3])
+			a.rows[at] = append(a.rows[at], row[1:5])
 		}
-		end := number(row[3])
+		end := number(row[5])
 		if _, known := a.nodes[end]; !known {
-			a.nodes[end] = row[4:6]
+			a.nodes[end] = row[6:7]
 			ends = append(ends, end)
 		}
 	}
 	slices.Sort(ends)
 	a.found(ends)
+}
+
+// headOf tells relationships apart.
+func headOf(props any) string {
+	p, _ := props.(map[string]any)
+	return text(p["_v"])
 }
 
 // typesText returns ":`A`|`B`" and nothing for all types.

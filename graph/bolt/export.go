@@ -138,7 +138,7 @@ func exportFrom(ctx context.Context, tx neo4j.ExplicitTransaction, names []strin
 	for i, name := range names {
 		changes[i].Source, changes[i].hash = name, "any" // no source has this hash, so all is read
 	}
-	b := &batch{ctx: ctx, tx: tx, items: map[uid]*item{}, sources: map[string]*source{}}
+	b := newBatch(ctx, tx, counters{})
 	if err := b.readSources(changes); err != nil {
 		return nil, err
 	}

@@ -92,22 +92,36 @@ func (b *batch) readSources(changes []prepared) error {
 	for i := range changes {
 		name := changes[i].Source
 		if b.sources[name] == nil && !(changes[i].Keep && len(changes[i].said.Nodes) == 0) {
-			b.sources[name] = &source{elems: map[uid]bool{}}
+			b.sources[name] = &source{said: map[uid]element{}, elems: map[uid]bool{}}
 			names = append(names, name)
 		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	rows, err := collect(b.ctx, b.tx, "UNWIND $p.names AS n MATCH (s:AssimSource {name: n}) RETURN n, s.hash, s.elems", list("names", names))
+	rows, err := collect(b.ctx, b.tx, "UNWIND $p.names AS n MATCH (s:AssimSource {name: n}) RETURN n, s.hash, s.elems, s.number", list("names", names))
+	if err != nil {
+		return err
+	}
 	for _, row := range rows {
 		src := b.sources[text(row[0])]
-		src.hash = text(row[1])
-		for _, u := range texts(row[2]) {
-			src.elems[uid(u)] = true
+		src.hash, src.number = text(row[1]), number(row[3])
+		if src.said, err = decodeElements(text(row[2])); err != nil {
+			return fmt.Errorf("source %s: %w", text(row[0]), err)
+		}
+		for u := range src.said {
+			src.elems[u] = true
 		}
 	}
-	return err
+	for _, name := range names {
+		src := b.sources[name]
+		if src.number == 0 {
+			b.count.source++
+			src.number = b.count.source
+		}
+		b.names[src.number], b.numbers[name] = name, src.number
+	}
+	return nil
 }
 
 // readItems reads every element that the changes speak of or take back.
@@ -125,15 +139,7 @@ func (b *batch) readItems(changes []prepared) error {
 		for _, r := range p.said.Rels {
 			wanted[relUID(r.Key())] = element{isRel: true, rel: r.Key()}
 		}
-		for u := range src.elems {
-			if _, ok := wanted[u]; !ok {
-				e, err := u.parse()
-				if err != nil {
-					return err
-				}
-				wanted[u] = e
-			}
-		}
+		maps.Copy(wanted, src.said)
 	}
 	return b.load(wanted)
 }
@@ -152,30 +158,48 @@ func (b *batch) speaksOnce(changes []prepared, name string) bool {
 // load reads elements with all claims. Relationships between nodes that do not
 // exist are not asked for.
 func (b *batch) load(wanted map[uid]element) error {
+	byKey := make(map[string]*item, len(wanted))
 	keys := []string{}
 	for u, e := range wanted {
-		b.items[u] = &item{uid: u, element: e, claims: map[string]graph.Claim{}, altered: map[string]bool{}}
+		it := &item{uid: u, element: e, claims: map[string]graph.Claim{}, altered: map[string]bool{}}
+		b.items[u] = it
 		if !e.isRel {
-			keys = append(keys, u.short())
+			byKey[u.key()] = it
+			keys = append(keys, u.key())
 		}
 	}
 	if len(keys) > 0 {
-		if err := b.loadFrom("UNWIND $p.keys AS k MATCH (n:AssimNode {_key: k}) RETURN n._uid, n._state", list("keys", keys)); err != nil {
+		err := b.loadFrom("UNWIND $p.keys AS k MATCH (n:AssimNode {_key: k}) RETURN k, properties(n)", list("keys", keys), func(k any) *item { return byKey[text(k)] })
+		if err != nil {
 			return err
 		}
 	}
-	byType := map[string][]any{}
-	for u, e := range wanted {
-		if e.isRel && b.exists(e.rel.From) && b.exists(e.rel.To) {
-			byType[e.rel.Type] = append(byType[e.rel.Type], relRow(u, e))
-		}
-	}
-	for typ, rows := range byType {
-		if err := b.loadFrom("UNWIND $p.rows AS x "+matchRel(typ)+" RETURN r._uid, r._state", list("rows", rows)); err != nil {
-			return err
-		}
+	if err := b.loadRels(wanted); err != nil {
+		return err
 	}
 	return b.loadClaims()
+}
+
+func (b *batch) loadRels(wanted map[uid]element) error {
+	byType := map[string][]any{}
+	var asked []*item
+	for u, e := range wanted {
+		if !e.isRel || !b.exists(e.rel.From) || !b.exists(e.rel.To) {
+			continue
+		}
+		row := relRow(e)
+		row["n"] = len(asked)
+		asked = append(asked, b.items[u])
+		byType[e.rel.Type] = append(byType[e.rel.Type], row)
+	}
+	for typ, rows := range byType {
+		err := b.loadFrom("UNWIND $p.rows AS x MATCH (:AssimNode {_key: x.a})-[r:"+quote(typ)+"]->(:AssimNode {_key: x.b}) WHERE coalesce(r._rid, '') = x.d RETURN x.n, properties(r)",
+			list("rows", rows), func(n any) *item { return asked[number(n)] })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *batch) exists(k graph.Key) bool {
@@ -183,57 +207,94 @@ func (b *batch) exists(k graph.Key) bool {
 	return it != nil && it.was != nil
 }
 
-func relRow(u uid, e element) map[string]any {
-	return map[string]any{"k": u.short(), "t": e.rel.Type, "a": nodeUID(e.rel.From).short(), "b": nodeUID(e.rel.To).short()}
+func relRow(e element) map[string]any {
+	return map[string]any{"t": e.rel.Type, "a": nodeUID(e.rel.From).key(), "b": nodeUID(e.rel.To).key(), "d": e.rel.ID}
 }
 
-func matchRel(typ string) string {
-	return "MATCH (:AssimNode {_key: x.a})-[r:" + quote(typ) + " {_key: x.k}]->(:AssimNode {_key: x.b})"
-}
-
-func (b *batch) loadFrom(cypher string, params map[string]any) error {
+// loadFrom reads versions that hold now; whose tells by the first column which
+// item's it is.
+func (b *batch) loadFrom(cypher string, params map[string]any, whose func(any) *item) error {
 	rows, err := collect(b.ctx, b.tx, cypher, params)
 	if err != nil {
 		return err
 	}
 	for _, row := range rows {
-		it := b.items[uid(text(row[0]))]
-		if it == nil {
-			return fmt.Errorf("%s was not asked for", text(row[0]))
+		it := whose(row[0])
+		props, _ := row[1].(map[string]any)
+		if it.was, err = decodeLive(props); err != nil {
+			return fmt.Errorf("%s: %w", it.uid, err)
 		}
-		if it.was, err = decodeVersion(text(row[1])); err != nil {
-			return err
+		if it.element.isRel {
+			it.was.A, it.was.B = b.items[nodeUID(it.element.rel.From)].was.ID, b.items[nodeUID(it.element.rel.To)].was.ID
 		}
 		it.now = it.was
-		if v := it.was; v.Owner != "" {
-			it.claims[v.Owner] = graph.Claim{Source: v.Owner, At: instant(v.OwnerAt), Labels: v.Labels, Props: graph.Props(v.Props)}
-		}
 	}
 	return nil
 }
 
-// loadClaims reads who says what of the elements that several speak of.
+// loadClaims reads who says what of the elements: one source alone what holds,
+// or several something each.
 func (b *batch) loadClaims() error {
 	shared := map[string]*item{}
+	unknown := map[int64]bool{}
 	for u, it := range b.items {
-		if it.was != nil && it.was.Owner == "" {
-			shared[u.short()] = it
+		switch {
+		case it.was == nil:
+		case it.was.Owner == 0:
+			shared[u.key()+" "] = it
+		case b.names[it.was.Owner] == "":
+			unknown[it.was.Owner] = true
 		}
 	}
-	if len(shared) == 0 {
-		return nil
+	var rows [][]any
+	if len(shared) > 0 {
+		var err error
+		rows, err = collect(b.ctx, b.tx, "UNWIND $p.elems AS e MATCH (c:AssimClaim) WHERE c.key STARTS WITH e RETURN e, c.number, c.state", list("elems", slices.Collect(maps.Keys(shared))))
+		if err != nil {
+			return err
+		}
 	}
-	rows, err := collect(b.ctx, b.tx, "UNWIND $p.elems AS e MATCH (c:AssimClaim {elem: e}) WHERE c.source IS NOT NULL RETURN e, c.source, c.state", list("elems", slices.Collect(maps.Keys(shared))))
-	if err != nil {
+	for _, row := range rows {
+		if b.names[number(row[1])] == "" {
+			unknown[number(row[1])] = true
+		}
+	}
+	if err := b.nameSources(unknown); err != nil {
 		return err
+	}
+	for _, it := range b.items {
+		if v := it.was; v != nil && v.Owner != 0 {
+			name := b.names[v.Owner]
+			it.claims[name] = graph.Claim{Source: name, At: instant(v.OwnerAt), Labels: v.Labels, Props: graph.Props(v.Props)}
+		}
 	}
 	for _, row := range rows {
 		v, err := decodeVersion(text(row[2]))
 		if err != nil {
 			return err
 		}
-		name := text(row[1])
+		name := b.names[number(row[1])]
 		shared[text(row[0])].claims[name] = graph.Claim{Source: name, At: instant(v.OwnerAt), Labels: v.Labels, Props: graph.Props(v.Props)}
+	}
+	return nil
+}
+
+// nameSources asks for the names of sources by their numbers.
+func (b *batch) nameSources(unknown map[int64]bool) error {
+	if len(unknown) == 0 {
+		return nil
+	}
+	rows, err := collect(b.ctx, b.tx, "UNWIND $p.numbers AS n MATCH (s:AssimSource {number: n}) RETURN n, s.name", list("numbers", slices.Collect(maps.Keys(unknown))))
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		n, name := number(row[0]), text(row[1])
+		b.names[n], b.numbers[name] = name, n
+		delete(unknown, n)
+	}
+	for n := range unknown {
+		return damaged("source number %d, which says something, is not there", n)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"assim/graph"
@@ -26,11 +27,32 @@ func relUID(k graph.RelKey) uid {
 }
 
 func join(parts ...string) uid {
-	b, err := json.Marshal(parts)
-	if err != nil {
-		panic(err) // texts can always be written
+	b := make([]byte, 0, 128)
+	b = append(b, '[')
+	for i, p := range parts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendText(b, p)
 	}
-	return uid(b)
+	return uid(append(b, ']'))
+}
+
+// appendText appends a text as JSON. Nearly all are plain, and there are dozens
+// in every change.
+func appendText(b []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, err := json.Marshal(text)
+			if err != nil {
+				panic(err) // texts can always be written
+			}
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, text...)
+	return append(b, '"')
 }
 
 // element is an identity taken apart.
@@ -55,11 +77,27 @@ func (u uid) parse() (element, error) {
 	return element{}, fmt.Errorf("identity %.80q has %d parts, not %d or %d", string(u), len(p), nodeParts, relParts)
 }
 
-// short stands for an identity where its length would be too much for an index.
-func (u uid) short() string {
+// key stands for an identity in an index: itself, or a hash where that would be
+// too long. No identity begins like a hash.
+func (u uid) key() string {
+	if len(u) <= maxKey {
+		return string(u)
+	}
 	sum := sha256.Sum256([]byte(u))
-	return hex.EncodeToString(sum[:16])
+	return "#" + hex.EncodeToString(sum[:16])
 }
+
+// whole is the identity where its key does not tell it, and nil where it does.
+func (u uid) whole() any {
+	if len(u) <= maxKey {
+		return nil
+	}
+	return string(u)
+}
+
+// maxKey bounds an identity that is its own key. An index of Neo4j takes entries
+// of 8 kB; these are far shorter, because short entries make a flat tree.
+const maxKey = 400
 
 // quote makes a name of ours one in Cypher text. A backslash is written as an
 // escape, because \u0060 would end the name.
@@ -85,21 +123,6 @@ func allLabels(k graph.Key, extra []string) []string {
 	return append([]string{k.Label}, extra...)
 }
 
-const indexPrefix = "_is_"
-
-// maxIndexed bounds the text in an index; longer ones are hashed.
-const maxIndexed = 200
-
-// indexText is equal for exactly those values that Cypher calls equal.
-func indexText(v any) string {
-	b := graph.AppendEqual(nil, v)
-	if len(b) > maxIndexed {
-		sum := sha256.Sum256(b)
-		b = sum[:]
-	}
-	return hex.EncodeToString(b)
-}
-
 // indexed are the properties that are looked up, by label.
 var indexed = func() map[string][]string {
 	m := map[string][]string{}
@@ -109,21 +132,76 @@ var indexed = func() map[string][]string {
 	return m
 }()
 
-// native returns properties as Neo4j can keep and show them. A list of mixed
-// values becomes its JSON; _state has the list itself.
-func native(p graph.Props) map[string]any {
-	out := make(map[string]any, len(p)+8)
+// maxIndexed bounds, in bytes, the text of a property that has an index: Neo4j
+// refuses a transaction with an entry of more than 8 kB.
+const maxIndexed = 4000
+
+// native returns properties as Neo4j can keep and show them, and those of them
+// that it cannot keep exactly: a list of mixed values is shown as its JSON, and
+// what is too much for an index shortened.
+func native(p graph.Props, labels []string) (shown map[string]any, exact packed) {
+	shown = make(map[string]any, len(p)+4)
 	for name, v := range p {
-		if list, ok := v.([]any); ok && !uniform(list) {
-			text, err := appendJSON(nil, list)
-			if err != nil {
-				continue
+		s := showable(v, isIndexed(labels, name))
+		if !same(s, v) {
+			if exact == nil {
+				exact = packed{}
 			}
-			v = string(text)
+			exact[name] = v
 		}
-		out[neoName(name)] = v
+		shown[neoName(name)] = s
 	}
-	return out
+	return shown, exact
+}
+
+func showable(v any, looked bool) any {
+	switch v := v.(type) {
+	case string:
+		if looked {
+			return cut(v)
+		}
+	case []any:
+		if uniform(v) && !looked {
+			return v
+		}
+		text, err := appendJSON(nil, v)
+		if err != nil {
+			return "" // of what canonical values are made of there is none
+		}
+		if looked {
+			return cut(string(text))
+		}
+		return string(text)
+	}
+	return v
+}
+
+// same reports whether showable left a value as it was: it makes texts of lists
+// and shorter texts of texts, nothing else.
+func same(shown, v any) bool {
+	text, isText := shown.(string)
+	if !isText {
+		return true
+	}
+	was, wasText := v.(string)
+	return wasText && len(text) == len(was)
+}
+
+// cut shortens a text to what an index takes.
+func cut(text string) string {
+	if len(text) <= maxIndexed {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxIndexed], "")
+}
+
+func isIndexed(labels []string, prop string) bool {
+	for _, l := range labels {
+		if slices.Contains(indexed[l], prop) {
+			return true
+		}
+	}
+	return false
 }
 
 // neoName and ourName are what native does to names and back.
@@ -143,9 +221,21 @@ func ourName(name string) string {
 
 func uniform(list []any) bool {
 	for _, v := range list[min(1, len(list)):] {
-		if fmt.Sprintf("%T", v) != fmt.Sprintf("%T", list[0]) {
+		if kind(v) != kind(list[0]) {
 			return false
 		}
 	}
 	return true
+}
+
+func kind(v any) byte {
+	switch v.(type) {
+	case bool:
+		return 'b'
+	case int64:
+		return 'i'
+	case float64:
+		return 'f'
+	}
+	return 's'
 }

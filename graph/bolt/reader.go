@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -63,11 +64,19 @@ func (s *Store) serialWithin(ctx context.Context, at time.Time) (int64, error) {
 	case year > 2200: // beyond what nanoseconds hold
 		at = time.Date(2201, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
-	rows, err := s.rows(ctx, "MATCH (c:AssimCommit) WHERE c.time <= $time RETURN c.serial ORDER BY c.time DESC, c.serial DESC LIMIT 1", map[string]any{"time": at.UnixNano()})
+	rows, err := s.rows(ctx, "MATCH (c:AssimCommit) WHERE c.time <= $time RETURN c.serial, c.times ORDER BY c.time DESC, c.serial DESC LIMIT 1", map[string]any{"time": at.UnixNano()})
 	if err != nil || len(rows) == 0 {
 		return 0, s.explain(err)
 	}
-	return number(rows[0][0]), nil
+	serial := number(rows[0][0]) - 1
+	times, _ := rows[0][1].([]any)
+	for _, t := range times {
+		if number(t) > at.UnixNano() {
+			break
+		}
+		serial++
+	}
+	return serial, nil
 }
 
 // seen is a version and whose it is.
@@ -77,9 +86,8 @@ type seen struct {
 }
 
 // look returns the versions shown: what now names, and unless this is the
-// newest commit, what old names. Both return identity and state; old also the
-// commit that ended it. No commit takes effect between them.
-func (r *reader) look(now, old string, params map[string]any) ([]seen, error) {
+// newest commit, what old names. No commit takes effect between them.
+func (r *reader) look(now, old string, params map[string]any, decode func([]any) (seen, error)) ([]seen, error) {
 	r.s.gate.RLock()
 	defer r.s.gate.RUnlock()
 	if r.s.ended {
@@ -89,14 +97,30 @@ func (r *reader) look(now, old string, params map[string]any) ([]seen, error) {
 	if err != nil {
 		return nil, r.s.explain(err)
 	}
-	if r.serial < r.s.serial {
-		then := map[string]any{"serial": r.serial}
-		maps.Copy(then, params)
-		more, err := r.s.rows(r.ctx, strings.Replace(old, "SHOWN", "o.to > $serial AND o.from <= $serial", 1)+" RETURN o.uid, o.state, o.to", then)
+	out := make([]seen, 0, len(rows))
+	for _, row := range rows {
+		f, err := decode(row)
 		if err != nil {
-			return nil, r.s.explain(err)
+			return nil, err
 		}
-		rows = append(rows, more...)
+		if f.shownAt(r.serial) {
+			out = append(out, f)
+		}
+	}
+	if r.serial == r.s.serial {
+		return out, nil
+	}
+	before, err := r.lookBack(old, params)
+	return append(out, before...), err
+}
+
+// lookBack returns what held then and holds no more.
+func (r *reader) lookBack(old string, params map[string]any) ([]seen, error) {
+	then := map[string]any{"serial": r.serial}
+	maps.Copy(then, params)
+	rows, err := r.s.rows(r.ctx, strings.Replace(old, "SHOWN", "o.to > $serial AND o.from <= $serial", 1)+" RETURN coalesce(o.uid, o.elem), o.state, o.to", then)
+	if err != nil {
+		return nil, r.s.explain(err)
 	}
 	out := make([]seen, 0, len(rows))
 	for _, row := range rows {
@@ -104,28 +128,54 @@ func (r *reader) look(now, old string, params map[string]any) ([]seen, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(row) > 2 {
-			v.to = number(row[2])
-		}
-		if !v.shownAt(r.serial) {
-			continue
-		}
+		v.to = number(row[2])
 		e, err := uid(text(row[0])).parse()
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, seen{e, v})
+		if v.shownAt(r.serial) {
+			out = append(out, seen{e, v})
+		}
 	}
 	return out, nil
 }
 
 const (
-	nodeNow = " RETURN n._uid, n._state"
-	relNow  = " RETURN DISTINCT r._uid, r._state" // a loop may match twice
+	nodeNow = " RETURN properties(n)"
+	relNow  = " WITH DISTINCT r RETURN type(r), startNode(r)._id, endNode(r)._id, properties(r)" // a loop may match twice
 )
 
+func decodeNode(row []any) (seen, error) {
+	props, _ := row[0].(map[string]any)
+	e, err := identity(props).parse()
+	if err != nil {
+		return seen{}, err
+	}
+	v, err := decodeLive(props)
+	return seen{e, v}, err
+}
+
+// identity is what a node's properties say that it is.
+func identity(props map[string]any) uid {
+	if whole := text(props["_uid"]); whole != "" {
+		return uid(whole)
+	}
+	return uid(text(props["_key"]))
+}
+
+// decodeRel tells of the identity only the type: an Edge has no more.
+func decodeRel(row []any) (seen, error) {
+	props, _ := row[3].(map[string]any)
+	v, err := decodeLive(props)
+	if err != nil {
+		return seen{}, err
+	}
+	v.A, v.B = number(row[1]), number(row[2])
+	return seen{element{isRel: true, rel: graph.RelKey{Type: text(row[0])}}, v}, nil
+}
+
 func (r *reader) oneNode(what any, now, old string, params map[string]any) (graph.Vertex, error) {
-	found, err := r.look(now+nodeNow, old, params)
+	found, err := r.look(now+nodeNow, old, params, decodeNode)
 	if err != nil {
 		return graph.Vertex{}, err
 	}
@@ -145,12 +195,14 @@ func (r *reader) Node(id graph.NodeID) (graph.Vertex, error) {
 
 // Find returns one node by its key.
 func (r *reader) Find(k graph.Key) (graph.Vertex, error) {
-	return r.oneNode(k, "MATCH (n:AssimNode {_key: $key})", "MATCH (o:AssimOldNode {elem: $key}) WHERE SHOWN", map[string]any{"key": nodeUID(k).short()})
+	return r.oneNode(k, "MATCH (n:AssimNode {_key: $key})", "MATCH (o:AssimOldNode {elem: $key}) WHERE SHOWN", map[string]any{"key": nodeUID(k).key()})
 }
 
-// Rel returns one relationship by its number.
+// Rel returns one relationship by its number. One that this Reader told of is
+// looked for between its two ends; for another there is no index.
 func (r *reader) Rel(id graph.RelID) (graph.Edge, error) {
-	found, err := r.look("MATCH ()-[r]->() WHERE r._id = $id"+relNow, "MATCH (o:AssimOldRel {id: $id}) WHERE SHOWN", map[string]any{"id": int64(id)})
+	params := map[string]any{"id": int64(id), "head": strconv.FormatInt(int64(id), 10) + ","}
+	found, err := r.look(r.matchRel(int64(id), params)+relNow, "MATCH (o:AssimOldRel {id: $id}) WHERE SHOWN", params, decodeRel)
 	if err != nil {
 		return graph.Edge{}, err
 	}
@@ -160,10 +212,19 @@ func (r *reader) Rel(id graph.RelID) (graph.Edge, error) {
 	return found[0].edge(found[0].rel), nil
 }
 
+func (r *reader) matchRel(id int64, params map[string]any) string {
+	ends, ok := r.ahead.ends(id)
+	if !ok {
+		return "MATCH (:AssimNode)-[r]->(:AssimNode) WHERE r._v STARTS WITH $head"
+	}
+	params["a"], params["b"] = ends[0], ends[1]
+	return "MATCH (:AssimNode {_id: $a})-[r]->(:AssimNode {_id: $b}) WHERE r._v STARTS WITH $head"
+}
+
 // vertices walks what look finds and want wants.
 func (r *reader) vertices(now, old string, params map[string]any, want func(graph.Vertex) bool) iter.Seq2[graph.Vertex, error] {
 	return func(yield func(graph.Vertex, error) bool) {
-		found, err := r.look(now+nodeNow, old, params)
+		found, err := r.look(now+nodeNow, old, params, decodeNode)
 		if err != nil {
 			yield(graph.Vertex{}, err)
 			return
@@ -179,11 +240,12 @@ func (r *reader) vertices(now, old string, params map[string]any, want func(grap
 
 func (r *reader) edges(now, old string, params map[string]any) iter.Seq2[graph.Edge, error] {
 	return func(yield func(graph.Edge, error) bool) {
-		found, err := r.look(now+relNow, old, params)
+		found, err := r.look(now+relNow, old, params, decodeRel)
 		if err != nil {
 			yield(graph.Edge{}, err)
 			return
 		}
+		r.ahead.toldOf(found)
 		for _, f := range found {
 			if !yield(f.edge(f.rel), nil) {
 				return
@@ -208,10 +270,12 @@ func nodesOf(label string) (now, old string) {
 // NodesWith looks up where there is an index and otherwise walks the label.
 func (r *reader) NodesWith(label, prop string, value any) iter.Seq2[graph.Vertex, error] {
 	now, old := nodesOf(label)
-	if r.Indexed(label, prop) {
-		now = "MATCH (n" + labelText([]string{label}) + " {" + quote(indexPrefix+prop) + ": $value})"
+	params := map[string]any{"label": label}
+	if _, isList := value.([]any); r.Indexed(label, prop) && !isList {
+		now = "MATCH (n:AssimNode" + labelText([]string{label}) + " {" + quote(neoName(prop)) + ": $value})"
+		params["value"] = showable(value, true)
 	}
-	return r.vertices(now, old, map[string]any{"label": label, "value": indexText(value)}, func(v graph.Vertex) bool {
+	return r.vertices(now, old, params, func(v graph.Vertex) bool {
 		p, ok := v.Props[prop]
 		return ok && graph.Equal(p, value)
 	})
@@ -233,6 +297,7 @@ func (r *reader) Expand(id graph.NodeID, dir graph.Dir, types ...string) iter.Se
 			r.expandAlone(id, dir, kind, types)(yield)
 			return
 		}
+		r.ahead.toldOf(found)
 		for _, f := range found {
 			if !yield(f.edge(f.rel), nil) {
 				return
@@ -397,13 +462,13 @@ func (r *reader) Documents(system graph.Key, typ string) iter.Seq2[graph.Documen
 	return func(yield func(graph.Document, error) bool) {
 		where := "d.from <= $serial AND d.to > $serial"
 		if system != (graph.Key{}) {
-			where = "d.system = $system AND " + where
+			where = "d.ref STARTS WITH $system AND " + where
 		}
 		if typ != "" {
 			where += " AND d.type = $type"
 		}
 		rows, err := r.s.read(r.ctx, "MATCH (d:AssimDocRef) WHERE "+where+" MATCH (j:AssimDocument {hash: d.hash}) RETURN d.label, d.id, d.type, d.instance, d.hash, d.at, j.json",
-			map[string]any{"serial": r.serial, "system": nodeUID(system).short(), "type": typ})
+			map[string]any{"serial": r.serial, "system": refsOf(system), "type": typ})
 		if err != nil {
 			yield(graph.Document{}, err)
 			return
@@ -437,45 +502,6 @@ func sortDocuments(docs []graph.Document) {
 	})
 }
 
-// Search asks the text index for what holds now and looks at what held then.
-func (r *reader) Search(words string, limit int) iter.Seq2[graph.Vertex, error] {
-	wanted := graph.Words(words)
-	return func(yield func(graph.Vertex, error) bool) {
-		if len(wanted) == 0 {
-			return
-		}
-		terms := make([]string, len(wanted))
-		for i, w := range wanted {
-			terms[i] = "+" + w + "*"
-		}
-		if err := r.indexed(); err != nil {
-			yield(graph.Vertex{}, err)
-			return
-		}
-		var found []graph.Vertex
-		for v, err := range r.vertices("CALL db.index.fulltext.queryNodes('"+textIndex+"', $terms) YIELD node AS n", "MATCH (o:AssimOldNode) WHERE SHOWN",
-			map[string]any{"terms": strings.Join(terms, " ")}, func(v graph.Vertex) bool { _, ok := graph.Score(v, wanted); return ok }) {
-			if err != nil {
-				yield(graph.Vertex{}, err)
-				return
-			}
-			found = append(found, v)
-		}
-		for _, v := range graph.Best(found, wanted, limit) {
-			if !yield(v, nil) {
-				return
-			}
-		}
-	}
-}
-
-// indexed waits until the text index has all that was committed: it follows
-// the graph by itself, so that no commit waits for it.
-func (r *reader) indexed() error {
-	_, err := r.s.read(r.ctx, "CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()", nil)
-	return err
-}
-
 // At returns the moment asked for.
 func (r *reader) At() time.Time { return r.at }
 
@@ -484,29 +510,57 @@ func (r *reader) Close() error { return nil }
 
 // NodeSources returns who says a node now.
 func (r *reader) NodeSources(id graph.NodeID, limit int) ([]string, error) {
-	return r.sources("MATCH (x:AssimNode {_id: $id})", int64(id), limit)
+	return r.sources("MATCH (x:AssimNode {_id: $id}) RETURN x._v, coalesce(x._uid, x._key)", map[string]any{"id": int64(id)}, limit, func(row []any) string {
+		return uid(text(row[1])).key()
+	})
 }
 
 // RelSources returns who says a relationship now.
 func (r *reader) RelSources(id graph.RelID, limit int) ([]string, error) {
-	return r.sources("MATCH ()-[x]->() WHERE x._id = $id", int64(id), limit)
+	params := map[string]any{"head": strconv.FormatInt(int64(id), 10) + ","}
+	return r.sources(r.matchRel(int64(id), params)+" RETURN r._v"+relKey, params, limit, func(row []any) string {
+		k, err := relKeyOf(row[1:])
+		if err != nil {
+			return "" // of which nobody says anything
+		}
+		return relUID(k).key()
+	})
 }
 
-func (r *reader) sources(match string, id int64, limit int) ([]string, error) {
+// relKey returns of a relationship what relKeyOf makes its identity of.
+const relKey = ", coalesce(startNode(r)._uid, startNode(r)._key), type(r), coalesce(endNode(r)._uid, endNode(r)._key), coalesce(r._rid, '')"
+
+func relKeyOf(row []any) (graph.RelKey, error) {
+	from, err := uid(text(row[0])).parse()
+	if err != nil {
+		return graph.RelKey{}, err
+	}
+	to, err := uid(text(row[2])).parse()
+	return graph.RelKey{From: from.node, Type: text(row[1]), To: to.node, ID: text(row[3])}, err
+}
+
+// sources returns who says what a query finds; key names it by the query's row.
+func (r *reader) sources(query string, params map[string]any, limit int, key func([]any) string) ([]string, error) {
 	if !r.at.IsZero() {
 		return nil, nil
 	}
-	rows, err := r.s.read(r.ctx, match+" OPTIONAL MATCH (c:AssimClaim {elem: x._key}) WHERE c.source IS NOT NULL RETURN x._state, c.source ORDER BY c.source LIMIT $limit", map[string]any{"id": id, "limit": int64(limit)})
+	rows, err := r.s.read(r.ctx, query, params)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	v, err := decodeVersion(text(rows[0][0]))
-	if err != nil || v.Owner != "" {
-		return []string{v.Owner}, err
+	v, err := parseHead(text(rows[0][0]))
+	if err != nil {
+		return nil, err
+	}
+	if v.Owner != 0 {
+		rows, err = r.s.read(r.ctx, "MATCH (s:AssimSource {number: $number}) RETURN s.name", map[string]any{"number": v.Owner})
+	} else {
+		rows, err = r.s.read(r.ctx, "MATCH (c:AssimClaim) WHERE c.key STARTS WITH $key MATCH (s:AssimSource {number: c.number}) RETURN s.name ORDER BY s.name LIMIT $limit",
+			map[string]any{"key": key(rows[0]) + " ", "limit": int64(limit)})
 	}
 	out := make([]string, len(rows))
 	for i, row := range rows {
-		out[i] = text(row[1])
+		out[i] = text(row[0])
 	}
-	return out, nil
+	return out[:min(max(limit, 0), len(out))], err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/neo4j/neo4j-go-driver/v6/neo4j"
@@ -19,7 +20,7 @@ const (
 )
 
 // textIndex is the name of the index that Search asks.
-const textIndex = "assim_text"
+const textIndex = "assim2_text"
 
 // createIndexes creates what is missing of constraints and indexes and waits
 // until they answer.
@@ -53,11 +54,11 @@ type namedIndex struct{ name, cypher string }
 func wantedIndexes() []namedIndex {
 	var out []namedIndex
 	unique := func(label string, props ...string) {
-		name := "assim_" + strings.ToLower(label)
+		name := "assim" + strconv.Itoa(format) + "_" + strings.ToLower(label)
 		out = append(out, namedIndex{name, fmt.Sprintf("CREATE CONSTRAINT %s IF NOT EXISTS FOR (x:%s) REQUIRE (%s) IS UNIQUE", name, label, "x."+strings.Join(props, ", x."))})
 	}
 	index := func(label, prop string) {
-		name := "assim_" + strings.ToLower(label) + "_" + prop
+		name := "assim" + strconv.Itoa(format) + "_" + strings.ToLower(label) + "_" + prop
 		out = append(out, namedIndex{name, fmt.Sprintf("CREATE INDEX %s IF NOT EXISTS FOR (x:%s) ON (x.%s)", name, quote(label), quote(prop))})
 	}
 	unique("AssimMeta", "name")
@@ -65,26 +66,24 @@ func wantedIndexes() []namedIndex {
 	unique("AssimSource", "name")
 	unique("AssimDocument", "hash")
 	unique("AssimRecord", "bucket", "name")
-	unique("AssimClaim", "elem", "source")
-	for _, p := range []string{"_id", "_from"} {
-		index("AssimNode", p)
-	}
+	unique("AssimClaim", "key")
+	index("AssimNode", "_id")
+	index("AssimSource", "number")
 	for _, p := range []string{"id", "elem", "to", "till"} {
 		index("AssimOldNode", p)
 	}
 	for _, p := range []string{"id", "to", "till", "a", "b"} {
 		index("AssimOldRel", p)
 	}
-	for _, p := range []string{"ref", "system", "hash"} {
-		index("AssimDocRef", p)
-	}
+	index("AssimDocRef", "ref")
+	index("AssimDocRef", "hash")
 	index("AssimCommit", "time")
 	for _, l := range graph.Labels {
 		for _, p := range l.Index {
-			index(l.Label, indexPrefix+p)
+			index(l.Label, p)
 		}
 	}
-	return append(out, namedIndex{textIndex, "CREATE FULLTEXT INDEX " + textIndex + " IF NOT EXISTS FOR (x:AssimNode) ON EACH [x._text] OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace', `fulltext.eventually_consistent`: true}}"})
+	return append(out, namedIndex{textIndex, "CREATE FULLTEXT INDEX " + textIndex + " IF NOT EXISTS FOR (x:AssimSource) ON EACH [x.words] OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace', `fulltext.eventually_consistent`: true}}"})
 }
 
 // checkVersion refuses servers that are too old or of another kind.

@@ -25,7 +25,7 @@ type Options struct {
 }
 
 const (
-	format      = 1 // of what the store keeps; Open refuses others
+	format      = 2 // of what the store keeps; Open refuses others
 	connectTime = 20 * time.Second
 	indexTime   = 300 // seconds to wait for indexes at start
 	maxKnown    = 2_000_000
@@ -58,7 +58,7 @@ type Store struct {
 
 // counters are what the store's AssimMeta says.
 type counters struct {
-	serial, clock, node, rel int64
+	serial, clock, node, rel, source int64
 }
 
 // Open connects to the server at uri ("bolt://host:7687", "neo4j://...", or
@@ -93,20 +93,33 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.checkVersion(ask); err != nil {
 		return err
 	}
+	if err := s.checkFormat(ctx); err != nil {
+		return err
+	}
 	if err := s.createIndexes(ctx); err != nil {
 		return err
 	}
 	// Writing waits for the lock: what a process that was killed had sent is done or undone before we look.
-	found, err := s.rows(ctx, "MERGE (m:AssimMeta {name: 'meta'}) ON CREATE SET m.format = $format, m.serial = 0, m.clock = 0, m.node = 0, m.rel = 0 "+touch+returnCounters, map[string]any{"format": format})
+	found, err := s.rows(ctx, "MERGE (m:AssimMeta {name: 'meta'}) ON CREATE SET m.format = $format, m.serial = 0, m.clock = 0, m.node = 0, m.rel = 0, m.source = 0 "+touch+returnCounters, map[string]any{"format": format})
 	if err != nil {
 		return err
 	}
-	if f := number(found[0][0]); f != format {
-		return fmt.Errorf("its graph is of format %d, this program writes format %d: use the program of that time, or copy the graph into an empty store", f, format)
-	}
 	s.count = readCounters(found[0])
-	s.serial, s.horizon = s.count.serial, number(found[0][5])
+	s.serial, s.horizon = s.count.serial, number(found[0][6])
 	return s.recall(ctx)
+}
+
+// checkFormat refuses a graph that another version of this program keeps in
+// another way, before anything is written.
+func (s *Store) checkFormat(ctx context.Context) error {
+	found, err := s.rows(ctx, "MATCH (m:AssimMeta {name: 'meta'}) RETURN m.format", nil)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	if f := number(found[0][0]); f != format {
+		return fmt.Errorf("its graph is of format %d and this program keeps format %d: with the program that wrote it, copy it into a file (assim store copy bolt://... FILE); then empty the database, copy it back with this program (assim store copy FILE bolt://...) and start the CMA", f, format)
+	}
+	return nil
 }
 
 // recall loads what the server is known to have, as much as may be kept, so
@@ -131,10 +144,10 @@ func (s *Store) recall(ctx context.Context) error {
 // touch locks AssimMeta until the transaction ends.
 const touch = "SET m.touched = coalesce(m.touched, 0) + 1 "
 
-const returnCounters = "RETURN m.format, m.serial, m.clock, m.node, m.rel, m.horizon"
+const returnCounters = "RETURN m.format, m.serial, m.clock, m.node, m.rel, m.source, m.horizon"
 
 func readCounters(row []any) counters {
-	return counters{serial: number(row[1]), clock: number(row[2]), node: number(row[3]), rel: number(row[4])}
+	return counters{serial: number(row[1]), clock: number(row[2]), node: number(row[3]), rel: number(row[4]), source: number(row[5])}
 }
 
 // Close ends the connections; everything acknowledged is on the server.

@@ -30,15 +30,6 @@ func bytesOf(v any) []byte {
 	return []byte{}
 }
 
-func texts(v any) []string {
-	list, _ := v.([]any)
-	out := make([]string, len(list))
-	for i, e := range list {
-		out[i] = text(e)
-	}
-	return out
-}
-
 // sortRows orders rows by the text in their first column.
 func sortRows(rows [][]any) {
 	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(text(a[0]), text(b[0])) })

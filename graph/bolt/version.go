@@ -3,6 +3,7 @@ package bolt
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -21,10 +22,10 @@ type version struct {
 	A       int64    `json:"a,omitempty"` // ends of a relationship
 	B       int64    `json:"b,omitempty"`
 	From    int64    `json:"f"`
-	Born    int64    `json:"n"` // since when it exists, in nanoseconds
-	Since   int64    `json:"s"` // since when it is like this
-	Owner   string   `json:"o,omitempty"`
-	OwnerAt int64    `json:"t,omitempty"` // when Owner, the only one to speak of it, said so
+	Born    int64    `json:"n"`           // since when it exists, in nanoseconds
+	Since   int64    `json:"s"`           // since when it is like this
+	Owner   int64    `json:"o,omitempty"` // the number of the only source to speak of it; 0 = several do
+	OwnerAt int64    `json:"t,omitempty"` // when it said so
 	Labels  []string `json:"l,omitempty"`
 	Props   packed   `json:"p,omitempty"`
 
@@ -48,6 +49,109 @@ func (v *version) vertex(k graph.Key) graph.Vertex {
 
 func (v *version) edge(k graph.RelKey) graph.Edge {
 	return graph.Edge{ID: graph.RelID(v.ID), Type: k.Type, From: graph.NodeID(v.A), To: graph.NodeID(v.B), Props: graph.Props(v.Props), Meta: v.meta()}
+}
+
+// The head of a version that holds now is six numbers with commas between them,
+//
+//	ID, From, Since, Born, Owner, OwnerAt
+//
+// of which the last three are empty when they are 0 or the same as Since: Neo4j
+// keeps up to 54 digits and commas within the node or relationship itself, and
+// what is longer elsewhere.
+const headParts = 6
+
+func (v *version) head() string {
+	b := make([]byte, 0, 64)
+	b = append(strconv.AppendInt(b, v.ID, 10), ',')
+	b = append(strconv.AppendInt(b, v.From, 10), ',')
+	b = append(strconv.AppendInt(b, v.Since, 10), ',')
+	if v.Born != v.Since {
+		b = strconv.AppendInt(b, v.Born, 10)
+	}
+	b = append(b, ',')
+	if v.Owner != 0 {
+		b = strconv.AppendInt(b, v.Owner, 10)
+	}
+	b = append(b, ',')
+	if v.Owner != 0 && v.OwnerAt != v.Since {
+		b = strconv.AppendInt(b, v.OwnerAt, 10)
+	}
+	return string(b)
+}
+
+// parseHead is the inverse of head.
+func parseHead(text string) (*version, error) {
+	var n [headParts]int64
+	parts := 0
+	for part := range strings.SplitSeq(text, ",") {
+		if parts == headParts {
+			return nil, fmt.Errorf("version %.80q has more than %d parts", text, headParts)
+		}
+		if part != "" {
+			var err error
+			if n[parts], err = strconv.ParseInt(part, 10, 64); err != nil {
+				return nil, fmt.Errorf("version %.80q is damaged: %w", text, err)
+			}
+		} else if parts == 3 || parts == 5 && n[4] != 0 {
+			n[parts] = n[2]
+		}
+		parts++
+	}
+	if parts != headParts {
+		return nil, fmt.Errorf("version %.80q has %d parts, not %d", text, parts, headParts)
+	}
+	if n[4] == 0 {
+		n[5] = 0 // several speak of it, each at a time of its own
+	}
+	return &version{ID: n[0], From: n[1], Since: n[2], Born: n[3], Owner: n[4], OwnerAt: n[5], to: open}, nil
+}
+
+// more is what of a version fits neither into its head nor into properties.
+type more struct {
+	Labels []string `json:"l,omitempty"`
+	Props  packed   `json:"p,omitempty"`
+}
+
+// live returns a version that holds now as the properties to keep it in.
+func (v *version) live(labels []string) (map[string]any, error) {
+	props, exact := native(graph.Props(v.Props), labels)
+	props["_v"] = v.head()
+	if len(v.Labels) > 0 || exact != nil {
+		text, err := json.Marshal(more{v.Labels, exact})
+		if err != nil {
+			return nil, err
+		}
+		props["_more"] = string(text)
+	}
+	return props, nil
+}
+
+// decodeLive is the inverse of live.
+func decodeLive(props map[string]any) (*version, error) {
+	v, err := parseHead(text(props["_v"]))
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range props {
+		if !strings.HasPrefix(name, "_") || strings.HasPrefix(name, "__") {
+			if v.Props == nil {
+				v.Props = make(packed, len(props))
+			}
+			v.Props[ourName(name)] = value
+		}
+	}
+	if m := text(props["_more"]); m != "" {
+		var more more
+		if err := json.Unmarshal([]byte(m), &more); err != nil {
+			return nil, fmt.Errorf("a version is damaged: %w", err)
+		}
+		v.Labels = more.Labels
+		if v.Props == nil {
+			v.Props = more.Props
+		}
+		maps.Copy(v.Props, more.Props)
+	}
+	return v, nil
 }
 
 func (v *version) encode() (string, error) {

@@ -2,7 +2,7 @@ package bolt
 
 import (
 	"slices"
-	"strings"
+	"strconv"
 
 	"assim/graph"
 )
@@ -12,34 +12,41 @@ import (
 // for every order of magnitude of a list that is a parameter itself. Each part
 // unwinds its list of rows; most are empty most of the time. What ends goes
 // first, relationships before nodes.
+//
+// A relationship finds its ends by their places in a list, that of the nodes
+// made just now and then that of those met: an index that the same transaction
+// has written to is asked slowly.
 const writing = `
-CALL () { UNWIND $p.endRels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND r._key = x.k DELETE r }
+CALL () { UNWIND $p.endRels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND coalesce(r._rid, '') = x.d DELETE r }
 CALL () { UNWIND $p.endNodes AS x MATCH (n:AssimNode {_key: x.k}) DELETE n }
-CALL () { UNWIND $p.newNodes AS x CREATE (n:AssimNode) SET n = x.p SET n:$(x.labels) }
+CALL () { UNWIND $p.newNodes AS x CREATE (n:AssimNode:$(x.l)) SET n = x.p RETURN collect(n) AS made }
+CALL () { UNWIND $p.ends AS k MATCH (n:AssimNode {_key: k}) RETURN collect(n) AS met }
+WITH made + met AS ends, size(met) AS met
+CALL (ends) { UNWIND $p.newRels AS x WITH x, ends[x.a] AS a, ends[x.b] AS b CREATE (a)-[r:$(x.t)]->(b) SET r = x.p }
 CALL () { UNWIND $p.nodes AS x MATCH (n:AssimNode {_key: x.k}) SET n = x.p REMOVE n:$(x.gone) SET n:$(x.labels) }
-CALL () { UNWIND $p.newRels AS x MATCH (a:AssimNode {_key: x.a}) MATCH (b:AssimNode {_key: x.b}) CREATE (a)-[r:$(x.t)]->(b) SET r = x.p }
-CALL () { UNWIND $p.rels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND r._key = x.k SET r = x.p }
+CALL () { UNWIND $p.rels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND coalesce(r._rid, '') = x.d SET r = x.p }
 CALL () { UNWIND $p.oldNodes AS x CREATE (o:AssimOldNode) SET o = x }
 CALL () { UNWIND $p.oldRels AS x CREATE (o:AssimOldRel) SET o = x }
-CALL () { UNWIND $p.allClaimsGone AS x MATCH (c:AssimClaim {elem: x.elem}) WHERE c.source IS NOT NULL DELETE c }
-CALL () { UNWIND $p.endClaims AS x MATCH (c:AssimClaim {elem: x.elem, source: x.source}) DELETE c }
+CALL () { UNWIND $p.allClaimsGone AS x MATCH (c:AssimClaim) WHERE c.key STARTS WITH x.elem DELETE c }
+CALL () { UNWIND $p.endClaims AS x MATCH (c:AssimClaim {key: x.key}) DELETE c }
 CALL () { UNWIND $p.newClaims AS x CREATE (c:AssimClaim) SET c = x }
-CALL () { UNWIND $p.claims AS x MERGE (c:AssimClaim {elem: x.elem, source: x.source}) SET c.state = x.state }
+CALL () { UNWIND $p.claims AS x MERGE (c:AssimClaim {key: x.key}) SET c = x }
 CALL () { UNWIND $p.endSources AS x MATCH (s:AssimSource {name: x.name}) DELETE s }
-CALL () { UNWIND $p.sources AS x MERGE (s:AssimSource {name: x.name}) SET s.hash = x.hash, s.elems = x.elems }
+CALL () { UNWIND $p.newSources AS x CREATE (s:AssimSource) SET s = x }
+CALL () { UNWIND $p.sources AS x MATCH (s:AssimSource {name: x.name}) SET s = x }
 CALL () { UNWIND $p.commits AS x CREATE (c:AssimCommit) SET c = x }
 CALL () { UNWIND $p.endRefs AS x MATCH (d:AssimDocRef {ref: x.ref}) WHERE d.to = $p.open SET d.to = x.to, d.till = x.till }
 CALL () { UNWIND $p.newRefs AS x CREATE (d:AssimDocRef) SET d = x }
 CALL () { UNWIND $p.documents AS x MERGE (d:AssimDocument {hash: x.hash}) ON CREATE SET d.json = x.json }
 CALL () { UNWIND $p.endRecords AS x MATCH (r:AssimRecord {bucket: x.bucket, name: x.name}) DELETE r }
 CALL () { UNWIND $p.records AS x MERGE (r:AssimRecord {bucket: x.bucket, name: x.name}) SET r.value = x.value }
-MATCH (m:AssimMeta {name: 'meta'}) SET m.serial = $p.serial, m.clock = $p.clock, m.node = $p.node, m.rel = $p.rel`
+MATCH (m:AssimMeta {name: 'meta'}) SET m.serial = $p.serial, m.clock = $p.clock, m.node = $p.node, m.rel = $p.rel, m.source = $p.source RETURN met`
 
 // parts are the rows of writing, by the name of the list.
 type parts map[string]any
 
-var partNames = []string{"endRels", "endNodes", "newNodes", "nodes", "newRels", "rels", "oldNodes", "oldRels", "allClaimsGone", "endClaims", "newClaims", "claims",
-	"endSources", "sources", "commits", "endRefs", "newRefs", "documents", "endRecords", "records"}
+var partNames = []string{"endRels", "endNodes", "newNodes", "ends", "nodes", "newRels", "rels", "oldNodes", "oldRels", "allClaimsGone", "endClaims", "newClaims", "claims",
+	"endSources", "newSources", "sources", "commits", "endRefs", "newRefs", "documents", "endRecords", "records"}
 
 func (p parts) add(name string, row map[string]any) {
 	list, _ := p[name].([]any)
@@ -48,33 +55,39 @@ func (p parts) add(name string, row map[string]any) {
 
 // write sends the difference between what was read and what now holds.
 func (b *batch) write() error {
-	p := parts{"open": open, "serial": b.count.serial, "clock": b.count.clock, "node": b.count.node, "rel": b.count.rel}
+	p := parts{"open": open, "serial": b.count.serial, "clock": b.count.clock, "node": b.count.node, "rel": b.count.rel, "source": b.count.source}
 	for _, name := range partNames {
 		p[name] = []any{}
 	}
-	for _, collectInto := range []func(parts) error{b.writeNodes, b.writeRels, b.writeEnds, b.writeOld, b.writeClaims} {
+	for _, collectInto := range []func(parts) error{b.writeNodes, b.writeRels, b.writeEnds, b.writeOld, b.writeClaims, b.writeSources} {
 		if err := collectInto(p); err != nil {
 			return err
 		}
 	}
-	b.writeSources(p)
+	b.writeCommits(p)
 	b.writeDocuments(p)
 	b.writeRecords(p)
-	_, err := collect(b.ctx, b.tx, writing, map[string]any{"p": map[string]any(p)})
-	return err
+	rows, err := collect(b.ctx, b.tx, writing, map[string]any{"p": map[string]any(p)})
+	if err != nil {
+		return err
+	}
+	if ends := p["ends"].([]any); len(rows) != 1 || number(rows[0][0]) != int64(len(ends)) {
+		return damaged("of %d nodes that were there, others are there now", len(ends))
+	}
+	return nil
 }
 
 // stale reports whether an element has to be written, and gives its version
 // the owner that it now has.
-func (it *item) stale() bool {
+func (it *item) stale(numbers map[string]int64) bool {
 	if it.now == nil || len(it.altered) == 0 {
 		return false
 	}
 	v := *it.now
-	v.Owner, v.OwnerAt = "", 0
+	v.Owner, v.OwnerAt = 0, 0
 	if len(it.claims) == 1 {
 		for name, c := range it.claims {
-			v.Owner, v.OwnerAt = name, c.At.UnixNano()
+			v.Owner, v.OwnerAt = numbers[name], c.At.UnixNano()
 		}
 	}
 	it.now = &v
@@ -83,30 +96,25 @@ func (it *item) stale() bool {
 
 func (b *batch) writeNodes(p parts) error {
 	for u, it := range b.items {
-		if it.element.isRel || !it.stale() {
+		if it.element.isRel || !it.stale(b.numbers) {
 			continue
 		}
-		state, err := it.now.encode()
+		k, v := it.element.node, it.now
+		labels := allLabels(k, v.Labels)
+		props, err := v.live(labels)
 		if err != nil {
 			return err
 		}
-		k, v := it.element.node, it.now
-		props := native(graph.Props(v.Props))
-		props["_key"], props["_uid"], props["_id"], props["_from"], props["_state"] = u.short(), string(u), v.ID, v.From, state
-		props["_text"] = strings.Join(graph.Words(graph.SearchText(k, graph.Props(v.Props))), " ")
-		labels := allLabels(k, v.Labels)
-		for _, l := range labels {
-			for _, name := range indexed[l] {
-				if value, ok := v.Props[name]; ok {
-					props[indexPrefix+name] = indexText(value)
-				}
-			}
+		props["_key"], props["_id"] = u.key(), v.ID
+		if whole := u.whole(); whole != nil {
+			props["_uid"] = whole
 		}
 		if it.was == nil {
-			p.add("newNodes", map[string]any{"p": props, "labels": labels})
+			it.place = len(p["newNodes"].([]any))
+			p.add("newNodes", map[string]any{"p": props, "l": labels})
 			continue
 		}
-		p.add("nodes", map[string]any{"k": u.short(), "p": props, "labels": without(labels, it.was.Labels), "gone": without(it.was.Labels, v.Labels)})
+		p.add("nodes", map[string]any{"k": u.key(), "p": props, "labels": without(labels, it.was.Labels), "gone": without(it.was.Labels, v.Labels)})
 	}
 	return nil
 }
@@ -122,23 +130,41 @@ func without(a, b []string) []string {
 	return out
 }
 
+// writeRels comes after writeNodes, which places the new ends.
 func (b *batch) writeRels(p parts) error {
-	for u, it := range b.items {
-		if !it.element.isRel || !it.stale() {
+	met := map[graph.Key]int{}
+	made := len(p["newNodes"].([]any))
+	end := func(k graph.Key) int {
+		it := b.items[nodeUID(k)]
+		if it.was == nil {
+			return it.place
+		}
+		n, ok := met[k]
+		if !ok {
+			n = made + len(met)
+			met[k] = n
+			p["ends"] = append(p["ends"].([]any), it.uid.key())
+		}
+		return n
+	}
+	for _, it := range b.items {
+		if !it.element.isRel || !it.stale(b.numbers) {
 			continue
 		}
-		state, err := it.now.encode()
+		props, err := it.now.live(nil)
 		if err != nil {
 			return err
 		}
-		props := native(graph.Props(it.now.Props))
-		props["_key"], props["_uid"], props["_id"], props["_from"], props["_state"] = u.short(), string(u), it.now.ID, it.now.From, state
-		row := relRow(u, it.element)
-		row["p"] = props
+		k := it.element.rel
+		if k.ID != "" {
+			props["_rid"] = k.ID
+		}
 		if it.was == nil {
-			p.add("newRels", row)
+			p.add("newRels", map[string]any{"t": k.Type, "a": end(k.From), "b": end(k.To), "p": props})
 			continue
 		}
+		row := relRow(it.element)
+		row["p"] = props
 		p.add("rels", row)
 	}
 	return nil
@@ -151,10 +177,10 @@ func (b *batch) writeEnds(p parts) error {
 			continue
 		}
 		if it.element.isRel {
-			p.add("endRels", relRow(u, it.element))
+			p.add("endRels", relRow(it.element))
 			continue
 		}
-		p.add("endNodes", map[string]any{"k": u.short()})
+		p.add("endNodes", map[string]any{"k": u.key()})
 	}
 	return nil
 }
@@ -166,7 +192,7 @@ func (b *batch) writeOld(p parts) error {
 			if err != nil {
 				return err
 			}
-			row := map[string]any{"elem": u.short(), "uid": string(u), "id": v.ID, "from": v.From, "to": v.to, "till": v.till, "state": state}
+			row := map[string]any{"elem": u.key(), "uid": u.whole(), "id": v.ID, "from": v.From, "to": v.to, "till": v.till, "state": state}
 			if it.element.isRel {
 				row["a"], row["b"], row["type"] = v.A, v.B, it.element.rel.Type
 				p.add("oldRels", row)
@@ -185,10 +211,10 @@ func (b *batch) writeClaims(p parts) error {
 		if len(it.altered) == 0 {
 			continue
 		}
-		wasShared := it.was != nil && it.was.Owner == ""
+		wasShared := it.was != nil && it.was.Owner == 0
 		if len(it.claims) < 2 {
 			if wasShared {
-				p.add("allClaimsGone", map[string]any{"elem": u.short()})
+				p.add("allClaimsGone", map[string]any{"elem": u.key() + " "})
 			}
 			continue
 		}
@@ -205,18 +231,23 @@ func (b *batch) writeClaims(p parts) error {
 			if wasShared {
 				list = "claims"
 			}
-			p.add(list, map[string]any{"elem": u.short(), "source": name, "state": state})
+			p.add(list, map[string]any{"key": b.claimKey(u, name), "number": b.numbers[name], "state": state})
 		}
 		for name := range it.altered {
 			if _, still := it.claims[name]; !still && wasShared {
-				p.add("endClaims", map[string]any{"elem": u.short(), "source": name})
+				p.add("endClaims", map[string]any{"key": b.claimKey(u, name)})
 			}
 		}
 	}
 	return nil
 }
 
-func (b *batch) writeSources(p parts) {
+// claimKey names a claim: all of one element begin alike.
+func (b *batch) claimKey(u uid, name string) string {
+	return u.key() + " " + strconv.FormatInt(b.numbers[name], 10)
+}
+
+func (b *batch) writeSources(p parts) error {
 	for name, src := range b.sources {
 		if !src.changed {
 			continue
@@ -226,20 +257,42 @@ func (b *batch) writeSources(p parts) {
 			src.hash = hashOf(graph.Said{})
 			continue
 		}
-		elems := make([]string, 0, len(src.elems))
-		for u := range src.elems {
-			elems = append(elems, string(u))
+		elems, err := b.encodeElements(src)
+		if err != nil {
+			return err
 		}
-		p.add("sources", map[string]any{"name": name, "hash": src.hash, "elems": elems})
+		list := "newSources"
+		if len(src.said) > 0 {
+			list = "sources"
+		}
+		p.add(list, map[string]any{"name": name, "number": src.number, "hash": src.hash, "elems": elems, "words": b.words(name, src)})
 	}
+	return nil
 }
 
-// writeDocuments writes them and the times of the commits. The reference that
-// ends is the one that is open: it ends before another is created.
-func (b *batch) writeDocuments(p parts) {
-	for _, row := range b.commits {
-		p.add("commits", row)
+// writeCommits writes when which commit was, all of a transaction together, and
+// which nodes, and relationships between which two, it left as they now are:
+// Diff finds them by that.
+func (b *batch) writeCommits(p parts) {
+	if len(b.times) == 0 {
+		return
 	}
+	nodes, rels := []int64{}, []int64{}
+	for _, it := range b.items {
+		switch {
+		case it.now == nil || it.now.From <= b.before:
+		case it.element.isRel:
+			rels = append(rels, it.now.A, it.now.B)
+		default:
+			nodes = append(nodes, it.now.ID)
+		}
+	}
+	p.add("commits", map[string]any{"serial": b.before + 1, "time": b.times[0], "times": b.times, "nodes": nodes, "rels": rels})
+}
+
+// writeDocuments writes them. The reference that ends is the one that is open:
+// it ends before another is created.
+func (b *batch) writeDocuments(p parts) {
 	for ref, r := range b.refs {
 		if r.ended != nil {
 			p.add("endRefs", map[string]any{"ref": ref, "to": r.ended.to, "till": r.ended.till})
@@ -248,7 +301,7 @@ func (b *batch) writeDocuments(p parts) {
 			if d, ok := b.docs[v.hash]; ok {
 				p.add("documents", map[string]any{"hash": v.hash, "json": string(d.JSON)})
 			}
-			p.add("newRefs", map[string]any{"ref": ref, "system": nodeUID(r.doc.System).short(), "label": r.doc.System.Label, "id": r.doc.System.ID,
+			p.add("newRefs", map[string]any{"ref": ref, "label": r.doc.System.Label, "id": r.doc.System.ID,
 				"type": r.doc.Type, "instance": r.doc.Instance, "hash": v.hash, "from": v.from, "to": v.to, "at": v.at, "till": v.till})
 		}
 	}

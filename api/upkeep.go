@@ -71,7 +71,7 @@ func (s *Server) backup(r *http.Request) (any, error) {
 	}
 	store, ok := s.Store.(Backuper)
 	if !ok || s.Backups == "" {
-		return nil, lacks("back itself up")
+		return nil, lacks("back itself up into a file: a CMA with Neo4j dumps it with neo4j-admin database dump or, stopped, copies it with assim store copy bolt://... FILE")
 	}
 	path, err := within(s.Backups, req.File)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"assim/api"
 	"assim/graph"
+	"assim/graph/bolt"
 	"assim/graph/embedded"
 )
 
@@ -48,6 +49,11 @@ type storeSettings struct {
 	Store string `name:"store" usage:"path of the store file"`
 }
 
+type checkSettings struct {
+	Store    string `name:"store" usage:"path of the store file, or bolt://USER@HOST:7687 for Neo4j"`
+	Password string `name:"store-password-file" usage:"with -store: file whose first line is the password for Neo4j"`
+}
+
 // storePassword is the setting of a command that opens stores on servers.
 type storePassword struct {
 	Password string `name:"store-password-file" usage:"file whose first line is the password for Neo4j"`
@@ -70,6 +76,9 @@ Without -store it becomes ` + defaultStore + `.`,
 			if to == "" {
 				to = defaultStore
 			}
+			if bolt.IsAddress(to) {
+				return usagef("restore puts a file in place; into Neo4j goes a backup by assim store copy %s %s, and a dump of Neo4j's own by neo4j-admin database load", args[0], to)
+			}
 			if err := embedded.Restore(ctx, args[0], to); err != nil {
 				return err
 			}
@@ -83,17 +92,18 @@ Without -store it becomes ` + defaultStore + `.`,
 }
 
 func checkCommand() command {
-	set := &storeSettings{}
+	set := &checkSettings{}
 	return command{
 		name: "check", short: "is the store sound: the CMA's while it works, or a file",
-		long:     "It reads everything, which takes a while with many systems. With -store no CMA is asked.\nExit status 1 says that something is wrong.",
-		examples: "  assim check\n  assim check -store /var/lib/assim/cma/backups/nightly.db",
+		long: "It reads everything, which takes a while with many systems. With -store no CMA is asked.\nExit status 1 says that something is wrong.",
+		examples: "  assim check\n  assim check -store /var/lib/assim/cma/backups/nightly.db\n" +
+			"  assim check -store bolt://neo4j@db.example.com:7687 -store-password-file /etc/assim/neo4j",
 		settings: set,
 		run: func(ctx context.Context, a *app, args []string) error {
 			if len(args) > 0 {
 				return usagef("check takes no arguments; to check a file: assim check -store %s", args[0])
 			}
-			result, err := a.check(ctx, set.Store)
+			result, err := a.check(ctx, set.Store, set.Password)
 			if err != nil {
 				return err
 			}
@@ -110,11 +120,11 @@ func checkCommand() command {
 	}
 }
 
-func (a *app) check(ctx context.Context, path string) (r api.CheckResult, err error) {
+func (a *app) check(ctx context.Context, path, passwordFile string) (r api.CheckResult, err error) {
 	if path == "" {
 		return a.client.Check(ctx)
 	}
-	store, err := openStore(ctx, path, "", false)
+	store, err := openStore(ctx, path, passwordFile, false)
 	if err != nil {
 		return r, err
 	}

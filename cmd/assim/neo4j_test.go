@@ -45,8 +45,33 @@ func TestAnInstallationMovesToNeo4jAndBack(t *testing.T) {
 	if code, _, errs := offline("store", "copy", from, uri); code != exitFailed || !strings.Contains(errs, "empty it or name another") {
 		t.Errorf("over a graph that is there: exit %d, %s", code, errs)
 	}
+	if code, _, errs := offline("restore", from, "-store", uri); code != exitUsage || !strings.Contains(errs, "assim store copy "+from+" "+uri) {
+		t.Errorf("restored over it: exit %d, %s", code, errs)
+	}
 	if code, out, errs := offline("check", "-store", uri); code != exitOK || !strings.HasPrefix(out, "sound: 1 nodes") {
 		t.Errorf("checked there: exit %d, %s%s", code, out, errs)
+	}
+}
+
+func TestCheckTakesThePasswordOfNeo4jFromAFile(t *testing.T) {
+	uri := os.Getenv("ASSIM_NEO4J_AUTH")
+	if uri == "" {
+		t.Skip("SKIPPED: ASSIM_NEO4J_AUTH names no Neo4j with passwords; make test-neo4j starts one")
+	}
+	file := filepath.Join(t.TempDir(), "password")
+	// The first password of a new Neo4j: it is taken, and must be changed first.
+	if err := os.WriteFile(file, []byte("neo4j\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := offline("check", "-store", uri); code != exitFailed || !strings.Contains(errs, "it wants a user and a password") {
+		t.Errorf("without: exit %d, %s", code, errs)
+	}
+	if code, _, errs := offline("check", "-store", uri, "-store-password-file", file); code != exitFailed || !strings.Contains(errs, "the first password must be changed") {
+		t.Errorf("with it: exit %d, %s", code, errs)
+	}
+	t.Setenv("ASSIM_STORE_PASSWORD_FILE", file)
+	if code, _, errs := offline("check", "-store", uri); code != exitFailed || !strings.Contains(errs, "the first password must be changed") {
+		t.Errorf("with it in the environment: exit %d, %s", code, errs)
 	}
 }
 

@@ -24,11 +24,11 @@ func measureBaseline(ctx context.Context, n int, path string) (figures, error) {
 	}
 	defer db.Close()
 	take := inGroups(func(changes []graph.Change) error { return baselineInsert(ctx, db, changes) })
-	f.OneByOne, f.OneByOneCPU, err = timed(0, f.OneByOneSample, n, func(changes []graph.Change) error { return take(changes, 1) })
+	f.OneByOne, f.OneByOneCPU, err = timed(0, f.OneByOneSample, n, f.processorTime, func(changes []graph.Change) error { return take(changes, 1) })
 	if err != nil {
 		return f, err
 	}
-	f.Grouped, f.GroupedCPU, err = timed(f.OneByOneSample, n, n, func(changes []graph.Change) error { return take(changes, baselineGroup) })
+	f.Grouped, f.GroupedCPU, err = timed(f.OneByOneSample, n, n, f.processorTime, func(changes []graph.Change) error { return take(changes, baselineGroup) })
 	if err != nil {
 		return f, err
 	}

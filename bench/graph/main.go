@@ -30,6 +30,7 @@ func main() {
 	dir := flag.String("dir", "", "where to put the files; default a temporary directory")
 	only := flag.String("only", "", "measure only this engine (the parent process uses it)")
 	neo4j := flag.String("neo4j", "", "measure on this Neo4j without passwords, too (scripts/neo4j starts one)")
+	pid := flag.Int("neo4j-pid", 0, "the process of that Neo4j: its processor time counts, too")
 	profile := flag.String("cpuprofile", "", "with -only, write where the processor's time goes to this file")
 	flag.Parse()
 	if *profile != "" {
@@ -45,7 +46,7 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := run(context.Background(), *sizes, *dir, *only, *neo4j, *asJSON); err != nil {
+	if err := run(context.Background(), *sizes, *dir, *only, *neo4j, *pid, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/graph:", err)
 		os.Exit(1)
 	}
@@ -53,13 +54,13 @@ func main() {
 
 // run measures each engine at each size in a process of its own, so that
 // memory is its own too.
-func run(ctx context.Context, sizes, dir, only, neo4j string, asJSON bool) error {
+func run(ctx context.Context, sizes, dir, only, neo4j string, pid int, asJSON bool) error {
 	if only != "" {
 		n, err := strconv.Atoi(sizes)
 		if err != nil {
 			return err
 		}
-		figures, err := measure(ctx, only, n, dir, neo4j)
+		figures, err := measure(ctx, only, n, dir, neo4j, pid)
 		if err != nil {
 			return err
 		}
@@ -87,7 +88,7 @@ func run(ctx context.Context, sizes, dir, only, neo4j string, asJSON bool) error
 			if err := os.MkdirAll(sub, 0o700); err != nil {
 				return err
 			}
-			cmd := exec.CommandContext(ctx, os.Args[0], "-only", engine, "-systems", size, "-dir", sub, "-neo4j", neo4j)
+			cmd := exec.CommandContext(ctx, os.Args[0], "-only", engine, "-systems", size, "-dir", sub, "-neo4j", neo4j, "-neo4j-pid", strconv.Itoa(pid))
 			cmd.Stderr = os.Stderr
 			out, err := cmd.Output()
 			if err != nil {

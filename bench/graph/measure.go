@@ -24,14 +24,14 @@ const (
 // threeHops asks which processes a system depends on, three hops away.
 const threeHops = `MATCH (s:System {name: $name})-[:RUNS]->(p:Process)-[:CONNECTS_TO]->(e:Endpoint)<-[:LISTENS_ON]-(q:Process) RETURN q.name, e.addr, p.name`
 
-func measure(ctx context.Context, engine string, n int, dir, neo4j string) (figures, error) {
+func measure(ctx context.Context, engine string, n int, dir, neo4j string, pid int) (figures, error) {
 	switch engine {
 	case "baseline":
 		return measureBaseline(ctx, n, filepath.Join(dir, "baseline.db"))
 	case "neo4j":
-		return measureNeo4j(ctx, n, neo4j)
+		return measureNeo4j(ctx, n, neo4j, pid)
 	case "driver":
-		return measureDriver(ctx, n, neo4j)
+		return measureDriver(ctx, n, neo4j, pid)
 	}
 	return measureEmbedded(ctx, n, filepath.Join(dir, "graph.db"))
 }
@@ -76,7 +76,7 @@ func (f *figures) takeIn(n, many int, take func(changes []graph.Change, atOnce i
 		{f.OneByOneSample, n, many, &f.Grouped, &f.GroupedCPU},
 		{0, n, many, &f.Unchanged, &f.UnchangedCPU},
 	} {
-		*part.rate, *part.cpu, err = timed(part.first, part.last, n, func(changes []graph.Change) error { return take(changes, part.atOnce) })
+		*part.rate, *part.cpu, err = timed(part.first, part.last, n, f.processorTime, func(changes []graph.Change) error { return take(changes, part.atOnce) })
 		if err != nil {
 			return err
 		}
@@ -85,8 +85,8 @@ func (f *figures) takeIn(n, many int, take func(changes []graph.Change, atOnce i
 }
 
 // timed has the discoveries from first to last taken in and returns how many that
-// is in a second of wall clock and of this process's processor time.
-func timed(first, last, n int, take func([]graph.Change) error) (perSecond, perCPU float64, err error) {
+// is in a second of wall clock and of processor time.
+func timed(first, last, n int, processorTime func() time.Duration, take func([]graph.Change) error) (perSecond, perCPU float64, err error) {
 	var wall, cpu time.Duration
 	count := last - first
 	for ; first < last; first += chunk {

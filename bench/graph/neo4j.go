@@ -36,8 +36,8 @@ func emptyNeo4j(ctx context.Context, uri string) (neo4j.Driver, error) {
 
 // measureNeo4j measures our store on the Neo4j at uri, which it empties first.
 // Memory and disk are the server's own matter and not looked at.
-func measureNeo4j(ctx context.Context, n int, uri string) (figures, error) {
-	f := figures{Engine: "neo4j", Systems: n, OneByOneSample: min(slowOneByOne, n/2)}
+func measureNeo4j(ctx context.Context, n int, uri string, pid int) (figures, error) {
+	f := figures{server: pid, Engine: "neo4j", Systems: n, OneByOneSample: min(slowOneByOne, n/2)}
 	driver, err := emptyNeo4j(ctx, uri)
 	if err != nil {
 		return f, err
@@ -84,8 +84,8 @@ func inGroups(apply func([]graph.Change) error) func([]graph.Change, int) error 
 // measureDriver is what a plain loop over the driver reaches on the same
 // server: merge every node and relationship by its key. It knows no sources,
 // so nothing ever ceases, and no history, search or "unchanged".
-func measureDriver(ctx context.Context, n int, uri string) (figures, error) {
-	f := figures{Engine: "driver", Systems: n, OneByOneSample: min(slowOneByOne, n/2)}
+func measureDriver(ctx context.Context, n int, uri string, pid int) (figures, error) {
+	f := figures{server: pid, Engine: "driver", Systems: n, OneByOneSample: min(slowOneByOne, n/2)}
 	driver, err := emptyNeo4j(ctx, uri)
 	if err != nil {
 		return f, err

@@ -2,13 +2,12 @@ package discovery
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -35,11 +34,7 @@ func Canonical(payload any) (doc []byte, hash string, err error) {
 	if raw.Len() > 2*MaxDocument {
 		return nil, "", fmt.Errorf("discovery: a document of %d bytes is over the limit of %d", raw.Len(), MaxDocument)
 	}
-	value, err := decodeExact(raw.Bytes())
-	if err != nil {
-		return nil, "", err
-	}
-	doc, err = appendCanonical(make([]byte, 0, raw.Len()), value, 0)
+	doc, err = appendCanonical(make([]byte, 0, raw.Len()), bytes.TrimSpace(raw.Bytes()), 0)
 	if err != nil {
 		return nil, "", err
 	}
@@ -55,74 +50,121 @@ func Hash(doc []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// decodeExact reads one JSON value and keeps numbers as they are written, since
-// an inode of 64 bits does not survive a float64.
-func decodeExact(doc []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	dec.UseNumber()
-	var value any
-	if err := dec.Decode(&value); err != nil {
-		return nil, fmt.Errorf("discovery: not JSON: %w", err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("discovery: something follows the JSON value at byte %d; print one value only", dec.InputOffset())
-	}
-	return value, nil
-}
-
-func appendCanonical(out []byte, value any, depth int) ([]byte, error) {
+// appendCanonical rewrites what the encoder wrote, which is valid and without
+// white space. It is taken as it stands, piece by piece: as a tree of values 4,000
+// small objects are three megabytes, more than all else that an agent holds.
+func appendCanonical(out, value []byte, depth int) ([]byte, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("discovery: the document is nested deeper than %d", maxDepth)
 	}
-	switch v := value.(type) {
-	case nil:
-		return append(out, "null"...), nil
-	case bool:
-		return strconv.AppendBool(out, v), nil
-	case string:
-		return appendString(out, v), nil
-	case json.Number:
-		return appendNumber(out, string(v))
-	case []any:
-		return appendList(out, v, depth)
-	case map[string]any:
-		return appendObject(out, v, depth)
+	switch value[0] {
+	case 't', 'f', 'n':
+		return append(out, value...), nil
+	case '"':
+		text, err := unquote(value)
+		return appendString(out, text), err
+	case '[':
+		return appendList(out, value, depth)
+	case '{':
+		return appendObject(out, value, depth)
 	}
-	return nil, fmt.Errorf("discovery: a document cannot hold a %T", value)
+	return appendNumber(out, string(value))
 }
 
-func appendList(out []byte, list []any, depth int) ([]byte, error) {
+func appendList(out, list []byte, depth int) ([]byte, error) {
 	var err error
 	out = append(out, '[')
-	for i, item := range list {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		if out, err = appendCanonical(out, item, depth+1); err != nil {
+	for rest := list[1:]; rest[0] != ']'; {
+		size := extent(rest)
+		if out, err = appendCanonical(out, rest[:size], depth+1); err != nil {
 			return nil, err
+		}
+		if rest = rest[size:]; rest[0] == ',' {
+			out, rest = append(out, ','), rest[1:]
 		}
 	}
 	return append(out, ']'), nil
 }
 
-func appendObject(out []byte, object map[string]any, depth int) ([]byte, error) {
-	keys := make([]string, 0, len(object))
-	for key := range object {
-		keys = append(keys, key)
+// field is one of an object.
+type field struct {
+	key   string
+	value []byte
+}
+
+func appendObject(out, object []byte, depth int) ([]byte, error) {
+	var fields []field
+	for rest := object[1:]; rest[0] != '}'; {
+		size := extent(rest)
+		key, err := unquote(rest[:size])
+		if err != nil {
+			return nil, err
+		}
+		rest = rest[size+1:] // and the colon
+		size = extent(rest)
+		fields = append(fields, field{key, rest[:size]})
+		if rest = rest[size:]; rest[0] == ',' {
+			rest = rest[1:]
+		}
 	}
-	slices.Sort(keys)
+	SortStable(fields, func(a, b field) int { return cmp.Compare(a.key, b.key) })
 	var err error
 	out = append(out, '{')
-	for i, key := range keys {
-		if i > 0 {
+	for i, f := range fields {
+		if i+1 < len(fields) && fields[i+1].key == f.key {
+			continue // said again: the last one counts
+		}
+		if out[len(out)-1] != '{' {
 			out = append(out, ',')
 		}
-		out = append(appendString(out, key), ':')
-		if out, err = appendCanonical(out, object[key], depth+1); err != nil {
+		out = append(appendString(out, f.key), ':')
+		if out, err = appendCanonical(out, f.value, depth+1); err != nil {
 			return nil, err
 		}
 	}
 	return append(out, '}'), nil
+}
+
+// extent is the size of the value that text begins with.
+func extent(text []byte) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+			if !quoted && depth == 0 {
+				return i + 1
+			}
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']' || c == ',':
+			if depth == 0 {
+				return i // after a number or a name
+			}
+			if c == ',' {
+				continue
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(text)
+}
+
+// unquote reads a string.
+func unquote(text []byte) (string, error) {
+	if inner := text[1 : len(text)-1]; utf8.Valid(inner) && bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner), nil
+	}
+	var s string
+	if err := json.Unmarshal(text, &s); err != nil {
+		return "", fmt.Errorf("discovery: not JSON: %w", err)
+	}
+	return s, nil
 }
 
 // appendNumber writes what 1, 1.0 and 1e0 have in common: 1.

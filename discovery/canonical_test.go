@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,10 @@ func TestEqualFactsAreEqualBytes(t *testing.T) {
 		{`"\ud800"`, "\"\ufffd\""},
 		{`"a\u0000\n\t\"\\\u007f"`, `"a\u0000\n\t\"\\\u007f"`},
 		{`{"a":null,"é":true}`, `{"a":null,"é":true}`},
+		{`{"b":{"]":[{},[],"}\\\""]},"a":"{","b":2}`, `{"a":"{","b":2}`},
+		{`{"\u0061":1,"b":3,"a":2}`, `{"a":2,"b":3}`},
+		{`[[],{},"",[1,[2]],{"a":{"b":[]}}]`, `[[],{},"",[1,[2]],{"a":{"b":[]}}]`},
+		{"\"\xff\"", "\"\ufffd\""},
 	} {
 		got, hash, err := Canonical(json.RawMessage(c.in))
 		if err != nil || string(got) != c.want {
@@ -57,6 +62,9 @@ func FuzzCanonical(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if want, got := exactly(t, in), exactly(t, once); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q became %q: %v is not %v", in, once, got, want)
+		}
 		twice, _, err := Canonical(json.RawMessage(once))
 		if err != nil || !bytes.Equal(once, twice) {
 			t.Errorf("%q is canonical as %q and again as %q, %v", in, once, twice, err)
@@ -65,4 +73,13 @@ func FuzzCanonical(f *testing.F) {
 			t.Errorf("%q is not JSON", once)
 		}
 	})
+}
+
+// exactly is what encoding/json reads, with numbers as far as they are told apart.
+func exactly(t *testing.T, doc []byte) (value any) {
+	t.Helper()
+	if err := json.Unmarshal(doc, &value); err != nil {
+		t.Fatalf("%q: %v", doc, err)
+	}
+	return value
 }

@@ -45,9 +45,13 @@ func (a *app) answer(ctx context.Context, f querySettings, name string, r api.Qu
 	a.table(r.Columns, r.Rows)
 	more := ""
 	if r.Truncated {
-		more = ", and more: raise -limit"
+		more = ", and more: raise -limit (:limit in the shell)"
 	}
-	fmt.Fprintf(a.out, "%d rows, %.1f ms%s\n", len(r.Rows), r.Millis, more)
+	rows := "rows"
+	if len(r.Rows) == 1 {
+		rows = "row"
+	}
+	fmt.Fprintf(a.out, "%d %s, %.1f ms%s\n", len(r.Rows), rows, r.Millis, more)
 	for _, note := range r.Notes {
 		fmt.Fprintln(a.out, clip(note))
 	}

@@ -173,6 +173,23 @@ func TestTheShellKnowsItsCommands(t *testing.T) {
 	}
 }
 
+func TestAPathReadsAsItIsWalked(t *testing.T) {
+	store := graphtest.NewMem()
+	system := func(id string) graph.Node {
+		return graph.Node{Key: graph.Key{Label: graph.System, ID: id}, Props: graph.P("name", "host "+id)}
+	}
+	change := graph.Change{Source: "test", Nodes: []graph.Node{system("a"), system("b")}, Rels: []graph.Rel{
+		{From: system("a").Key, Type: graph.DependsOn, To: system("b").Key}, {From: graph.Key{Label: graph.NIC, ID: "b/eth0"}, Type: graph.Contests, To: system("b").Key}}}
+	if _, err := store.Apply(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"query", "MATCH p = (:System {name: 'host a'})-->()<--(:NIC) RETURN p", "-cma", serve(t, store)}, &out, &errs)
+	if want := "System:host a -DEPENDS_ON-> System:host b <-CONTESTS- NIC:b/eth0\n1 row,"; code != exitOK || !strings.Contains(out.String(), want) {
+		t.Errorf("exit %d, %s\n%s\nwant %q", code, errs.String(), out.String(), want)
+	}
+}
+
 func TestAnswersComeAsCSVAndAsLines(t *testing.T) {
 	socket := served(t)
 	const q = "MATCH (s:System) RETURN s.name AS name, s.status AS status, s.none AS none, [1, 2] AS list, s ORDER BY s.id"

@@ -139,11 +139,39 @@ func object(v map[string]any) string {
 			return id
 		}
 	}
+	if text := path(v); text != "" {
+		return text
+	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err.Error()
 	}
 	return string(text)
+}
+
+// path shows a path as it is walked, "System:a -HAS_NIC-> NIC:a/eth0"; empty: v
+// is none.
+func path(v map[string]any) string {
+	nodes, _ := v["nodes"].([]any)
+	rels, ok := v["relationships"].([]any)
+	if !ok || len(nodes) != len(rels)+1 {
+		return ""
+	}
+	var b strings.Builder
+	for i, n := range nodes {
+		node, _ := n.(map[string]any)
+		b.WriteString(object(map[string]any{"_key": node["key"], "properties": node["properties"]}))
+		if i == len(rels) {
+			break
+		}
+		rel, _ := rels[i].(map[string]any)
+		if rel["forward"] == true {
+			fmt.Fprintf(&b, " -%v-> ", rel["type"])
+		} else {
+			fmt.Fprintf(&b, " <-%v- ", rel["type"])
+		}
+	}
+	return b.String()
 }
 
 // clip bounds a text and replaces what could steer a terminal.

@@ -214,6 +214,7 @@ func write() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", o.name, here)
 	}
+	b.WriteString("\nWhat differs from them, and what is not looked at and why, is in [discovery-successors.md](discovery-successors.md).\n")
 	return b.String()
 }
 

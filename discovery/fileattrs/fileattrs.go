@@ -25,6 +25,7 @@ var Type = discovery.Type{
 	Short:   "owner, mode, access control list and SELinux context of the files on which security rests",
 	Every:   time.Hour,
 	Files:   []string{"/etc/passwd", "/etc/shadow", "/etc/sudoers", "/etc/ssh", "/etc/cron.d", "/" + siteList},
+	Needs:   []string{"root: files in directories that only root may enter are not looked at"},
 	Collect: collect,
 }
 

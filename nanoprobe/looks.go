@@ -105,6 +105,15 @@ func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type, h discovery.H
 	return l
 }
 
+// failed logs why a type cannot be looked at, once as long as it is for the same
+// reason.
+func (n *Nanoprobe) failed(typ string, err error) {
+	if why := err.Error(); n.failures[typ] != why {
+		n.failures[typ] = why
+		n.log.Warn("discovery failed", "type", typ, "error", err)
+	}
+}
+
 // looked takes the result of a look in.
 func (n *Nanoprobe) looked(now time.Time, l look) {
 	n.schedule.Done(now, l.typ.Name, l.cost, l.err)
@@ -113,9 +122,10 @@ func (n *Nanoprobe) looked(now time.Time, l look) {
 		n.tidyAt = now.Add(tidyDelay)
 	}
 	if l.err != nil {
-		n.log.Warn("discovery failed", "type", l.typ.Name, "error", l.err)
+		n.failed(l.typ.Name, l.err)
 		return
 	}
+	delete(n.failures, l.typ.Name)
 	n.tellLacks()
 	if l.early {
 		return

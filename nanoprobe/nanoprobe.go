@@ -71,8 +71,9 @@ type Nanoprobe struct {
 	session  *session.Node
 	member   *member.Member
 	schedule *discovery.Schedule
-	paces    map[string]*pace // of looks under way that nobody waits for, by type
-	paced    *pace            // the newest of them; nil: there was none
+	paces    map[string]*pace  // of looks under way that nobody waits for, by type
+	paced    *pace             // the newest of them; nil: there was none
+	failures map[string]string // why types cannot be looked at, as logged
 	docs     *documents
 	recalls  recalls
 	rests    atomic.Pointer[[]discovery.Rest] // types held back by their budget, as told
@@ -101,7 +102,7 @@ type Nanoprobe struct {
 func New(cfg Config, log *slog.Logger) *Nanoprobe {
 	return &Nanoprobe{
 		cfg: cfg, log: log, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), host: host.New("/"),
-		docs: newDocuments(), paces: map[string]*pace{}, carriers: map[string]bool{}, lacks: map[string]bool{},
+		docs: newDocuments(), failures: map[string]string{}, paces: map[string]*pace{}, carriers: map[string]bool{}, lacks: map[string]bool{},
 		packets: make(chan netio.Packet, maxPackets), lost: make(chan netio.Unreachable, 64),
 		looks: make(chan look, 4), events: make(chan host.Event, 256), calls: make(chan func()),
 	}

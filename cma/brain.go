@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"assim/authority"
@@ -40,6 +41,7 @@ type letter struct {
 	from  netip.AddrPort
 	to    netip.Addr // own address it was sent to
 	epoch uint16
+	at    time.Time // when it was opened
 	sig   wire.Signal
 }
 
@@ -65,9 +67,10 @@ type brain struct {
 	sweepKey func(ring uint64) [16]byte
 
 	mail    chan letter
-	quick   chan letter // what need not wait for its turn: see deliver
-	results chan func() // what finished commits and parcels want done here
-	asks    chan func() // what others ask of the brain
+	quick   chan letter  // what need not wait for its turn: see deliver
+	lag     atomic.Int64 // nanoseconds from the opening to the answer of what was answered last
+	results chan func()  // what finished commits and parcels want done here
+	asks    chan func()  // what others ask of the brain
 	ended   chan struct{}
 
 	out     authority.Out
@@ -438,6 +441,9 @@ func (b *brain) settled(p *pending, err error) {
 		b.health.failed("what the CMA decided could not be stored", err)
 		b.failed(p.causes)
 		return
+	}
+	if len(p.causes) > 0 {
+		b.lag.Store(int64(b.now().Sub(p.causes[0].at)))
 	}
 	for i := range p.causes {
 		l := &p.causes[i]

@@ -117,3 +117,20 @@ func TestAnEchoDoesNotWaitBehindAnnouncementsAndNeitherStopsTheOther(t *testing.
 		t.Error("something waits that nobody sent")
 	}
 }
+
+func TestTheBrainKnowsHowLateItsAnswersAre(t *testing.T) {
+	b, sent := thinking(t)
+	at := netip.MustParseAddrPort("10.0.0.1:1984")
+	for i, late := range []time.Duration{time.Hour, 0} {
+		b.mail <- letter{id: id(1), from: at, epoch: 1, at: time.Now().Add(-late), sig: wire.Signal{Session: wire.Session(i + 1), Seq: 1, Kind: wire.KindAnnounce,
+			Body: wire.AppendAnnounce(nil, &wire.Announce{Name: "web", Addrs: []netip.AddrPort{at}})}}
+		for m := range sent {
+			if m.Session == wire.Session(i+1) && m.AckThrough == 1 {
+				break
+			}
+		}
+		if got := time.Duration(b.lag.Load()); got < late || late == 0 && got >= time.Hour {
+			t.Errorf("an announcement that was opened %v ago is answered after %v", late, got)
+		}
+	}
+}

@@ -20,24 +20,27 @@ func TestWhoAnnouncesInACrushIsAskedToWaitAndNewsOfSilenceAreNot(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		backlog int
+		lag     time.Duration
 		taken   bool
 		kind    wire.SignalKind
 		least   time.Duration // 0: is not asked to wait
 	}{
-		{"a quiet day", 0, true, wire.KindAnnounce, 0},
-		{"a busy moment", crushFirst - 1, true, wire.KindAnnounce, 0},
-		{"a crush", 10_000, true, wire.KindAnnounce, crushLeast + 10_000*crushEach},
-		{"a crush, dropped", 10_000, false, wire.KindAnnounce, crushLeast + 10_000*crushEach},
-		{"a crush greater than any patience", 1_000_000, true, wire.KindAnnounce, crushLeast + crushMost},
-		{"a document in a busy moment", crushFrom - 1, true, wire.KindDocument, 0},
-		{"a document in a moment that is too busy", crushFrom, true, wire.KindDocument, crushLeast + crushFrom*crushEach},
-		{"a document", 10_000, true, wire.KindDocument, crushLeast + 10_000*crushEach},
-		{"a report", 10_000, false, wire.KindReport, 0},
-		{"an echo", 10_000, false, wire.KindEcho, 0},
-		{"a goodbye", 10_000, false, wire.KindStopping, 0},
+		{"a quiet day", 0, 0, true, wire.KindAnnounce, 0},
+		{"a busy moment", crushFirst - 1, 0, true, wire.KindAnnounce, 0},
+		{"a busy moment of a CMA that is slow", crushFrom, crushLag, true, wire.KindAnnounce, crushLeast + crushFrom*crushEach},
+		{"a quiet day after it was slow", crushFrom - 1, crushLag, true, wire.KindAnnounce, 0},
+		{"a crush", 10_000, 0, true, wire.KindAnnounce, crushLeast + 10_000*crushEach},
+		{"a crush, dropped", 10_000, 0, false, wire.KindAnnounce, crushLeast + 10_000*crushEach},
+		{"a crush greater than any patience", 1_000_000, 0, true, wire.KindAnnounce, crushLeast + crushMost},
+		{"a document in a busy moment", crushFrom - 1, 0, true, wire.KindDocument, 0},
+		{"a document in a moment that is too busy", crushFrom, 0, true, wire.KindDocument, crushLeast + crushFrom*crushEach},
+		{"a document", 10_000, 0, true, wire.KindDocument, crushLeast + 10_000*crushEach},
+		{"a report", 10_000, 0, false, wire.KindReport, 0},
+		{"an echo", 10_000, 0, false, wire.KindEcho, 0},
+		{"a goodbye", 10_000, 0, false, wire.KindStopping, 0},
 	} {
 		var x crush
-		wait := x.wait(now, c.backlog, c.taken, c.kind)
+		wait := x.wait(now, c.backlog, c.lag, c.taken, c.kind)
 		if wait < c.least || (c.least == 0) != (wait == 0) || c.taken && wait > crushLeast+crushMost {
 			t.Errorf("%s: asked to wait %v, want %v", c.name, wait, c.least)
 		}
@@ -49,7 +52,7 @@ func TestThoseDroppedInACrushComeBackOneAfterTheOther(t *testing.T) {
 	var x crush
 	last := time.Duration(0)
 	for i := range 1000 {
-		wait := x.wait(now, 10_000, false, wire.KindAnnounce)
+		wait := x.wait(now, 10_000, 0, false, wire.KindAnnounce)
 		if i > 10 && wait < last+crushEach { // A turn is at least a millisecond away.
 			t.Fatalf("number %d comes back after %v, the one before it after %v", i, wait, last)
 		}
@@ -62,11 +65,11 @@ func TestNobodyIsAskedToWaitForEver(t *testing.T) {
 	var x crush
 	const most = crushLeast + crushMost + crushTurns
 	for i := range 2_000_000 { // Announcements that come again and again, and none is taken.
-		if wait := x.wait(now, 200_000, false, wire.KindAnnounce); wait > most {
+		if wait := x.wait(now, 200_000, 0, false, wire.KindAnnounce); wait > most {
 			t.Fatalf("number %d is asked to wait %v, want at most %v", i, wait, most)
 		}
 	}
-	if wait := x.wait(now.Add(most), 200_000, false, wire.KindAnnounce); wait > crushLeast+crushMost+time.Second {
+	if wait := x.wait(now.Add(most), 200_000, 0, false, wire.KindAnnounce); wait > crushLeast+crushMost+time.Second {
 		t.Errorf("when all turns are over the next one is asked to wait %v", wait)
 	}
 }

@@ -30,6 +30,7 @@ type crush struct{ slots session.Slots }
 const (
 	crushFrom  = 1000                   // messages not yet durable: beyond, their senders are asked for patience
 	crushFirst = 10_000                 // the same for announcements: who says one waits for seconds anyway
+	crushLag   = time.Second            // that the last answer took; if it was more, they are asked as everybody is
 	crushEach  = 200 * time.Microsecond // that one of them takes, or less
 	crushLeast = time.Second            // of patience: an answer comes earlier if it can
 	crushMost  = 8 * time.Second        // of patience more, however much waits: an answer may be lost
@@ -39,11 +40,13 @@ const (
 // wait is how long the sender of a message shall wait before it repeats it; 0 =
 // it need not be told. Each whose message was dropped gets a turn of its own.
 // News of others' silence never waits.
-func (c *crush) wait(now time.Time, backlog int, taken bool, kind wire.SignalKind) time.Duration {
+func (c *crush) wait(now time.Time, backlog int, lag time.Duration, taken bool, kind wire.SignalKind) time.Duration {
 	from := crushFrom
 	switch kind {
 	case wire.KindAnnounce:
-		from = crushFirst
+		if lag < crushLag {
+			from = crushFirst
+		}
 	case wire.KindDocument, wire.KindHashes:
 	default:
 		return 0
@@ -139,12 +142,13 @@ func (c *CMA) signal(p *netio.Packet) {
 		return
 	}
 	c.health.count("signals")
-	l := letter{id: e.ID, from: p.Peer, to: replyFrom(p), epoch: e.Epoch, sig: m}
+	now := c.now()
+	l := letter{id: e.ID, from: p.Peer, to: replyFrom(p), epoch: e.Epoch, at: now, sig: m}
 	taken := c.brain.deliver(l)
 	if !taken {
 		c.health.count("signals dropped: the brain is behind") // they are sent again
 	}
-	if wait := c.crush.wait(c.now(), c.brain.backlog(), taken, m.Kind); wait > 0 {
+	if wait := c.crush.wait(now, c.brain.backlog(), time.Duration(c.brain.lag.Load()), taken, m.Kind); wait > 0 {
 		c.health.count("nanoprobes asked to wait")
 		c.transmit(l.route(), l.id, c.brain.sess.Hold(&m, wait))
 	}

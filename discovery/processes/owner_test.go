@@ -128,8 +128,8 @@ func TestARealRPMKnowsTheOwner(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	t.Logf("inside:\n%s", out)
 	switch {
-	case strings.Contains(string(out), "--- SKIP: "):
-		t.Skip("this rpm keeps its things elsewhere")
+	case errors.Is(err, unix.EPERM), strings.Contains(string(out), "--- SKIP: "):
+		t.Skipf("this kernel does not let us, or this rpm keeps its things elsewhere (%v)", err)
 	case err != nil || !strings.Contains(string(out), "--- PASS: "):
 		t.Fatalf("inside: %v", err)
 	}

@@ -65,7 +65,7 @@ quiet-hour: setup-test build ## count what systems send in an hour of ordinary l
 discovery-cost: setup-test build ## measure discovery on a box with 20,000 sockets, 2,000 processes, 100,000 files
 	@go build -o bin/discovery-cost ./bench/discovery/box && bin/discovery-cost -bin bin $(ARGS)
 
-sim: ## simulate an installation (ARGS="-systems 1000000")
+sim: ## simulate an installation (ARGS="-n 1000000")
 	@go run ./sim/cmd $(ARGS)
 
 fuzz: ## fuzz every decoder for FUZZTIME each (10s)

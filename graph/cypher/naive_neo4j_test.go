@@ -41,7 +41,7 @@ func TestTheEngineAnswersSoOverNeo4j(t *testing.T) {
 	w := newWorldIn(store)
 	w.done = func() { _ = store.Close() }
 	defer w.close()
-	holdAgainstNaive(t, neo4jSeeds(), func(g tinyGraph, text string) ([][]any, error) { return engineAnswers(w, g, text) })
+	holdAgainstNaive(t, neo4jSeeds(), nowAndThen(w))
 }
 
 // neo4jSeeds is how many questions there is time for: Neo4j plans each for half a

@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"assim/graph"
 	"assim/graph/embedded"
 )
 
@@ -359,7 +361,37 @@ func TestTheEngineAnswersSoOverTheShippedStore(t *testing.T) {
 	w := newWorldIn(store)
 	w.done = func() { _ = store.Close() }
 	defer w.close()
-	holdAgainstNaive(t, *storeSeeds, func(g tinyGraph, text string) ([][]any, error) { return engineAnswers(w, g, text) })
+	holdAgainstNaive(t, *storeSeeds, nowAndThen(w))
+}
+
+// nowAndThen answers over one store after the other, and asks each question
+// again as of its time when the next graph has taken the place of its own.
+func nowAndThen(w *world) func(tinyGraph, string) ([][]any, error) {
+	var (
+		last   string
+		was    [][]any
+		at     time.Time
+		before = func() error {
+			r, err := w.store.View(context.Background(), at)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			again, err := allRows(r, last)
+			if err == nil && !slices.Equal(lines(again, false), lines(was, false)) {
+				err = fmt.Errorf("the question before, as of its time:\n%s\nanswers %v, and was %v", last, lines(again, false), lines(was, false))
+			}
+			return err
+		}
+	)
+	return func(g tinyGraph, text string) ([][]any, error) {
+		rows, err := engineAnswers(w, g, text)
+		if err == nil && last != "" {
+			err = before()
+		}
+		last, was, at = text, rows, w.now()
+		return rows, err
+	}
 }
 
 // holdAgainstNaive asks random questions of something that answers them.
@@ -392,11 +424,15 @@ func engineAnswers(w *world, g tinyGraph, text string) ([][]any, error) {
 	if err := w.execute(g.create()); err != nil {
 		return nil, err
 	}
+	return allRows(w.view(), text)
+}
+
+func allRows(r graph.Reader, text string) ([][]any, error) {
 	q, err := Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.Run(context.Background(), w.view(), nil, Limits{})
+	rows, err := q.Run(context.Background(), r, nil, Limits{})
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (w *world) close() {
 }
 
 func (w *world) apply() error {
-	c := graph.Change{Source: "tck", At: time.Date(2026, 1, 1, 0, 0, w.next, 0, time.UTC)}
+	c := graph.Change{Source: "tck", At: w.now()}
 	for _, n := range w.nodes {
 		c.Nodes = append(c.Nodes, n)
 	}
@@ -51,6 +51,9 @@ func (w *world) apply() error {
 	_, err := w.store.Apply(context.Background(), c)
 	return err
 }
+
+// now is the time of the newest change.
+func (w *world) now() time.Time { return time.Date(2026, 1, 1, 0, 0, w.next, 0, time.UTC) }
 
 func (w *world) view() graph.Reader {
 	r, err := w.store.View(context.Background(), time.Time{})

@@ -46,8 +46,8 @@ lab: setup-test build ## 2 switches, 20 systems and a CMA to play with, until Ct
 random-faults: setup-test build ## random combinations of faults on the lab, as root (SEEDS=1-100, or SEEDS=7 to repeat one)
 	ASSIM_LAB=required ASSIM_BIN=$(CURDIR)/bin ASSIM_SEEDS=$(or $(SEEDS),1-100) go test ./e2e -count=1 -v -timeout 90m -parallel 6 -run TestRandomFaults
 
-long-faults: setup-test build ## two CMAs, deaf and suspended systems, clocks that jump, on the lab, as root
-	ASSIM_LAB=required ASSIM_BIN=$(CURDIR)/bin ASSIM_LONG=1 go test ./e2e -count=1 -v -timeout 30m -parallel 4 -run '$(or $(RUN),TwoCMAs|Deaf|Suspended|Clock|SameAddress|LargeRing)'
+long-faults: setup-test build ## two CMAs, deaf and suspended systems, one address twice, a ring of 30, on the lab, as root
+	ASSIM_LAB=required ASSIM_BIN=$(CURDIR)/bin ASSIM_LONG=1 go test ./e2e -count=1 -v -timeout 30m -parallel 4 -run '$(or $(RUN),TwoCMAs|Deaf|Suspended|SameAddress|LargeRing)'
 
 bench: setup ## measure ourselves and our peers, every program under bench/ (ARGS=-json for programs)
 	@shopt -s nullglob; for main in bench/*/main.go bench/*/cmd/main.go; do \

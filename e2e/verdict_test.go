@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -166,6 +167,12 @@ func TestASwitchWithoutPowerIsOneFindingAndNoneOfItsSystemsIsAccused(t *testing.
 	w.finds(before, "switch unreachable switch sw1.lab")
 	if err := w.status("unknown", "a1", "a2"); err != nil {
 		t.Error(err)
+	}
+	out, err := w.Assim(within(t, patience), "incidents")
+	for _, want := range []string{"switch unreachable: switch sw1.lab", "a1, a2", "next  "} {
+		if err != nil || !bytes.Contains(out, []byte(want)) {
+			t.Errorf("assim incidents says (%v):\n%s\nwithout %q", err, out, want)
+		}
 	}
 	if err := w.status("up", "d1", "b1", "b2"); err != nil {
 		t.Error(err)

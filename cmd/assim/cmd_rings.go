@@ -16,6 +16,9 @@ RETURN r.level AS level, r.name AS ring, m.position AS position, s.name AS syste
        m.deputy AS deputy, r.version AS version
 ORDER BY level, ring, position`
 
+// ringsEvents is how many events stand below the rings.
+const ringsEvents = 5
+
 type ringsSettings struct {
 	Dot bool   `name:"dot" usage:"print a Graphviz graph"`
 	At  string `name:"at" usage:"as it was then: RFC 3339 time, or a duration ago such as 2h"`
@@ -46,6 +49,7 @@ func ringsCommand() command {
 				a.ringsDot(groupRings(r.Rows))
 			default:
 				a.ringsText(groupRings(r.Rows))
+				return a.ringsNews(ctx, set.At)
 			}
 			return nil
 		},
@@ -106,12 +110,35 @@ func (a *app) ringsText(rings []ringTable) {
 	}
 }
 
+// ringsNews ends the picture: what the marks mean, and what happened last.
+func (a *app) ringsNews(ctx context.Context, at string) error {
+	fmt.Fprintln(a.out, "\n  o member   ◆ also in the ring above   ✗ not up   ? not known, behind something that is broken: assim incidents")
+	if at != "" {
+		return nil // The newest events are not of then.
+	}
+	list, _, err := a.lastEvents(ctx, eventsSettings{Last: ringsEvents})
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	a.heading("Last events (assim events shows more)")
+	for _, e := range list {
+		if err := a.event(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (a *app) member(m ringMember) string {
 	mark := "o"
 	if m.deputy {
 		mark = "◆"
 	}
-	if m.status != "up" {
+	switch m.status {
+	case "up":
+	case "unknown":
+		mark = "?"
+	default:
 		mark = "✗"
 	}
 	return a.paint(mark+" "+m.name, statusColor([]string{m.status}))

@@ -29,7 +29,7 @@ func statusCommand() command {
 			if a.JSON {
 				err = a.printJSON(statusPage{s, restsOf(rests, unknown)})
 			} else {
-				a.status(s)
+				a.status(s, a.broken(ctx))
 				a.resting(rests, unknown)
 			}
 			if err == nil && troubled(s) {
@@ -90,7 +90,24 @@ func troubled(s api.Status) bool {
 	return len(s.SetAside) > 0 || len(s.Malformed) > 0 || time.Since(s.LastErrorAt) < 10*time.Minute
 }
 
-func (a *app) status(s api.Status) {
+// broken counts the open incidents in words, which are nothing if the graph does
+// not answer.
+func (a *app) broken(ctx context.Context) string {
+	r, err := a.client.Query(ctx, api.QueryRequest{Query: "MATCH (i:Incident {state: 'open'}) RETURN count(i)"})
+	if err != nil || len(r.Rows) != 1 {
+		return ""
+	}
+	switch n := cell(r.Rows[0][0]); n {
+	case "0":
+		return "nothing"
+	case "1":
+		return "1 thing: assim incidents"
+	default:
+		return n + " things: assim incidents"
+	}
+}
+
+func (a *app) status(s api.Status, broken string) {
 	fmt.Fprintln(a.out, s.Version)
 	var systems []string
 	for _, state := range slices.Sorted(maps.Keys(s.Systems)) {
@@ -100,7 +117,7 @@ func (a *app) status(s api.Status) {
 		{"running since", s.Started.Local().Format(time.DateTime) + " (" + time.Since(s.Started).Round(time.Second).String() + ")"},
 		{"listens on", s.Listen}, {"store", s.Store},
 		{"memory", fmt.Sprintf("%.1f MB", float64(s.RSS)/1e6)},
-		{"systems", strings.Join(systems, ", ")}, {"rings", fmt.Sprint(s.Rings)},
+		{"systems", strings.Join(systems, ", ")}, {"broken", broken}, {"rings", fmt.Sprint(s.Rings)},
 	})
 	if s.Recovery != "" {
 		fmt.Fprintf(a.out, "  The recovery key lies on the CMA itself (%s): assim recovery-key take FILE\n", s.Recovery)

@@ -16,6 +16,9 @@ type part struct {
 
 // systemParts make the page; each query gets $id, the system's id.
 var systemParts = []part{
+	{"Incidents (assim incidents says what to do)", `
+MATCH (s:System {id: $id})<-[:ABOUT]-(i:Incident {state: 'open'})
+RETURN i.kind AS kind, i.since AS since, i.text AS what, i.cause AS cause ORDER BY since`},
 	{"Network", `
 MATCH (s:System {id: $id})-[:HAS_NIC]->(n:NIC)
 OPTIONAL MATCH (n)-[:HAS_IP]->(ip:IPAddr)
@@ -117,7 +120,8 @@ func (a *app) system(ctx context.Context, who string, at time.Time) error {
 	if a.JSON {
 		page := map[string]any{"system": props, "documents": docs}
 		for i, p := range systemParts {
-			page[strings.ReplaceAll(strings.ToLower(p.title), " ", "_")] = tables[i]
+			title, _, _ := strings.Cut(p.title, " (")
+			page[strings.ReplaceAll(strings.ToLower(title), " ", "_")] = tables[i]
 		}
 		return a.printJSON(page)
 	}

@@ -38,7 +38,7 @@ type command struct {
 // commands is the one list of subcommands; groups shows them.
 func commands() []command {
 	return []command{
-		systemsCommand(), systemCommand(), eventsCommand(), ringsCommand(),
+		systemsCommand(), systemCommand(), incidentsCommand(), eventsCommand(), ringsCommand(),
 		queryCommand(), docsCommand(), statusCommand(), joinTokenCommand(), operatorCommand(), upCommand(),
 		pendingCommand(), acceptCommand(), refuseCommand(), revokeCommand(), pardonCommand(), rotateCommand(), recoveryCommand(),
 		decodeCommand(), graphCommand(), diffCommand(), schemaCommand(),
@@ -164,7 +164,7 @@ func (c command) start(ctx context.Context, args []string, out io.Writer) error 
 var groups = []struct{ title, names string }{
 	{"To begin", "up join-token operator"},
 	{"What is", "systems system rings query docs schema"},
-	{"What happens", "events diff status"},
+	{"What happens", "incidents events diff status"},
 	{"Who is in, and the keys", "pending accept refuse revoke pardon rotate recovery-key"},
 	{"The store", "backup restore check store reindex"},
 	{"For authors of discovery types", "decode graph"},

@@ -29,6 +29,8 @@ func TestWhoAnnouncesInACrushIsAskedToWaitAndNewsOfSilenceAreNot(t *testing.T) {
 		{"a busy moment", crushFirst - 1, 0, true, wire.KindAnnounce, 0},
 		{"a busy moment of a CMA that is slow", crushFrom, crushLag, true, wire.KindAnnounce, crushLeast + crushFrom*crushEach},
 		{"a quiet day after it was slow", crushFrom - 1, crushLag, true, wire.KindAnnounce, 0},
+		{"where answers take their time", crushFrom, 15 * time.Second, true, wire.KindAnnounce, crushLeast + 15*time.Second},
+		{"where answers take for ever", 1_000_000, time.Hour, true, wire.KindAnnounce, crushLeast + crushLate},
 		{"a crush", 10_000, 0, true, wire.KindAnnounce, crushLeast + 10_000*crushEach},
 		{"a crush, dropped", 10_000, 0, false, wire.KindAnnounce, crushLeast + 10_000*crushEach},
 		{"a crush greater than any patience", 1_000_000, 0, true, wire.KindAnnounce, crushLeast + crushMost},
@@ -41,7 +43,7 @@ func TestWhoAnnouncesInACrushIsAskedToWaitAndNewsOfSilenceAreNot(t *testing.T) {
 	} {
 		var x crush
 		wait := x.wait(now, c.backlog, c.lag, c.taken, c.kind)
-		if wait < c.least || (c.least == 0) != (wait == 0) || c.taken && wait > crushLeast+crushMost {
+		if wait < c.least || (c.least == 0) != (wait == 0) || c.taken && wait > crushLeast+max(crushMost, min(c.lag, crushLate)) {
 			t.Errorf("%s: asked to wait %v, want %v", c.name, wait, c.least)
 		}
 	}

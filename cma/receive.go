@@ -34,6 +34,7 @@ const (
 	crushEach  = 200 * time.Microsecond // that one of them takes, or less
 	crushLeast = time.Second            // of patience: an answer comes earlier if it can
 	crushMost  = 8 * time.Second        // of patience more, however much waits: an answer may be lost
+	crushLate  = 20 * time.Second       // the same, where answers are known to take as long as that
 	crushTurns = time.Minute            // within which those who were dropped get their turns: who comes after them gets the last
 )
 
@@ -54,7 +55,7 @@ func (c *crush) wait(now time.Time, backlog int, lag time.Duration, taken bool, 
 	if backlog < from {
 		return 0
 	}
-	wait := crushLeast + min(time.Duration(backlog)*crushEach, crushMost)
+	wait := crushLeast + max(min(time.Duration(backlog)*crushEach, crushMost), min(lag, crushLate))
 	if !taken {
 		c.slots.Every, c.slots.Most = crushEach, crushTurns
 		wait += c.slots.Give(now)

@@ -82,6 +82,9 @@ Without -store it becomes ` + defaultStore + `.`,
 			if err := embedded.Restore(ctx, args[0], to); err != nil {
 				return err
 			}
+			if err := giveToFolder(to); err != nil {
+				return err
+			}
 			if a.JSON {
 				return a.printJSON(map[string]string{"store": to, "backup": args[0]})
 			}
@@ -168,6 +171,9 @@ of nodes and relationships stays behind. Then start the CMA with -store TO.`,
 				return usagef("store knows one thing: assim store copy FROM TO")
 			}
 			result, err := copyStore(ctx, args[1], args[2], set.Password)
+			if err == nil && !bolt.IsAddress(args[2]) {
+				err = giveToFolder(args[2])
+			}
 			if err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -78,6 +79,39 @@ func TestAStoreThatIsOpenIsNamedWithWhoHasIt(t *testing.T) {
 	}
 	if code, _, errs := offline("restore", path, "-store", path); code != exitFailed || !strings.Contains(errs, "move it away") {
 		t.Errorf("restore over it: exit %d, %s", code, errs)
+	}
+}
+
+// Root restores, and the CMA that is to work with it is not root.
+func TestANewStoreBelongsToWhomItsFolderBelongs(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("files are given to others by root only")
+	}
+	from, dir := storeFile(t), t.TempDir()
+	const cma = 65534 // nobody
+	if err := os.Chown(dir, cma, cma); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"restored": {"restore", from, "-store", filepath.Join(dir, "restored")},
+		"copied":   {"store", "copy", from, filepath.Join(dir, "copied")},
+	} {
+		if code, _, errs := offline(args...); code != exitOK {
+			t.Fatalf("%s: exit %d, %s", name, code, errs)
+		}
+		files, err := filepath.Glob(filepath.Join(dir, name+"*"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v, %v", name, files, err)
+		}
+		for _, f := range files {
+			info, err := os.Stat(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if uid := info.Sys().(*syscall.Stat_t).Uid; uid != cma {
+				t.Errorf("%s belongs to %d", f, uid)
+			}
+		}
 	}
 }
 

@@ -175,9 +175,9 @@ func (r vanishingRoot) ReadFile(name string) ([]byte, error) {
 
 func TestAProcessThatVanishesWhileItIsReadIsNoError(t *testing.T) {
 	for typ, files := range map[*discovery.Type][]string{
-		&listeners.Type: {"stat", "cmdline", "status", "cgroup", "exe", "cwd", "ns/net", "ns/pid"},
-		&processes.Type: {"stat", "cmdline", "exe"},
-		&checksums.Type: {"stat", "maps"},
+		&listeners.Type: {"stat", "cmdline", "status", "exe", "ns/net"},
+		&processes.Type: {"stat"},
+		&checksums.Type: {"maps"},
 	} {
 		for _, file := range files {
 			t.Run(typ.Name+"/"+file, func(t *testing.T) {
@@ -199,17 +199,15 @@ func TestAProcessThatVanishesWhileItIsReadIsNoError(t *testing.T) {
 }
 
 func TestACrowdOfProcessesThatLiveForAMomentIsNoError(t *testing.T) {
-	for range 2 {
-		crowd := exec.Command("sh", "-c", "while :; do /bin/true; done")
-		if err := crowd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = crowd.Process.Kill(); _ = crowd.Wait() }()
+	crowd := exec.Command("sh", "-c", "while :; do /bin/true; done")
+	if err := crowd.Start(); err != nil {
+		t.Fatal(err)
 	}
+	defer func() { _ = crowd.Process.Kill(); _ = crowd.Wait() }()
 	h := host.New("/")
 	for _, typ := range []discovery.Type{listeners.Type, connections.Type, processes.Type, containers.Type, vm.Type} {
 		collect := typ.Collector()
-		const looks = 3
+		const looks = 2
 		for range looks {
 			payload, err := collect(t.Context(), h)
 			if err != nil && !strings.Contains(err.Error(), discovery.ErrNotHere.Error()) {

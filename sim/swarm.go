@@ -12,6 +12,7 @@ import (
 
 	"assim/event"
 	"assim/member"
+	"assim/ring"
 )
 
 const (
@@ -225,14 +226,18 @@ func (p *places) failPath(sys int32) *fault {
 	return f
 }
 
-// failPath makes a system deaf to one of its neighbors that can be heard: of
-// another there is nothing to miss.
+// failPath makes a system deaf to one of its neighbors that can be heard, and is
+// one by plan, too, not for the moment in which another one naps: of others there
+// is nothing to miss.
 func (s *Sim) failPath(sys int32) *fault {
 	list := s.agents[sys].m.Neighbors(nil, s.agents[sys].clock(s.instant(s.q)))
 	if len(list) < 2 {
 		return nil
 	}
-	list = slices.DeleteFunc(list, func(n member.Neighbor) bool { return !s.whole(numberOf(n.ID)) })
+	plan := s.cma.a.Plan().Neighbors(nil, s.e.id(sys))
+	list = slices.DeleteFunc(list, func(n member.Neighbor) bool {
+		return !s.whole(numberOf(n.ID)) || !slices.ContainsFunc(plan, func(p ring.Neighbor) bool { return p.ID == n.ID })
+	})
 	if len(list) == 0 {
 		return nil
 	}

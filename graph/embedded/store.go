@@ -27,6 +27,7 @@ type Options struct {
 	// Retention is how long earlier versions are kept. More answers older
 	// questions and takes more disk. Default: for ever.
 	Retention time.Duration
+	upkeep    time.Duration // how often what is older is looked for; default upkeepInterval
 	// Labels says which properties are indexed. Default graph.Labels; a site
 	// may add its own, the index is built when the store opens.
 	Labels []graph.LabelDoc

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -234,7 +235,7 @@ func (w *writer) reload() error {
 
 // run serves requests until the store closes, then leaves one tidy file.
 func (w *writer) run() {
-	upkeep := time.NewTicker(upkeepInterval)
+	upkeep := time.NewTicker(cmp.Or(w.s.opt.upkeep, upkeepInterval))
 	defer upkeep.Stop()
 	quiet := time.NewTimer(wordsDelay)
 	defer quiet.Stop()

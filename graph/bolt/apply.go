@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/neo4j/neo4j-go-driver/v6/neo4j"
@@ -20,6 +23,8 @@ type prepared struct {
 	said graph.Said
 	at   time.Time
 	hash string
+
+	nodes, rels []uid // of what is said, in the same order
 }
 
 // Apply makes all changes true in one transaction. What is known to be there
@@ -69,7 +74,13 @@ func prepare(c graph.Change) (prepared, error) {
 	if c.At.IsZero() {
 		p.at = time.Now().UTC()
 	}
-	p.hash = hashOf(said)
+	for _, n := range said.Nodes {
+		p.nodes = append(p.nodes, nodeUID(n.Key))
+	}
+	for _, r := range said.Rels {
+		p.rels = append(p.rels, relUID(r.Key()))
+	}
+	p.hash = hashOf(&p)
 	if d := c.Document; d != nil && d.Hash != "" && d.JSON != nil {
 		if sum := sha256.Sum256(d.JSON); hex.EncodeToString(sum[:]) != d.Hash {
 			return prepared{}, fmt.Errorf("graph: change of %q: document %s is not what its hash %q says", c.Source, d.Type, d.Hash)
@@ -79,18 +90,18 @@ func prepare(c graph.Change) (prepared, error) {
 }
 
 // hashOf is the same for what says the same.
-func hashOf(said graph.Said) string {
+func hashOf(p *prepared) string {
 	h := sha256.New()
 	var b []byte
-	for _, n := range said.Nodes {
+	for i, n := range p.said.Nodes {
 		b = append(b[:0], 'n')
-		b = append(b, nodeUID(n.Key)...)
+		b = append(b, p.nodes[i]...)
 		b = append(b, join(n.Labels...)...)
 		h.Write(graph.AppendProps(b, n.Props))
 	}
-	for _, r := range said.Rels {
+	for i, r := range p.said.Rels {
 		b = append(b[:0], 'r')
-		b = append(b, relUID(r.Key())...)
+		b = append(b, p.rels[i]...)
 		h.Write(graph.AppendProps(b, r.Props))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
@@ -102,6 +113,28 @@ func refOf(d *graph.Document) string {
 }
 
 func refsOf(system graph.Key) string { return nodeUID(system).key() + " " }
+
+// refName is what the reference does not tell because a part of it is hashed;
+// nil where it tells all.
+func refName(ref string, d *graph.Document) any {
+	if !strings.Contains(ref, "#") {
+		return nil
+	}
+	return string(join(d.System.Label, d.System.ID)) + " " + string(join(d.Type, d.Instance))
+}
+
+// parseRef is the inverse of refOf, given also what refName returned.
+func parseRef(ref, name string) (graph.Document, error) {
+	if name == "" {
+		name = ref
+	}
+	var system, doc [2]string
+	dec := json.NewDecoder(strings.NewReader(name))
+	if err := errors.Join(dec.Decode(&system), dec.Decode(&doc)); err != nil {
+		return graph.Document{}, fmt.Errorf("document %.80q is damaged: %w", name, err)
+	}
+	return graph.Document{System: graph.Key{Label: system[0], ID: system[1]}, Type: doc[0], Instance: doc[1]}, nil
+}
 
 // allKnown reports whether the server has all of it, as far as this process
 // knows. Its time moves on nevertheless.
@@ -158,6 +191,8 @@ type item struct {
 	claims  map[string]graph.Claim
 	altered map[string]bool // sources whose claims are not what they were
 	place   int             // of a node among those that are created
+	from    *item           // the ends of a relationship
+	to      *item
 }
 
 // batch is one transaction's work: what it concerns is read, altered in memory,
@@ -238,11 +273,11 @@ func (b *batch) applySaid(p *prepared) bool {
 			b.settle(it)
 		}
 	}
-	for _, n := range p.said.Nodes {
-		say(nodeUID(n.Key), n.Labels, n.Props)
+	for i, n := range p.said.Nodes {
+		say(p.nodes[i], n.Labels, n.Props)
 	}
-	for _, r := range p.said.Rels {
-		say(relUID(r.Key()), nil, r.Props)
+	for i, r := range p.said.Rels {
+		say(p.rels[i], nil, r.Props)
 	}
 	if p.Keep {
 		src.changed = src.changed || changed
@@ -343,7 +378,7 @@ func (b *batch) begin(it *item, v *version) {
 	}
 	b.count.rel++
 	v.ID = b.count.rel
-	v.A, v.B = b.items[nodeUID(it.element.rel.From)].now.ID, b.items[nodeUID(it.element.rel.To)].now.ID
+	v.A, v.B = it.from.now.ID, it.to.now.ID
 }
 
 // end makes the version that holds an old one.

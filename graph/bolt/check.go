@@ -175,12 +175,12 @@ func (s *Store) checkSources(ctx context.Context) error {
 // checkDocuments sees that every document is what its hash says, and that none
 // that somebody has is missing.
 func (s *Store) checkDocuments(ctx context.Context) error {
-	rows, err := s.read(ctx, "MATCH (d:AssimDocRef) WHERE NOT EXISTS { MATCH (:AssimDocument {hash: d.hash}) } RETURN d.id, d.type LIMIT 1", nil)
+	rows, err := s.read(ctx, "MATCH (d:AssimDocRef) WHERE NOT EXISTS { MATCH (:AssimDocument {hash: d.hash}) } RETURN coalesce(d.name, d.ref) LIMIT 1", nil)
 	if err != nil {
 		return err
 	}
 	if len(rows) > 0 {
-		return damaged("a document of %s, %s, is missing", text(rows[0][0]), text(rows[0][1]))
+		return damaged("a document of %s is missing", text(rows[0][0]))
 	}
 	for after := ""; ; {
 		rows, err := s.read(ctx, "MATCH (d:AssimDocument) WHERE d.hash > $after RETURN d.hash, d.json ORDER BY d.hash LIMIT $group", map[string]any{"after": after, "group": int64(exportGroup)})

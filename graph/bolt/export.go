@@ -41,13 +41,13 @@ func (s *Store) Export(ctx context.Context) iter.Seq2[graph.Change, error] {
 // which several may be of one moment), and every one that went without another
 // in its place.
 func (s *Store) exportDocuments(ctx context.Context, yield func(graph.Change) bool) (bool, error) {
-	rows, err := s.read(ctx, "MATCH (d:AssimDocRef) RETURN d.ref, d.from, d.label, d.id, d.type, d.instance, d.hash, d.at, null AS json, d.to, d.till", nil)
+	rows, err := s.read(ctx, "MATCH (d:AssimDocRef) RETURN d.from, d.to, d.till, d.ref, d.name, d.hash, d.at, null AS json", nil)
 	if err != nil {
 		return false, err
 	}
 	next := map[string]bool{} // where one begins
 	for _, row := range rows {
-		next[fmt.Sprint(row[0], row[1])] = true
+		next[fmt.Sprint(row[3], row[0])] = true
 	}
 	type numbered struct {
 		graph.Document
@@ -55,10 +55,13 @@ func (s *Store) exportDocuments(ctx context.Context, yield func(graph.Change) bo
 	}
 	var docs []numbered
 	for _, row := range rows {
-		d := documentOf(row[2:])
-		docs = append(docs, numbered{d, number(row[1])})
-		if to := number(row[9]); to != open && !next[fmt.Sprint(row[0], to)] {
-			docs = append(docs, numbered{graph.Document{System: d.System, Type: d.Type, Instance: d.Instance, At: instant(number(row[10]))}, to})
+		d, err := documentOf(row[3:])
+		if err != nil {
+			return false, err
+		}
+		docs = append(docs, numbered{d, number(row[0])})
+		if to := number(row[1]); to != open && !next[fmt.Sprint(row[3], to)] {
+			docs = append(docs, numbered{graph.Document{System: d.System, Type: d.Type, Instance: d.Instance, At: instant(number(row[2]))}, to})
 		}
 	}
 	slices.SortFunc(docs, func(a, b numbered) int { return cmp.Compare(a.commit, b.commit) })

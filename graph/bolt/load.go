@@ -133,11 +133,11 @@ func (b *batch) readItems(changes []prepared) error {
 		if src == nil || !p.Keep && src.hash == p.hash && b.speaksOnce(changes, p.Source) {
 			continue
 		}
-		for _, n := range p.said.Nodes {
-			wanted[nodeUID(n.Key)] = element{node: n.Key}
+		for i, n := range p.said.Nodes {
+			wanted[p.nodes[i]] = element{node: n.Key}
 		}
-		for _, r := range p.said.Rels {
-			wanted[relUID(r.Key())] = element{isRel: true, rel: r.Key()}
+		for i, r := range p.said.Rels {
+			wanted[p.rels[i]] = element{isRel: true, rel: r.Key()}
 		}
 		maps.Copy(wanted, src.said)
 	}
@@ -174,23 +174,28 @@ func (b *batch) load(wanted map[uid]element) error {
 			return err
 		}
 	}
-	if err := b.loadRels(wanted); err != nil {
+	if err := b.loadRels(); err != nil {
 		return err
 	}
 	return b.loadClaims()
 }
 
-func (b *batch) loadRels(wanted map[uid]element) error {
+func (b *batch) loadRels() error {
 	byType := map[string][]any{}
 	var asked []*item
-	for u, e := range wanted {
-		if !e.isRel || !b.exists(e.rel.From) || !b.exists(e.rel.To) {
+	for _, it := range b.items {
+		if !it.element.isRel {
 			continue
 		}
-		row := relRow(e)
+		k := it.element.rel
+		it.from, it.to = b.items[nodeUID(k.From)], b.items[nodeUID(k.To)]
+		if it.from.was == nil || it.to.was == nil {
+			continue
+		}
+		row := relRow(it)
 		row["n"] = len(asked)
-		asked = append(asked, b.items[u])
-		byType[e.rel.Type] = append(byType[e.rel.Type], row)
+		asked = append(asked, it)
+		byType[k.Type] = append(byType[k.Type], row)
 	}
 	for typ, rows := range byType {
 		err := b.loadFrom("UNWIND $p.rows AS x MATCH (:AssimNode {_key: x.a})-[r:"+quote(typ)+"]->(:AssimNode {_key: x.b}) WHERE coalesce(r._rid, '') = x.d RETURN x.n, properties(r)",
@@ -202,13 +207,8 @@ func (b *batch) loadRels(wanted map[uid]element) error {
 	return nil
 }
 
-func (b *batch) exists(k graph.Key) bool {
-	it := b.items[nodeUID(k)]
-	return it != nil && it.was != nil
-}
-
-func relRow(e element) map[string]any {
-	return map[string]any{"t": e.rel.Type, "a": nodeUID(e.rel.From).key(), "b": nodeUID(e.rel.To).key(), "d": e.rel.ID}
+func relRow(it *item) map[string]any {
+	return map[string]any{"t": it.element.rel.Type, "a": it.from.uid.key(), "b": it.to.uid.key(), "d": it.element.rel.ID}
 }
 
 // loadFrom reads versions that hold now; whose tells by the first column which
@@ -225,7 +225,7 @@ func (b *batch) loadFrom(cypher string, params map[string]any, whose func(any) *
 			return fmt.Errorf("%s: %w", it.uid, err)
 		}
 		if it.element.isRel {
-			it.was.A, it.was.B = b.items[nodeUID(it.element.rel.From)].was.ID, b.items[nodeUID(it.element.rel.To)].was.ID
+			it.was.A, it.was.B = it.from.was.ID, it.to.was.ID
 		}
 		it.now = it.was
 	}
@@ -249,7 +249,7 @@ func (b *batch) loadClaims() error {
 	var rows [][]any
 	if len(shared) > 0 {
 		var err error
-		rows, err = collect(b.ctx, b.tx, "UNWIND $p.elems AS e MATCH (c:AssimClaim) WHERE c.key STARTS WITH e RETURN e, c.number, c.state", list("elems", slices.Collect(maps.Keys(shared))))
+		rows, err = collect(b.ctx, b.tx, "UNWIND $p.elems AS e MATCH (c:AssimClaim) WHERE c.key STARTS WITH e RETURN e, c.number, c.at, c.state", list("elems", slices.Collect(maps.Keys(shared))))
 		if err != nil {
 			return err
 		}
@@ -269,12 +269,12 @@ func (b *batch) loadClaims() error {
 		}
 	}
 	for _, row := range rows {
-		v, err := decodeVersion(text(row[2]))
+		said, err := decodeMore(text(row[3]))
 		if err != nil {
 			return err
 		}
 		name := b.names[number(row[1])]
-		shared[text(row[0])].claims[name] = graph.Claim{Source: name, At: instant(v.OwnerAt), Labels: v.Labels, Props: graph.Props(v.Props)}
+		shared[text(row[0])].claims[name] = graph.Claim{Source: name, At: instant(number(row[2])), Labels: said.Labels, Props: graph.Props(said.Props)}
 	}
 	return nil
 }

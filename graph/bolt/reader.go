@@ -467,7 +467,7 @@ func (r *reader) Documents(system graph.Key, typ string) iter.Seq2[graph.Documen
 		if typ != "" {
 			where += " AND d.type = $type"
 		}
-		rows, err := r.s.read(r.ctx, "MATCH (d:AssimDocRef) WHERE "+where+" MATCH (j:AssimDocument {hash: d.hash}) RETURN d.label, d.id, d.type, d.instance, d.hash, d.at, j.json",
+		rows, err := r.s.read(r.ctx, "MATCH (d:AssimDocRef) WHERE "+where+" MATCH (j:AssimDocument {hash: d.hash}) RETURN d.ref, d.name, d.hash, d.at, j.json",
 			map[string]any{"serial": r.serial, "system": refsOf(system), "type": typ})
 		if err != nil {
 			yield(graph.Document{}, err)
@@ -475,7 +475,10 @@ func (r *reader) Documents(system graph.Key, typ string) iter.Seq2[graph.Documen
 		}
 		docs := make([]graph.Document, len(rows))
 		for i, row := range rows {
-			docs[i] = documentOf(row)
+			if docs[i], err = documentOf(row); err != nil {
+				yield(graph.Document{}, err)
+				return
+			}
 		}
 		sortDocuments(docs)
 		for _, d := range docs {
@@ -486,8 +489,11 @@ func (r *reader) Documents(system graph.Key, typ string) iter.Seq2[graph.Documen
 	}
 }
 
-func documentOf(row []any) graph.Document {
-	return graph.Document{System: graph.Key{Label: text(row[0]), ID: text(row[1])}, Type: text(row[2]), Instance: text(row[3]), Hash: text(row[4]), At: instant(number(row[5])), JSON: bytesOf(row[6])}
+// documentOf takes reference, name, hash, time and JSON.
+func documentOf(row []any) (graph.Document, error) {
+	d, err := parseRef(text(row[0]), text(row[1]))
+	d.Hash, d.At, d.JSON = text(row[2]), instant(number(row[3])), bytesOf(row[4])
+	return d, err
 }
 
 func sortDocuments(docs []graph.Document) {

@@ -106,24 +106,41 @@ func parseHead(text string) (*version, error) {
 	return &version{ID: n[0], From: n[1], Since: n[2], Born: n[3], Owner: n[4], OwnerAt: n[5], to: open}, nil
 }
 
-// more is what of a version fits neither into its head nor into properties.
+// more is what of a version fits neither into its head nor into properties, and
+// all that a claim says.
 type more struct {
 	Labels []string `json:"l,omitempty"`
 	Props  packed   `json:"p,omitempty"`
+}
+
+// encode returns nil where there is nothing: Neo4j keeps no property then.
+func (m more) encode() (any, error) {
+	if len(m.Labels) == 0 && len(m.Props) == 0 {
+		return nil, nil
+	}
+	b, err := json.Marshal(m)
+	return string(b), err
+}
+
+func decodeMore(text string) (m more, err error) {
+	if text == "" {
+		return m, nil
+	}
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		return m, fmt.Errorf("a version is damaged: %w", err)
+	}
+	return m, nil
 }
 
 // live returns a version that holds now as the properties to keep it in.
 func (v *version) live(labels []string) (map[string]any, error) {
 	props, exact := native(graph.Props(v.Props), labels)
 	props["_v"] = v.head()
-	if len(v.Labels) > 0 || exact != nil {
-		text, err := json.Marshal(more{v.Labels, exact})
-		if err != nil {
-			return nil, err
-		}
-		props["_more"] = string(text)
+	rest, err := more{v.Labels, exact}.encode()
+	if rest != nil {
+		props["_more"] = rest
 	}
-	return props, nil
+	return props, err
 }
 
 // decodeLive is the inverse of live.
@@ -140,18 +157,13 @@ func decodeLive(props map[string]any) (*version, error) {
 			v.Props[ourName(name)] = value
 		}
 	}
-	if m := text(props["_more"]); m != "" {
-		var more more
-		if err := json.Unmarshal([]byte(m), &more); err != nil {
-			return nil, fmt.Errorf("a version is damaged: %w", err)
-		}
-		v.Labels = more.Labels
-		if v.Props == nil {
-			v.Props = more.Props
-		}
-		maps.Copy(v.Props, more.Props)
+	rest, err := decodeMore(text(props["_more"]))
+	if v.Props == nil {
+		v.Props = rest.Props
 	}
-	return v, nil
+	maps.Copy(v.Props, rest.Props)
+	v.Labels = rest.Labels
+	return v, err
 }
 
 func (v *version) encode() (string, error) {

@@ -132,17 +132,16 @@ func without(a, b []string) []string {
 
 // writeRels comes after writeNodes, which places the new ends.
 func (b *batch) writeRels(p parts) error {
-	met := map[graph.Key]int{}
+	met := map[*item]int{}
 	made := len(p["newNodes"].([]any))
-	end := func(k graph.Key) int {
-		it := b.items[nodeUID(k)]
+	end := func(it *item) int {
 		if it.was == nil {
 			return it.place
 		}
-		n, ok := met[k]
+		n, ok := met[it]
 		if !ok {
 			n = made + len(met)
-			met[k] = n
+			met[it] = n
 			p["ends"] = append(p["ends"].([]any), it.uid.key())
 		}
 		return n
@@ -160,10 +159,10 @@ func (b *batch) writeRels(p parts) error {
 			props["_rid"] = k.ID
 		}
 		if it.was == nil {
-			p.add("newRels", map[string]any{"t": k.Type, "a": end(k.From), "b": end(k.To), "p": props})
+			p.add("newRels", map[string]any{"t": k.Type, "a": end(it.from), "b": end(it.to), "p": props})
 			continue
 		}
-		row := relRow(it.element)
+		row := relRow(it)
 		row["p"] = props
 		p.add("rels", row)
 	}
@@ -177,7 +176,7 @@ func (b *batch) writeEnds(p parts) error {
 			continue
 		}
 		if it.element.isRel {
-			p.add("endRels", relRow(it.element))
+			p.add("endRels", relRow(it))
 			continue
 		}
 		p.add("endNodes", map[string]any{"k": u.key()})
@@ -222,8 +221,7 @@ func (b *batch) writeClaims(p parts) error {
 			if wasShared && !it.altered[name] {
 				continue
 			}
-			v := version{OwnerAt: c.At.UnixNano(), Labels: c.Labels, Props: packed(c.Props)}
-			state, err := v.encode()
+			state, err := more{c.Labels, packed(c.Props)}.encode()
 			if err != nil {
 				return err
 			}
@@ -231,7 +229,7 @@ func (b *batch) writeClaims(p parts) error {
 			if wasShared {
 				list = "claims"
 			}
-			p.add(list, map[string]any{"key": b.claimKey(u, name), "number": b.numbers[name], "state": state})
+			p.add(list, map[string]any{"key": b.claimKey(u, name), "number": b.numbers[name], "at": c.At.UnixNano(), "state": state})
 		}
 		for name := range it.altered {
 			if _, still := it.claims[name]; !still && wasShared {
@@ -254,7 +252,7 @@ func (b *batch) writeSources(p parts) error {
 		}
 		if len(src.elems) == 0 {
 			p.add("endSources", map[string]any{"name": name})
-			src.hash = hashOf(graph.Said{})
+			src.hash = hashOf(&prepared{})
 			continue
 		}
 		elems, err := b.encodeElements(src)
@@ -301,8 +299,7 @@ func (b *batch) writeDocuments(p parts) {
 			if d, ok := b.docs[v.hash]; ok {
 				p.add("documents", map[string]any{"hash": v.hash, "json": string(d.JSON)})
 			}
-			p.add("newRefs", map[string]any{"ref": ref, "label": r.doc.System.Label, "id": r.doc.System.ID,
-				"type": r.doc.Type, "instance": r.doc.Instance, "hash": v.hash, "from": v.from, "to": v.to, "at": v.at, "till": v.till})
+			p.add("newRefs", map[string]any{"ref": ref, "name": refName(ref, r.doc), "type": r.doc.Type, "hash": v.hash, "from": v.from, "to": v.to, "at": v.at, "till": v.till})
 		}
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Limits of memory. A look at a full box makes ten times as much garbage as
-// anything that lives here; it is collected when it has filled a room, and not
-// at a share of the one megabyte that lives on a small box.
+// Limits of memory. A first look at a full box makes ten times as much garbage as
+// anything that lives here, later ones about as much; it is collected when it has
+// filled a room, and not at a share of the one megabyte that lives on a small box.
 const (
 	firstMemory = 8 << 20 // what Go may hold until the first look is over
 	roomAtLeast = 2 << 20 // for garbage beyond what is held between looks; more where more lives
@@ -31,7 +31,7 @@ func tidy() {
 	forgetProgram()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	debug.SetMemoryLimit(int64(m.Sys - m.HeapReleased + max(roomAtLeast, m.HeapAlloc)))
+	debug.SetMemoryLimit(int64(m.Sys - m.HeapReleased + max(roomAtLeast, m.HeapAlloc/2)))
 }
 
 // forgetProgram drops this process's clean, read-only mappings of its own

@@ -241,10 +241,7 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 	for _, t := range n.schedule.Tick(now) {
 		n.begin(ctx, t)
 	}
-	if !n.tidyAt.IsZero() && !now.Before(n.tidyAt) {
-		n.tidyAt = time.Time{}
-		tidy()
-	}
+	n.tidy(now)
 	if refs := n.docs.hashes(now); len(refs) > 0 {
 		n.session.Hashes(refs)
 	}

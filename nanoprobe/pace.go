@@ -31,7 +31,7 @@ type pace struct {
 	used  func() time.Duration // CPU time of this process
 	sleep func(time.Duration)  // until the look is wanted, at most
 
-	since  time.Time     // end of the last rest
+	since  time.Time     // until then everything is rested for
 	before time.Duration // CPU time used until then
 	seen   time.Time     // when CPU time was asked for last
 	rested time.Duration
@@ -66,7 +66,7 @@ func (p *pace) follow(last *pace) {
 	}
 }
 
-// begin starts a new slice.
+// begin forgets what was before.
 func (p *pace) begin() {
 	p.since, p.before = p.now(), p.used()
 	p.seen = p.since
@@ -75,8 +75,8 @@ func (p *pace) begin() {
 // hurry ends all rests. It is for the loop.
 func (p *pace) hurry() { p.once.Do(func() { close(p.wanted) }) }
 
-// step rests when enough was done since the last rest. What garbage collection
-// and the rest of the nanoprobe used meanwhile counts as well.
+// step rests when enough was done. What garbage collection and the rest of the
+// nanoprobe use counts as well, also while it rests.
 func (p *pace) step() {
 	now := p.now()
 	if now.Sub(p.seen) < slice {
@@ -84,7 +84,12 @@ func (p *pace) step() {
 	}
 	p.seen = now
 	used := p.used() - p.before
-	if used < slice || p.rested >= maxRest {
+	owed := used*share - now.Sub(p.since)
+	switch {
+	case owed < -slice*share:
+		p.begin() // it waited for something, which is no reason to use more now
+		return
+	case owed < slice*(share-1) || p.rested >= maxRest:
 		return
 	}
 	select {
@@ -92,11 +97,11 @@ func (p *pace) step() {
 		return
 	default:
 	}
-	if rest := min(used*share-now.Sub(p.since), maxRest-p.rested); rest > 0 {
-		p.sleep(rest)
-		p.rested += rest
-	}
-	p.begin()
+	rest := min(owed, maxRest-p.rested)
+	p.sleep(rest)
+	p.rested += rest
+	p.since, p.before = p.since.Add(used*share), p.before+used
+	p.seen = p.now()
 }
 
 func processTime() time.Duration {

@@ -50,6 +50,18 @@ func TestALeisurelyLookUsesTwoPercentOfAProcessorInEverySecond(t *testing.T) {
 	}
 }
 
+func TestWhatOthersUseWhileALookRestsCountsAsWell(t *testing.T) {
+	p := newPaced()
+	rest := p.sleep
+	p.sleep = func(d time.Duration) { rest(d); p.cpu += time.Millisecond }
+	for p.cpu < 200*time.Millisecond {
+		p.work(500 * time.Microsecond)
+	}
+	if took := p.time.Sub(time.Unix(0, 0)); took < (200*time.Millisecond-slice)*share {
+		t.Errorf("the look and the others used 200 ms in %v", took)
+	}
+}
+
 func TestALookThatIsWantedRestsNoMore(t *testing.T) {
 	p := newPaced()
 	p.work(10 * time.Millisecond)

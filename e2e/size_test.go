@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"assim/e2e/lab"
 )
 
 // maxNanoprobe is how big the agent's program may be, stripped.
@@ -11,7 +13,7 @@ const maxNanoprobe = 8_000_000
 
 func TestTheNanoprobeIsSmall(t *testing.T) {
 	t.Parallel()
-	info, err := os.Stat(filepath.Join(binDir(t), "nanoprobe"))
+	info, err := os.Stat(filepath.Join(lab.Programs(t), "nanoprobe"))
 	if err != nil {
 		t.Fatal(err)
 	}

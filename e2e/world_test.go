@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -27,28 +25,6 @@ type world struct {
 	t *testing.T
 }
 
-// binDir is where "make build" leaves the programs; "make test" says it.
-func binDir(t *testing.T) string {
-	t.Helper()
-	bin := os.Getenv("ASSIM_BIN")
-	if bin == "" {
-		bin = filepath.Join("..", "bin")
-	}
-	bin, err := filepath.Abs(bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"cma", "nanoprobe", "assim"} {
-		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
-			if os.Getenv("ASSIM_LAB") == "required" {
-				t.Fatalf("%v; run make build", err)
-			}
-			t.Skipf("%v; run make build", err)
-		}
-	}
-	return bin
-}
-
 // build makes the lab and starts the CMA, and no nanoprobe.
 func build(t *testing.T, plan string, cmaFlags ...string) *world {
 	t.Helper()
@@ -58,7 +34,7 @@ func build(t *testing.T, plan string, cmaFlags ...string) *world {
 // buildOn is build with something done to the lab before the CMA starts.
 func buildOn(t *testing.T, plan string, prepare func(*lab.Lab) error, cmaFlags ...string) *world {
 	t.Helper()
-	bin := binDir(t)
+	bin := lab.Programs(t)
 	p, err := lab.Parse(plan)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -45,20 +44,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 // start builds the lab, with boxes in two systems, and starts the CMA.
 func start(t *testing.T) *world {
 	t.Helper()
-	bin := os.Getenv("ASSIM_BIN")
-	if bin == "" {
-		bin = filepath.Join("..", "..", "bin")
-	}
-	bin, err := filepath.Abs(bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(bin, "cma")); err != nil {
-		if os.Getenv("ASSIM_LAB") == "required" {
-			t.Fatalf("%v; run make build", err)
-		}
-		t.Skipf("%v; run make build", err)
-	}
+	bin := lab.Programs(t)
 	p, err := lab.Parse(plan)
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,48 @@ func ForTest(t testing.TB, plan Plan) *Lab {
 	return l
 }
 
+// Programs is where "make build" leaves them, or where ASSIM_BIN says. A test
+// without them is skipped, unless labs are required.
+func Programs(t testing.TB) string {
+	t.Helper()
+	bin := os.Getenv("ASSIM_BIN")
+	if bin == "" {
+		tree, err := treeOf(".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		bin = filepath.Join(tree, "bin")
+	}
+	bin, err := filepath.Abs(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"cma", "nanoprobe", "assim"} {
+		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
+			if os.Getenv("ASSIM_LAB") == required {
+				t.Fatalf("%v; run make build", err)
+			}
+			t.Skipf("%v; run make build", err)
+		}
+	}
+	return bin
+}
+
+// treeOf returns the folder above dir that holds go.mod.
+func treeOf(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	for err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("lab: no go.mod in any folder above; run the test in the tree")
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "", err
+}
+
 // shownLines is how much of each program's output a failed test shows.
 const shownLines = 30
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"assim/e2e/lab"
 )
 
 // brings are the packages of such a root beside the least there can be: rpm and
@@ -23,7 +25,7 @@ func TestOtherRootFileSystemsEqualWhatTheirOwnToolsSay(t *testing.T) {
 	if _, err := exec.LookPath("debootstrap"); err != nil {
 		t.Fatal("debootstrap is not here; apt-get install debootstrap")
 	}
-	bin := programs(t)
+	bin := lab.Programs(t)
 	for _, release := range []string{"trixie", "bullseye"} {
 		t.Run(release, func(t *testing.T) {
 			s := &subject{facts: &facts{t: t}, bin: bin, dir: bootstrap(t, release)}

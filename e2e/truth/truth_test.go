@@ -2,7 +2,6 @@ package truth
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,26 +34,6 @@ func within(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-// programs is where "make build" leaves them.
-func programs(t *testing.T) string {
-	t.Helper()
-	bin := os.Getenv("ASSIM_BIN")
-	if bin == "" {
-		bin = filepath.Join("..", "..", "bin")
-	}
-	bin, err := filepath.Abs(bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(bin, "nanoprobe")); err != nil {
-		if os.Getenv("ASSIM_LAB") == "required" {
-			t.Fatalf("%v; run make build", err)
-		}
-		t.Skipf("%v; run make build", err)
-	}
-	return bin
 }
 
 // furnish gives the system what a network stack and a machine can have.
@@ -168,7 +147,7 @@ func document1[T any](s *subject, typ string) T {
 }
 
 func TestWhatIsDiscoveredEqualsWhatTheHostsOwnToolsSay(t *testing.T) {
-	bin := programs(t)
+	bin := lab.Programs(t)
 	p, err := lab.Parse(plan)
 	if err != nil {
 		t.Fatal(err)

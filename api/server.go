@@ -160,7 +160,7 @@ func (s *Server) query(r *http.Request) (any, error) {
 		out.Rows = append(out.Rows, plain)
 	}
 	if nothingInAColumn(out) {
-		out.Notes = notes(view)
+		out.Notes = notes(view, len(out.Rows) > 0)
 	}
 	out.Millis = float64(time.Since(start).Microseconds()) / 1000
 	return out, nil
@@ -177,7 +177,7 @@ func nothingInAColumn(r QueryResult) bool {
 	return len(r.Rows) == 0
 }
 
-func (s *Server) run(ctx context.Context, view graph.Reader, req QueryRequest) (rows *cypher.Rows, notes func(graph.Reader) []string, err error) {
+func (s *Server) run(ctx context.Context, view graph.Reader, req QueryRequest) (rows *cypher.Rows, notes func(r graph.Reader, some bool) []string, err error) {
 	limits := cypher.Limits{Time: queryTime}
 	if req.Name != "" {
 		q, err := s.Queries.Find(req.Name)

@@ -233,8 +233,9 @@ func likeness(a, b string) int {
 	return n
 }
 
-// Notes says why there may be no rows: see cypher.Query.Missing.
-func (q *Query) Notes(r graph.Reader) []string { return q.compiled.Missing(r) }
+// Notes says why there may be no rows, or nothing in a column of some: see
+// cypher.Query.Notes.
+func (q *Query) Notes(r graph.Reader, some bool) []string { return q.compiled.Notes(r, some) }
 
 // Columns returns the names of the result's columns.
 func (q *Query) Columns() []string { return q.compiled.Columns() }

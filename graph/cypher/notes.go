@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"assim/graph"
 )
@@ -43,15 +44,12 @@ func (n *names) prop(e expr, prop string) {
 
 // Notes says of the labels, relationship types and properties in the query that
 // the graph does not have why that may be: what to tell a person who got no
-// rows, or nothing but null.
-func (q *Query) Notes(r graph.Reader) []string {
-	missing := q.Missing(r)
-	return append(missing, q.propNotes(r, len(missing) == 0)...)
-}
-
-// Missing is Notes without the properties: for a question whose author knows
-// that there may be none yet.
-func (q *Query) Missing(r graph.Reader) []string {
+// rows, or some and nothing but null in a column. Where there are some, labels
+// and types are not asked for: not every store knows them at once.
+func (q *Query) Notes(r graph.Reader, some bool) []string {
+	if some {
+		return q.propNotes(r)
+	}
 	var labels, types []string
 	unwritten := map[string]bool{}
 	for _, l := range graph.Labels {
@@ -83,22 +81,22 @@ func (q *Query) Missing(r graph.Reader) []string {
 	if len(q.used.types) > 0 {
 		note(q.used.types, r.RelTypes(), types, "relationship")
 	}
-	return notes
+	return append(notes, q.propNotes(r)...)
 }
 
-// propNotes is about properties. Those that the schema knows and nothing has at
-// this time are told only where no label or type already tells why.
-func (q *Query) propNotes(r graph.Reader, alone bool) (notes []string) {
+// propNotes is about properties. Which the graph has is asked only where the
+// schema does not know one, because some stores must look at every node for it.
+func (q *Query) propNotes(r graph.Reader) (notes []string) {
 	if len(q.used.props) == 0 {
 		return nil
 	}
-	have, owners := r.PropNames(), propOwners()
+	owners, have := propOwners(), sync.OnceValue(r.PropNames)
 	for _, use := range q.used.props {
 		kinds, bound := q.used.bound[use.of]
 		if !bound {
 			continue // a map or a moment has keys of its own
 		}
-		note := propNote(use.name, kinds, have, owners, alone)
+		note := propNote(use.name, kinds, have, owners)
 		if note != "" && !slices.Contains(notes, note) {
 			notes = append(notes, note)
 		}
@@ -108,7 +106,7 @@ func (q *Query) propNotes(r graph.Reader, alone bool) (notes []string) {
 
 // propNote says what is odd about asking those labels or types for a property;
 // empty: nothing.
-func propNote(name string, kinds, have []string, owners map[string][]string, alone bool) string {
+func propNote(name string, kinds []string, have func() []string, owners map[string][]string) string {
 	var theirs []string // properties that the schema knows of the kinds
 	known := len(kinds) > 0
 	for _, k := range kinds {
@@ -116,26 +114,20 @@ func propNote(name string, kinds, have []string, owners map[string][]string, alo
 		known = known && len(props) > 0
 		theirs = append(theirs, props...)
 	}
-	of := strings.Join(kinds, " or ")
-	switch inUse := slices.Contains(have, name); {
-	case slices.Contains(theirs, name) && inUse, !known && inUse:
+	switch of := strings.Join(kinds, " or "); {
+	case slices.Contains(theirs, name), !known && len(owners[name]) > 0:
 		return ""
-	case inUse && len(owners[name]) == 0:
-		return "" // a site's own, of which the schema knows nothing
-	case inUse || known && !slices.Contains(theirs, name) && len(owners[name]) > 0:
+	case len(owners[name]) > 0:
 		if near := nearest(name, theirs); near != "" {
 			return fmt.Sprintf("the schema has no %s of %s; did you mean %s?", name, of, near)
 		}
 		return fmt.Sprintf("the schema has no %s of %s, but of %s", name, of, strings.Join(owners[name], ", "))
-	case len(owners[name]) > 0:
-		if !alone {
-			return ""
-		}
-		return fmt.Sprintf("nothing in the graph has the property %s at this time", name)
+	case slices.Contains(have(), name):
+		return "" // a site's own
 	}
 	near := nearest(name, theirs)
 	if near == "" {
-		near = nearest(name, have)
+		near = nearest(name, have())
 	}
 	if near != "" {
 		return fmt.Sprintf("there is no property %s; did you mean %s?", name, near)

@@ -19,8 +19,9 @@ const (
 	// hangs on a slow command does not hold up all others.
 	maxRunning = 2
 	// maxLeisurely is how many of those looks may be under way that nobody waits
-	// for. They take their time, and no room from those that cannot wait.
-	maxLeisurely = 1
+	// for: two, for the same reason. They take their time, and no room from those
+	// that cannot wait.
+	maxLeisurely = 2
 	// dutyCycle bounds the cost of a type: after a look that took 1 s of CPU the
 	// next one starts no earlier than 10 s after it started, whatever triggers.
 	dutyCycle = 10

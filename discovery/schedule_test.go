@@ -65,11 +65,11 @@ func TestTheIntervalIsKeptGiveOrTakeAnEighth(t *testing.T) {
 
 func TestALookThatNobodyWaitsForTakesNoRoomFromOneThatCannotWait(t *testing.T) {
 	s := scheduleOf(t, Type{Name: "a", Every: 800 * time.Second}, Type{Name: "b", Every: 800 * time.Second, On: []Trigger{Links}},
-		Type{Name: "c", On: []Trigger{Links}})
+		Type{Name: "c", On: []Trigger{Links}}, Type{Name: "d", Every: 800 * time.Second})
 	leisurely := func(want string) {
 		t.Helper()
 		got := ""
-		for _, name := range []string{"a", "b", "c"} {
+		for _, name := range []string{"a", "b", "c", "d"} {
 			if s.Leisurely(name) {
 				got += name
 			}
@@ -82,16 +82,20 @@ func TestALookThatNobodyWaitsForTakesNoRoomFromOneThatCannotWait(t *testing.T) {
 	leisurely("") // the first look
 	s.Done(at(1), "a", 0, nil)
 	s.Done(at(1), "b", 0, nil)
-	s.wants(1, "c")
+	s.wants(1, "c d")
 	s.Done(at(1), "c", 0, nil)
+	s.Done(at(1), "d", 0, nil)
 	s.Set(at(1), "a", 80*time.Second)
-	s.wants(100, "a")
-	leisurely("a")
+	s.Set(at(1), "d", 80*time.Second)
+	s.wants(100, "d a")
+	leisurely("ad")
 	s.Set(at(100), "b", 8*time.Second)
-	s.wants(110, "") // one at a time
+	s.wants(110, "") // two at a time
 	s.Happened(at(110), Links)
 	s.wants(111, "b c")
-	leisurely("a")
+	leisurely("ad")
+	s.Done(at(111), "d", 0, nil)
+	s.Set(at(111), "d", Off)
 	// What is asked for is not leisurely any more, and looks again.
 	s.Ask(at(112), "a")
 	leisurely("")

@@ -26,6 +26,7 @@ type look struct {
 	early bool          // too early to say: what was said before stands
 	cost  time.Duration // CPU time
 	err   error
+	pace  *pace // nil: it was not to take its time
 }
 
 // self is the host with what the nanoprobe knows of itself.
@@ -44,13 +45,12 @@ func (s self) Rests() []discovery.Rest {
 
 // begin starts a look, at its leisure where nobody waits for it.
 func (n *Nanoprobe) begin(ctx context.Context, t discovery.Type) {
-	h, limit := discovery.Host(n.host), lookLimit
+	var p *pace
 	if n.schedule.Leisurely(t.Name) {
-		p := newPace(ctx, n.paced)
-		n.paces[t.Name], n.paced = p, p
-		h, limit = n.host.Paced(p.step), limit+maxRest
+		p = newPace(ctx, n.paced)
+		n.paces[t.Name] = p
 	}
-	n.running.Go(func() { n.look(ctx, t, h, limit) })
+	n.running.Go(func() { n.look(ctx, t, p) })
 }
 
 // hurry ends the rests of looks that somebody waits for by now.
@@ -77,12 +77,16 @@ func (n *Nanoprobe) tidy(now time.Time) {
 }
 
 // look runs one type's collector and reports to the loop.
-func (n *Nanoprobe) look(ctx context.Context, t discovery.Type, h discovery.Host, limit time.Duration) {
+func (n *Nanoprobe) look(ctx context.Context, t discovery.Type, p *pace) {
+	h, limit := discovery.Host(n.host), lookLimit
+	if p != nil {
+		h, limit = n.host.Paced(p.step), limit+maxRest
+	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var l look
 	cost := host.Cost(limited, func(ctx context.Context) { l = n.collect(ctx, t, h) })
-	l.cost = cost // What other goroutines use is not in it.
+	l.cost, l.pace = cost, p // What other goroutines use is not in the cost.
 	select {
 	case n.looks <- l:
 	case <-ctx.Done():
@@ -130,6 +134,9 @@ func (n *Nanoprobe) failed(typ string, err error) {
 // looked takes the result of a look in.
 func (n *Nanoprobe) looked(now time.Time, l look) {
 	n.schedule.Done(now, l.typ.Name, l.cost, l.err)
+	if l.pace != nil {
+		n.paced = l.pace
+	}
 	n.log.Debug("looked", "type", l.typ.Name, "cpu", l.cost, "bytes", len(l.text), "error", l.err)
 	if n.tidyAt.IsZero() {
 		n.tidyAt = now.Add(tidyDelay)

@@ -72,7 +72,7 @@ type Nanoprobe struct {
 	member   *member.Member
 	schedule *discovery.Schedule
 	paces    map[string]*pace  // of looks under way that nobody waits for, by type
-	paced    *pace             // the newest of them; nil: there was none
+	paced    *pace             // of the one that ended last; nil: none did
 	failures map[string]string // why types cannot be looked at, as logged
 	docs     *documents
 	recalls  recalls

@@ -41,7 +41,8 @@ type pace struct {
 }
 
 // newPace is for the look that follows another one, nil for the first. What that
-// one owes when it ends is still to be rested.
+// one owes when it ends is still to be rested. Two at a time count what both use,
+// each for itself.
 func newPace(ctx context.Context, last *pace) *pace {
 	p := &pace{now: time.Now, used: processTime, wanted: make(chan struct{})}
 	p.sleep = func(d time.Duration) {

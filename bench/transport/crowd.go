@@ -46,6 +46,8 @@ type crowd struct {
 	began   time.Time
 	arrived []netio.Packet
 	out     member.Out
+	loss    float64 // percent of the CMA's signals that do not arrive
+	chance  *rand.Rand
 
 	outgoing netio.Outgoing
 	waiting  []netio.Packet // of Batch, to be sent with one system call
@@ -63,7 +65,7 @@ const (
 )
 
 func newCrowd(udp *netio.UDP, keys *trust.CMAKeys, ids []wire.ID, cma netip.AddrPort) *crowd {
-	c := &crowd{udp: udp, cma: cma, systems: make([]system, len(ids)), arrived: make([]netio.Packet, netio.Batch), waiting: make([]netio.Packet, netio.Batch), byID: make(map[wire.ID]int32, len(ids))}
+	c := &crowd{udp: udp, cma: cma, systems: make([]system, len(ids)), arrived: make([]netio.Packet, netio.Batch), waiting: make([]netio.Packet, netio.Batch), byID: make(map[wire.ID]int32, len(ids)), chance: rand.New(rand.NewPCG(1, 1))}
 	for i, id := range ids {
 		c.byID[id] = int32(i)
 	}
@@ -199,6 +201,9 @@ func (c *crowd) packetsOf(batch []netio.Packet) {
 		}
 		plane := wire.PlaneOf(p.Data)
 		if plane == wire.PlaneSignal {
+			if c.loss > 0 && c.chance.Float64()*100 < c.loss {
+				continue
+			}
 			c.heard++
 		}
 		if c.systems[at].off {

@@ -49,6 +49,7 @@ func main() {
 	flag.IntVar(&w.die, "die", 0, "how many of them die one after the other afterwards, and return; not with -profile quiet")
 	flag.StringVar(&w.program, "cma", "", "the cma to measure; empty: it is built")
 	flag.StringVar(&w.profile, "profile", "default", "heartbeats in the storm: fast, default or quiet")
+	flag.Float64Var(&w.loss, "loss", 0, "percent of the cma's signals in the storm that do not arrive")
 	flag.DurationVar(&w.patience, "patience", 2*time.Minute, "how long each storm may take")
 	each := flag.Duration("each", time.Second, "how long each plane is measured")
 	asJSON := flag.Bool("json", false, "print one JSON object")

@@ -67,6 +67,7 @@ type weather struct {
 	die      int  // of them, afterwards
 	program  string
 	profile  string
+	loss     float64 // percent of the CMA's signals that the crowd does not get
 	patience time.Duration
 }
 
@@ -98,6 +99,7 @@ func measureStorm(w weather) (all []storm, dead *deaths, err error) {
 	pid := server.Process.Pid
 	before := resident(pid)
 	c := newCrowd(udp, keys, ids, address)
+	c.loss = w.loss
 	defer c.close()
 	first := "first announcement ever"
 	if w.known {

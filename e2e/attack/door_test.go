@@ -39,13 +39,16 @@ func (p *probe) says(words string) {
 	p.t.Fatalf("the nanoprobe does not say %q:\n%s", words, text)
 }
 
-func (s *server) refusals() uint64 {
+func (s *server) refusals() uint64 { s.t.Helper(); return s.counted("refusals") }
+
+// counted is what the CMA has counted of something.
+func (s *server) counted(what string) uint64 {
 	s.t.Helper()
 	status, err := s.client().Status(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return status.Counters["refusals"]
+	return status.Counters[what]
 }
 
 // A strict CMA makes no wide join strings, wants a person besides a narrow one,

@@ -184,3 +184,22 @@ func realRPM(t *testing.T, dir string) {
 		t.Errorf("the owners are %q", got)
 	}
 }
+
+// FuzzLists reads what a package manager may have written: no line of it is the
+// owner of a program that it does not name.
+func FuzzLists(f *testing.F) {
+	f.Add("P:busybox\nF:bin\nR:busybox\n\nP:nginx\nF:usr/sbin\nR:nginx\n")
+	f.Add("R:x\nF:\nR:bin/busybox\nP:\nF:bin\nR:busybox")
+	f.Add("bin/busybox\n/bin/busybox\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		o, list := &owners{}, running("/bin/busybox", "/opt/nobody's")
+		root := fstest.MapFS{apkDatabase: {Data: []byte(text)}, debDatabase: {}, "var/lib/dpkg/info/some.list": {Data: []byte(text)}, pacmanDatabase + "/other-1-1/files": {Data: []byte(text)}}
+		o.refresh(t.Context(), discoverytest.NewHost(root, discoverytest.Host{}), list)
+		if owner := o.of(list[0]); owner != "" && !strings.Contains(text, "busybox") {
+			t.Errorf("%q owns it by %q", owner, text)
+		}
+		if owner := o.of(list[1]); owner != "" && !strings.Contains(text, "nobody's") {
+			t.Errorf("%q owns what nobody does by %q", owner, text)
+		}
+	})
+}

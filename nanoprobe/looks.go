@@ -63,19 +63,6 @@ func (n *Nanoprobe) hurry() {
 	}
 }
 
-// tidy gives memory back when a look is over, and no other one is about to need
-// it again.
-func (n *Nanoprobe) tidy(now time.Time) {
-	switch {
-	case n.tidyAt.IsZero() || now.Before(n.tidyAt):
-	case len(n.paces) > 0:
-		n.tidyAt = now.Add(tidyDelay)
-	default:
-		n.tidyAt = time.Time{}
-		tidy()
-	}
-}
-
 // look runs one type's collector and reports to the loop.
 func (n *Nanoprobe) look(ctx context.Context, t discovery.Type, p *pace) {
 	h, limit := discovery.Host(n.host), lookLimit

@@ -241,7 +241,10 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 	for _, t := range n.schedule.Tick(now) {
 		n.begin(ctx, t)
 	}
-	n.tidy(now)
+	if !n.tidyAt.IsZero() && !now.Before(n.tidyAt) {
+		n.tidyAt = time.Time{}
+		tidy()
+	}
 	if refs := n.docs.hashes(now); len(refs) > 0 {
 		n.session.Hashes(refs)
 	}

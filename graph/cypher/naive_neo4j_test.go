@@ -48,7 +48,7 @@ func TestTheEngineAnswersSoOverNeo4j(t *testing.T) {
 // second.
 func neo4jSeeds() uint64 {
 	if testing.Short() {
-		return min(10, *storeSeeds/3)
+		return min(3, *storeSeeds/3)
 	}
 	return *storeSeeds / 3
 }

@@ -7,45 +7,66 @@ import (
 	"assim/graph"
 )
 
-// writing is one statement for all that a transaction writes: one round trip,
-// and one text that the server plans once: inside a map, because it plans anew
-// for every order of magnitude of a list that is a parameter itself. Each part
-// unwinds its list of rows; most are empty most of the time. What ends goes
-// first, relationships before nodes.
+// A transaction is written by one statement, one round trip, in parts that each
+// unwind a list of rows. The lists are inside a map, because the server plans
+// anew for every order of magnitude of a list that is a parameter itself. What
+// ends goes first, relationships before nodes.
 //
-// A relationship finds its ends by their places in a list, that of the nodes
-// made just now and then that of those met: an index that the same transaction
-// has written to is asked slowly.
-const writing = `
-CALL () { UNWIND $p.endRels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND coalesce(r._rid, '') = x.d DELETE r }
-CALL () { UNWIND $p.endNodes AS x MATCH (n:AssimNode {_key: x.k}) DELETE n }
-CALL () { UNWIND $p.newNodes AS x CREATE (n:AssimNode:$(x.l)) SET n = x.p RETURN collect(n) AS made }
+// There are two statements: all parts, and only those that a first discovery
+// needs. The server plans a part against all others, and plans again as the graph
+// grows.
+type part struct{ list, cypher string }
+
+var writing = []part{
+	{"endRels", `CALL () { UNWIND $p.endRels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND coalesce(r._rid, '') = x.d DELETE r }`},
+	{"endNodes", `CALL () { UNWIND $p.endNodes AS x MATCH (n:AssimNode {_key: x.k}) DELETE n }`},
+	// A relationship finds its ends by their places in a list, that of the nodes
+	// made just now and then that of those met: an index that the same transaction
+	// has written to is asked slowly.
+	{"newNodes", `CALL () { UNWIND $p.newNodes AS x CREATE (n:AssimNode:$(x.l)) SET n = x.p RETURN collect(n) AS made }
 CALL () { UNWIND $p.ends AS k MATCH (n:AssimNode {_key: k}) RETURN collect(n) AS met }
 WITH made + met AS ends, size(met) AS met
-CALL (ends) { UNWIND $p.newRels AS x WITH x, ends[x.a] AS a, ends[x.b] AS b CREATE (a)-[r:$(x.t)]->(b) SET r = x.p }
-CALL () { UNWIND $p.nodes AS x MATCH (n:AssimNode {_key: x.k}) SET n = x.p REMOVE n:$(x.gone) SET n:$(x.labels) }
-CALL () { UNWIND $p.rels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND coalesce(r._rid, '') = x.d SET r = x.p }
-CALL () { UNWIND $p.oldNodes AS x CREATE (o:AssimOldNode) SET o = x }
-CALL () { UNWIND $p.oldRels AS x CREATE (o:AssimOldRel) SET o = x }
-CALL () { UNWIND $p.allClaimsGone AS x MATCH (c:AssimClaim) WHERE c.key STARTS WITH x.elem DELETE c }
-CALL () { UNWIND $p.endClaims AS x MATCH (c:AssimClaim {key: x.key}) DELETE c }
-CALL () { UNWIND $p.newClaims AS x CREATE (c:AssimClaim) SET c = x }
-CALL () { UNWIND $p.claims AS x MERGE (c:AssimClaim {key: x.key}) SET c = x }
-CALL () { UNWIND $p.endSources AS x MATCH (s:AssimSource {name: x.name}) DELETE s }
-CALL () { UNWIND $p.newSources AS x CREATE (s:AssimSource) SET s = x }
-CALL () { UNWIND $p.sources AS x MATCH (s:AssimSource {name: x.name}) SET s = x }
-CALL () { UNWIND $p.commits AS x CREATE (c:AssimCommit) SET c = x }
-CALL () { UNWIND $p.endRefs AS x MATCH (d:AssimDocRef {ref: x.ref}) WHERE d.to = $p.open SET d.to = x.to, d.till = x.till }
-CALL () { UNWIND $p.newRefs AS x CREATE (d:AssimDocRef) SET d = x }
-CALL () { UNWIND $p.documents AS x MERGE (d:AssimDocument {hash: x.hash}) ON CREATE SET d.json = x.json }
-CALL () { UNWIND $p.endRecords AS x MATCH (r:AssimRecord {bucket: x.bucket, name: x.name}) DELETE r }
-CALL () { UNWIND $p.records AS x MERGE (r:AssimRecord {bucket: x.bucket, name: x.name}) SET r.value = x.value }
-MATCH (m:AssimMeta {name: 'meta'}) SET m.serial = $p.serial, m.clock = $p.clock, m.node = $p.node, m.rel = $p.rel, m.source = $p.source RETURN met`
+CALL (ends) { UNWIND $p.newRels AS x WITH x, ends[x.a] AS a, ends[x.b] AS b CREATE (a)-[r:$(x.t)]->(b) SET r = x.p }`},
+	{"nodes", `CALL () { UNWIND $p.nodes AS x MATCH (n:AssimNode {_key: x.k}) SET n = x.p }`},
+	{"relabeled", `CALL () { UNWIND $p.relabeled AS x MATCH (n:AssimNode {_key: x.k}) SET n = x.p REMOVE n:$(x.gone) SET n:$(x.labels) }`},
+	{"rels", `CALL () { UNWIND $p.rels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND coalesce(r._rid, '') = x.d SET r = x.p }`},
+	{"oldNodes", `CALL () { UNWIND $p.oldNodes AS x CREATE (o:AssimOldNode) SET o = x }`},
+	{"oldRels", `CALL () { UNWIND $p.oldRels AS x CREATE (o:AssimOldRel) SET o = x }`},
+	{"allClaimsGone", `CALL () { UNWIND $p.allClaimsGone AS x MATCH (c:AssimClaim) WHERE c.key STARTS WITH x.elem DELETE c }`},
+	{"endClaims", `CALL () { UNWIND $p.endClaims AS x MATCH (c:AssimClaim {key: x.key}) DELETE c }`},
+	{"newClaims", `CALL () { UNWIND $p.newClaims AS x CREATE (c:AssimClaim) SET c = x }`},
+	{"claims", `CALL () { UNWIND $p.claims AS x MERGE (c:AssimClaim {key: x.key}) SET c = x }`},
+	{"endSources", `CALL () { UNWIND $p.endSources AS x MATCH (s:AssimSource {name: x.name}) DELETE s }`},
+	{"newSources", `CALL () { UNWIND $p.newSources AS x CREATE (s:AssimSource) SET s = x }`},
+	{"sources", `CALL () { UNWIND $p.sources AS x MATCH (s:AssimSource {name: x.name}) SET s = x }`},
+	{"commits", `CALL () { UNWIND $p.commits AS x CREATE (c:AssimCommit) SET c = x }`},
+	{"endRefs", `CALL () { UNWIND $p.endRefs AS x MATCH (d:AssimDocRef {ref: x.ref}) WHERE d.to = $p.open SET d.to = x.to, d.till = x.till }`},
+	{"newRefs", `CALL () { UNWIND $p.newRefs AS x CREATE (d:AssimDocRef) SET d = x }`},
+	{"documents", `CALL () { UNWIND $p.documents AS x MERGE (d:AssimDocument {hash: x.hash}) ON CREATE SET d.json = x.json }`},
+	{"endRecords", `CALL () { UNWIND $p.endRecords AS x MATCH (r:AssimRecord {bucket: x.bucket, name: x.name}) DELETE r }`},
+	{"records", `CALL () { UNWIND $p.records AS x MERGE (r:AssimRecord {bucket: x.bucket, name: x.name}) SET r.value = x.value }`},
+	{"meta", `MATCH (m:AssimMeta {name: 'meta'}) SET m.serial = $p.serial, m.clock = $p.clock, m.node = $p.node, m.rel = $p.rel, m.source = $p.source RETURN met`},
+}
+
+// later are the lists that a first discovery leaves empty.
+var later = []string{"endRels", "endNodes", "relabeled", "rels", "oldNodes", "oldRels", "allClaimsGone", "endClaims", "endSources", "sources", "endRefs", "endRecords", "records"}
+
+var writeAll, writeFirst = statements()
+
+func statements() (all, first string) {
+	for _, w := range writing {
+		all += w.cypher + "\n"
+		if !slices.Contains(later, w.list) {
+			first += w.cypher + "\n"
+		}
+	}
+	return all, first
+}
 
 // parts are the rows of writing, by the name of the list.
 type parts map[string]any
 
-var partNames = []string{"endRels", "endNodes", "newNodes", "ends", "nodes", "newRels", "rels", "oldNodes", "oldRels", "allClaimsGone", "endClaims", "newClaims", "claims",
+var partNames = []string{"endRels", "endNodes", "newNodes", "ends", "nodes", "relabeled", "newRels", "rels", "oldNodes", "oldRels", "allClaimsGone", "endClaims", "newClaims", "claims",
 	"endSources", "newSources", "sources", "commits", "endRefs", "newRefs", "documents", "endRecords", "records"}
 
 func (p parts) add(name string, row map[string]any) {
@@ -67,7 +88,13 @@ func (b *batch) write() error {
 	b.writeCommits(p)
 	b.writeDocuments(p)
 	b.writeRecords(p)
-	rows, err := collect(b.ctx, b.tx, writing, map[string]any{"p": map[string]any(p)})
+	statement := writeFirst
+	for _, name := range later {
+		if len(p[name].([]any)) > 0 {
+			statement = writeAll
+		}
+	}
+	rows, err := collect(b.ctx, b.tx, statement, map[string]any{"p": map[string]any(p)})
 	if err != nil {
 		return err
 	}
@@ -114,7 +141,13 @@ func (b *batch) writeNodes(p parts) error {
 			p.add("newNodes", map[string]any{"p": props, "l": labels})
 			continue
 		}
-		p.add("nodes", map[string]any{"k": u.key(), "p": props, "labels": without(labels, it.was.Labels), "gone": without(it.was.Labels, v.Labels)})
+		row := map[string]any{"k": u.key(), "p": props}
+		if slices.Equal(v.Labels, it.was.Labels) {
+			p.add("nodes", row)
+			continue
+		}
+		row["labels"], row["gone"] = without(labels, it.was.Labels), without(it.was.Labels, v.Labels)
+		p.add("relabeled", row)
 	}
 	return nil
 }

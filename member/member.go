@@ -148,6 +148,12 @@ func (m *Member) SetDesired(at time.Time, d *wire.Desired, out *Out) bool {
 		d = &c
 	}
 	now := m.instant(at)
+	// Who was found alive is said to be so now: with the search its result would go.
+	for i := range m.hunts {
+		if h := &m.hunts[i]; h.kind == heal && !h.done {
+			m.healed(h, out)
+		}
+	}
 	old, oldSeats, oldPeers := m.want, m.seats, m.peers
 	m.want, m.former = d, m.former.and(old, now)
 	m.hunts, m.seats, m.peers = nil, nil, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -30,11 +31,8 @@ type system struct {
 	ackedAt, orderedAt time.Time // in this storm
 }
 
-// crowd stands in for many systems with one socket, in one goroutine. Nobody of
-// it looks at the clock before all that has arrived is heard, as no nanoprobe
-// does: where the crowd is slower than a hundred thousand machines would be,
-// everybody of it is late, knows it, and takes its own lateness for nobody's
-// silence.
+// crowd stands in for many systems with one socket. One goroutine owns it;
+// another reads the socket.
 type crowd struct {
 	udp     *netio.UDP
 	cma     netip.AddrPort
@@ -44,7 +42,7 @@ type crowd struct {
 	wheel   [wheelSize][]int32
 	turn    int64 // the wheel's slot that is next
 	began   time.Time
-	arrived []netio.Packet
+	packets chan []netio.Packet
 	out     member.Out
 	loss    float64 // percent of the CMA's signals that do not arrive
 	chance  *rand.Rand
@@ -59,17 +57,17 @@ type crowd struct {
 
 const (
 	wheelStep = 5 * time.Millisecond
-	wheelSize = 4096             // 20 s; who waits longer is looked at in between
-	breath    = time.Millisecond // what arrives meanwhile is read with one system call
-	atOnce    = 512              // batches read before it is looked how far everybody is
+	wheelSize = 4096 // 20 s; who waits longer is looked at in between
+	atOnce    = 512  // batches read and not handled
 )
 
 func newCrowd(udp *netio.UDP, keys *trust.CMAKeys, ids []wire.ID, cma netip.AddrPort) *crowd {
-	c := &crowd{udp: udp, cma: cma, systems: make([]system, len(ids)), arrived: make([]netio.Packet, netio.Batch), waiting: make([]netio.Packet, netio.Batch), byID: make(map[wire.ID]int32, len(ids)), chance: rand.New(rand.NewPCG(1, 1))}
+	c := &crowd{udp: udp, cma: cma, systems: make([]system, len(ids)), packets: make(chan []netio.Packet, atOnce), waiting: make([]netio.Packet, netio.Batch), byID: make(map[wire.ID]int32, len(ids)), chance: rand.New(rand.NewPCG(1, 1))}
 	for i, id := range ids {
 		c.byID[id] = int32(i)
 	}
 	c.powerOn(keys, ids, 1)
+	go c.read()
 	return c
 }
 
@@ -131,6 +129,27 @@ func indexOf(a netip.Addr) int {
 
 func (c *crowd) close() { _ = c.udp.Close() }
 
+// read hands copies of what arrives to the owner, until the socket is closed.
+func (c *crowd) read() {
+	defer close(c.packets)
+	batch := make([]netio.Packet, netio.Batch)
+	for {
+		n, err := c.udp.Read(batch)
+		if err != nil {
+			return
+		}
+		if n == 0 {
+			continue
+		}
+		got := make([]netio.Packet, n)
+		for i, p := range batch[:n] {
+			p.Data = bytes.Clone(p.Data)
+			got[i] = p
+		}
+		c.packets <- got
+	}
+}
+
 // run lets everybody live until all heartbeat or patience ends.
 func (c *crowd) run(patience time.Duration, pid int, s *storm) {
 	cpu, own := cpuSeconds(pid), processorTime()
@@ -159,33 +178,31 @@ func (c *crowd) run(patience time.Duration, pid int, s *storm) {
 	s.CrowdCPUS = (processorTime() - own).Seconds()
 }
 
-// take hears what has arrived and does what is due: nothing while more waits.
+// take handles what has arrived and does what is due.
 func (c *crowd) take() {
-	all := c.receive()
-	if all {
-		c.due(time.Now())
-	}
+	c.receive()
+	c.due(time.Now())
 	c.flush()
-	if all {
-		time.Sleep(breath)
-	}
 }
 
-// receive handles what has arrived, waits a moment when nothing has, and reports
-// whether that was all.
-func (c *crowd) receive() bool {
-	_ = c.udp.SetReadDeadline(time.Now().Add(wheelStep)) // It fails on a closed socket only, as Read does.
+// receive handles what has arrived, and waits a moment when nothing has.
+func (c *crowd) receive() {
+	timer := time.NewTimer(wheelStep)
+	defer timer.Stop()
+	select {
+	case batch := <-c.packets:
+		c.packetsOf(batch)
+	case <-timer.C:
+		return
+	}
 	for range atOnce {
-		n, err := c.udp.Read(c.arrived)
-		if err != nil {
-			return true
-		}
-		c.packetsOf(c.arrived[:n])
-		if n < len(c.arrived) {
-			return true
+		select {
+		case batch := <-c.packets:
+			c.packetsOf(batch)
+		default:
+			return
 		}
 	}
-	return false
 }
 
 func (c *crowd) packetsOf(batch []netio.Packet) {

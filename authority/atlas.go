@@ -275,8 +275,14 @@ func (w world) Beside(dst []netip.Prefix, subnet netip.Prefix, n int) []netip.Pr
 }
 
 func (w world) Sample(dst []wire.ID, n int) []wire.ID {
-	for range min(n, len(w.a.all)) {
-		dst = append(dst, w.a.all[w.a.rnd.IntN(len(w.a.all))].id)
+	all := w.a.all
+	n = min(n, len(all))
+	if n == 0 {
+		return dst
+	}
+	start := w.a.rnd.IntN(len(all))
+	for i := range n { // each once: of a few, the one that matters must not be missed
+		dst = append(dst, all[(start+i*len(all)/n)%len(all)].id)
 	}
 	return dst
 }

@@ -321,3 +321,18 @@ func TestAClassOfSystemsHasItsOwnImpatience(t *testing.T) {
 		t.Errorf("after a restart with another configuration: %v", got)
 	}
 }
+
+func TestASampleHoldsEachSystemOnceAndAllWhereThereAreFew(t *testing.T) {
+	for _, c := range []struct{ systems, n, want int }{{12, 48, 12}, {12, 12, 12}, {48, 5, 5}, {48, 47, 47}} {
+		a, _ := estate(c.systems)
+		for range 50 {
+			seen := map[wire.ID]bool{}
+			for _, id := range (world{a}).Sample(nil, c.n) {
+				seen[id] = true
+			}
+			if len(seen) != c.want {
+				t.Fatalf("a sample of %d of %d holds %d systems, want %d", c.n, c.systems, len(seen), c.want)
+			}
+		}
+	}
+}

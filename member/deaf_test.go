@@ -13,11 +13,7 @@ import (
 func TestADeafNeighborWithTwoAddressesIsDeafAndHasNoLinkDown(t *testing.T) {
 	for seed := range uint64(10) {
 		l := newLab(t, seed, 10)
-		for _, s := range l.systems {
-			alt := addrOf(s.n, 1)
-			s.alt = []netip.AddrPort{alt}
-			l.byAddr[alt] = s
-		}
+		l.twoAddresses()
 		l.ring(1, 0, l.systems...)
 		l.run(10 * time.Second)
 		deaf := l.systems[4]

@@ -61,11 +61,7 @@ func TestStarvedMemberAccusesNobody(t *testing.T) {
 
 func TestCutCableOfADualHomedNeighborIsALinkDown(t *testing.T) {
 	l := newLab(t, 1, 10)
-	for _, s := range l.systems {
-		alt := addrOf(s.n, 1)
-		s.alt = []netip.AddrPort{alt}
-		l.byAddr[alt] = s
-	}
+	l.twoAddresses()
 	l.ring(1, 0, l.systems...)
 	l.run(10 * time.Second)
 	cut := l.systems[4]

@@ -130,6 +130,15 @@ func (l *lab) start(s *system) {
 }
 
 // ring seats systems in one ring; views share the roster.
+// twoAddresses gives every system another one beside the first, of its second cable.
+func (l *lab) twoAddresses() {
+	for _, s := range l.systems {
+		alt := addrOf(s.n, 1)
+		s.alt = []netip.AddrPort{alt}
+		l.byAddr[alt] = s
+	}
+}
+
 func (l *lab) ring(id uint64, level uint8, systems ...*system) {
 	members := make([]wire.Member, len(systems))
 	for i, s := range systems {

@@ -135,7 +135,11 @@ func (j *Judge) doubtMyself(now time.Time, whole []view, out *Out) bool {
 		return true
 	}
 	j.control = time.Time{}
-	j.isolate(now, "nobody answers it, wherever asked", out)
+	why := "nobody answers it, wherever asked"
+	if len(j.controls) == 0 {
+		why = "all are silent, and nobody is left to ask"
+	}
+	j.isolate(now, why, out)
 	return false
 }
 

@@ -190,7 +190,7 @@ RETURN s.name AS system, n.ifname AS nic, n.mac AS mac, n.carrier AS carrier, co
 		{"system " + host, "everything about this machine"},
 		{"events -f", "news as it happens"},
 		{"query", "the canned questions"},
-		{"query 'MATCH (p:Process)-[:LISTENS_ON]->(e:Endpoint) RETURN p.name, e.port'", ""},
+		{"query 'MATCH (p:Process)-[:LISTENS_ON]->(e:Endpoint) RETURN DISTINCT p.name, e.port'", ""},
 		{"join-token create", "a string with which other systems join: nanoprobe -join 'assim1:…'"},
 	} {
 		fmt.Fprintf(a.out, "  %s %-24s %s\n", self, try[0], try[1])

@@ -2,25 +2,15 @@ package checksums
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 
+	"assim/discovery/discoverytest"
 	"assim/host"
 )
 
 func TestOfFilesOfASiteBeyondTheLimitAChangeIsSeenAllTheSame(t *testing.T) {
 	root := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
-		file := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write := func(name, text string) { t.Helper(); discoverytest.Write(t, root, name, text) }
 	const beyond = 10
 	write(siteList, "/srv/**\n/etc/*.d\n/relative\nrelative\n")
 	for i := range maxFiles + beyond {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"assim/discovery/discoverytest"
 	"assim/host"
 )
 
@@ -23,18 +24,6 @@ func collected(t *testing.T, root string) *Payload {
 	return payload.(*Payload)
 }
 
-func write(t *testing.T, root, name, text string) string {
-	t.Helper()
-	file := filepath.Join(root, name)
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
 // entries of a list as the kernel has them: version 2, then tag, permissions and
 // id of each.
 const (
@@ -44,9 +33,9 @@ const (
 
 func TestAccessListsAndContextsAreToldAsTheKernelHasThem(t *testing.T) {
 	root := t.TempDir()
-	write(t, root, "etc/passwd", "backup:x:34:34::/:/bin/sh\n")
-	file := write(t, root, "etc/shadow", "")
-	dir := filepath.Dir(write(t, root, "etc/sudoers.d/x", ""))
+	discoverytest.Write(t, root, "etc/passwd", "backup:x:34:34::/:/bin/sh\n")
+	file := discoverytest.Write(t, root, "etc/shadow", "")
+	dir := filepath.Dir(discoverytest.Write(t, root, "etc/sudoers.d/x", ""))
 	for _, x := range [][3]string{
 		{file, "system.posix_acl_access", accessACL}, {dir, "system.posix_acl_default", accessACL}, {file, "security.selinux", "system_u:object_r:shadow_t:s0\x00"},
 	} {
@@ -77,9 +66,9 @@ func TestAccessListsEqualGetfacls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, root, "etc/passwd", string(passwd))
+	discoverytest.Write(t, root, "etc/passwd", string(passwd))
 	for name, acl := range map[string]string{"shadow": "u:daemon:r,g:12345:rwx", "group": "u:54321:x,m::r", "gshadow": "g::-,o::-"} {
-		file := write(t, root, "etc/"+name, "")
+		file := discoverytest.Write(t, root, "etc/"+name, "")
 		if out, err := exec.Command("setfacl", "-m", acl, file).CombinedOutput(); err != nil {
 			t.Skipf("setfacl: %v: %s", err, out)
 		}

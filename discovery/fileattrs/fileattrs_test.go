@@ -67,9 +67,9 @@ func TestPatternsFindAllKeys(t *testing.T) {
 
 func TestASitesListIsLookedAtToo(t *testing.T) {
 	root := t.TempDir()
-	write(t, root, siteList, "# ours\n/srv/www/**\n/opt/*/run\n/etc/passwd\n/nowhere\nnot/absolute\n/bad/[\n")
+	discoverytest.Write(t, root, siteList, "# ours\n/srv/www/**\n/opt/*/run\n/etc/passwd\n/nowhere\nnot/absolute\n/bad/[\n")
 	for _, name := range []string{"etc/passwd", "srv/www/index.html", "srv/www/deep/er/x", "opt/a/run", "opt/b/run", "opt/b/else"} {
-		write(t, root, name, "")
+		discoverytest.Write(t, root, name, "")
 	}
 	doc := collected(t, root)
 	for _, name := range []string{"/srv/www/index.html", "/srv/www/deep/er/x", "/opt/a/run", "/opt/b/run", "/etc/passwd"} {
@@ -88,10 +88,10 @@ func TestASitesListIsLookedAtToo(t *testing.T) {
 
 func TestOfFilesBeyondTheLimitAChangeIsSeenAllTheSame(t *testing.T) {
 	root := t.TempDir()
-	write(t, root, siteList, "/srv/**\n")
+	discoverytest.Write(t, root, siteList, "/srv/**\n")
 	const beyond = 10
 	for i := range maxFiles + beyond {
-		write(t, root, fmt.Sprintf("srv/%03d/%02d", i/100, i%100), "")
+		discoverytest.Write(t, root, fmt.Sprintf("srv/%03d/%02d", i/100, i%100), "")
 	}
 	before := collected(t, root)
 	if n := len(before.Files); n != maxFiles || before.More == nil || before.More.Files < beyond || before.Truncated {

@@ -98,6 +98,11 @@ func TestLastWordsDoNotWaitForTheFirstAnnouncement(t *testing.T) {
 	if !n.Stopped() || n.Quiet() {
 		t.Errorf("stopped %v, all said %v; want only the stop said", n.Stopped(), n.Quiet())
 	}
+	n.Applied(7)
+	n.Ask()
+	if m, ok := n.Poll(now.Add(time.Hour)); ok || !n.Deadline().IsZero() {
+		t.Errorf("after its last words it says %v of kind %v, and wakes at %s", ok, m.Kind, n.Deadline())
+	}
 }
 
 func TestTheAnswerToTheFirstAnnouncementIsWaitedForWithPatience(t *testing.T) {

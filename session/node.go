@@ -234,7 +234,9 @@ func (n *Node) Stop(s wire.Stopping) {
 	n.next = time.Time{} // There is no time for a pause, nor for the one before the first announcement.
 }
 
-// Stopped reports whether the CMA has taken in that this is an orderly stop.
+// Stopped reports whether the CMA has taken in that this is an orderly stop. From
+// then on nothing is said any more: a word after the last one would be a sign of
+// life.
 func (n *Node) Stopped() bool {
 	return n.stopping && n.out.stopping == nil && n.head.kind != wire.KindStopping
 }
@@ -255,7 +257,7 @@ func (n *Node) Rekey() { n.bulk.rekey = true }
 // Poll returns the next message to seal and send, if one is due. Call it until
 // ok is false, after every Receive and at Deadline.
 func (n *Node) Poll(now time.Time) (m wire.Signal, ok bool) {
-	if now.Before(n.pause) {
+	if now.Before(n.pause) || n.Stopped() {
 		return m, false
 	}
 	if len(n.pongs) > 0 {
@@ -291,6 +293,9 @@ func (n *Node) echoBody() []byte {
 // Deadline returns when Poll has something to do without a Receive before;
 // zero: never.
 func (n *Node) Deadline() time.Time {
+	if n.Stopped() {
+		return time.Time{}
+	}
 	n.choose()
 	var at time.Time
 	switch {

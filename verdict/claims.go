@@ -198,6 +198,9 @@ func (j *Judge) Alive(now time.Time, id wire.ID, restarted bool, out *Out) {
 		j.returned(now, s, g, restarted, out)
 		return
 	}
+	if !restarted && s.status == Shut && slices.Contains(s.goodbye, id) {
+		return // Its own word was its last: this was on its way already.
+	}
 	if !s.doubt.IsZero() && s.status == Up && len(s.by)+len(s.refusal)+len(s.goodbye) == 0 {
 		return // It was cleared before, and its accuser is watched.
 	}

@@ -187,6 +187,22 @@ var stories = []struct{ name, town, script, news string }{
 	3.0 c loses b
 	30 until`, `
 	1.0 shut down b`},
+	{"what a system said before its own goodbye comes after it", twoRacks, `
+	1.0 b stops
+	1.1 b speaks
+	2.0 a refused b
+	2.1 c refused b
+	9.0 b restarts
+	30 until`, `
+	1.0 shut down b
+	9.0 alive again b`},
+	{"whose goodbye only its neighbors were told lives when it speaks", twoRacks, `
+	1.0 a goodbye b
+	1.1 c goodbye b
+	2.0 b speaks
+	30 until`, `
+	1.1 shut down b
+	2.0 alive again b`},
 	{"a witness's word of a goodbye is checked by a ping", twoRacks, `
 	1.0 a goodbye b
 	9 until`, `

@@ -3,6 +3,7 @@ package cypher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -480,14 +481,22 @@ func TestOneQueryRunsInManyGoroutines(t *testing.T) {
 		go func() {
 			text := ""
 			for range 50 {
-				rows, err := q.Run(context.Background(), w.view(), map[string]any{"n": "a"}, Limits{})
+				view, err := w.store.View(context.Background(), time.Time{})
+				if err != nil {
+					text = err.Error()
+					break
+				}
+				rows, err := q.Run(context.Background(), view, map[string]any{"n": "a"}, Limits{})
 				if err != nil {
 					text = err.Error()
 					break
 				}
 				all, err := rows.Collect()
 				if err != nil || len(all) != 2 {
-					text = "wrong"
+					text = fmt.Sprintf("%d rows: %v", len(all), err)
+				}
+				if err := view.Close(); err != nil {
+					text = err.Error()
 				}
 			}
 			results <- text

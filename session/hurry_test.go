@@ -57,6 +57,43 @@ func TestNewsAndLastWordsDoNotWaitForALongPause(t *testing.T) {
 	}
 }
 
+// Who comes back after an absence hears of deaths soon, of documents when they come.
+func TestNewsWaitsShorterForTheCMAToComeBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		say           func(*Node, time.Time)
+		least, utmost time.Duration
+	}{
+		"a report": {func(n *Node, now time.Time) {
+			n.Report(now, []wire.Observation{{Kind: wire.ObsUnresponsive, About: wire.ID{1}}})
+		}, 7 * time.Second, 13 * time.Second},
+		"hashes": {func(n *Node, _ time.Time) { n.Hashes([]wire.DocRef{{Type: "os"}}) }, 45 * time.Second, 75 * time.Second},
+		"a report behind hashes": {func(n *Node, now time.Time) {
+			n.Hashes([]wire.DocRef{{Type: "os"}})
+			n.Poll(now)
+			n.Report(now, []wire.Observation{{Kind: wire.ObsUnresponsive, About: wire.ID{1}}})
+		}, 7 * time.Second, 13 * time.Second},
+	} {
+		now := time.Unix(1, 0)
+		n := NewNode(now, DefaultOptions, 1, rand.New(rand.NewPCG(1, 1)))
+		n.Announce(wire.Announce{Name: "h"})
+		now = n.Deadline()
+		n.Poll(now)
+		n.Receive(now, &wire.Signal{Kind: wire.KindAck, Session: n.Session(), Seq: 1, AckThrough: 1})
+		c.say(n, now)
+		longest := time.Duration(0)
+		for range 20 {
+			if _, ok := n.Poll(now); !ok {
+				t.Fatalf("%s: nothing was sent at the deadline", name)
+			}
+			longest = max(longest, n.Deadline().Sub(now))
+			now = n.Deadline()
+		}
+		if longest < c.least || longest > c.utmost {
+			t.Errorf("%s: the longest wait between two tries is %s, want %s to %s", name, longest, c.least, c.utmost)
+		}
+	}
+}
+
 // Last words are said some times in the second that there is for them.
 func TestLastWordsAreRepeatedSoon(t *testing.T) {
 	now := time.Unix(1, 0)

@@ -16,6 +16,10 @@ type Options struct {
 	// Retry is waited for an answer before the first resend, when nothing is
 	// known of the round trip. It doubles up to RetryMax.
 	Retry, RetryMax time.Duration
+	// NewsMax is the longest wait between two tries while observations wait or are
+	// in flight, if it is not 0: who comes back after an absence is to know of the
+	// deaths meanwhile at once, and few have any to tell.
+	NewsMax time.Duration
 	// Patience is waited for an answer to the first copy of what begins a session,
 	// if it is more than Retry: when a whole site begins at once, the CMA needs a
 	// while to read a hundred thousand announcements, and copies of them would make
@@ -24,7 +28,7 @@ type Options struct {
 }
 
 // DefaultOptions suit a local network.
-var DefaultOptions = Options{First: 200 * time.Millisecond, Retry: time.Second, RetryMax: time.Minute, Patience: 3 * time.Second}
+var DefaultOptions = Options{First: 200 * time.Millisecond, Retry: time.Second, RetryMax: time.Minute, NewsMax: 10 * time.Second, Patience: 3 * time.Second}
 
 // Limits of a nanoprobe's outbox.
 const (
@@ -386,7 +390,11 @@ func (n *Node) flags() uint8 {
 // wait is how long an answer to what is sent now is waited for.
 func (n *Node) wait() time.Duration {
 	if n.acked > 0 || n.tries > 0 || n.stopping || n.opt.Patience <= n.opt.Retry {
-		return n.backoff(n.pace)
+		d := n.backoff(n.pace)
+		if news := len(n.out.reports) > 0 || n.head.kind == wire.KindReport; news && n.opt.NewsMax > 0 && d > n.opt.NewsMax {
+			d = n.about(n.opt.NewsMax)
+		}
+		return d
 	}
 	return n.about(n.opt.Patience)
 }

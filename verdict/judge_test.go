@@ -218,6 +218,20 @@ var stories = []struct{ name, town, script, news string }{
 	30 until`, `
 	1.7 link down b eth0 by b a
 	20.0 resolved b eth0`},
+	{"who has lost a link misses others by it: that explains no broken path", "net1 sw1 a b+sw2 c\nnet1 sw2 d e f", `
+	0 answering a c e
+	1.0 b link eth0
+	1.1 e path d
+	1.2 b link d 10.0.1.4
+	9 until`, `
+	2.3 link down b eth0 by b
+	3.9 path broken between e and d by e of e d`},
+	{"the lost link of a system is the path that is broken", "net1 sw1 a b+sw2 c\nnet1 sw2 d e f", `
+	0 answering a c e
+	1.0 e path b
+	1.2 b link eth0
+	9 until`, `
+	2.5 link down b eth0 by b`},
 	{"a system whose cable is mended before it is news", twoRacks, `
 	2.0 b link eth0
 	2.5 b linkup eth0

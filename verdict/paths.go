@@ -70,8 +70,10 @@ func (j *Judge) findBrokenPaths(now time.Time, out *Out) {
 		case p.in != nil:
 		case j.suspects[p.a] != nil && j.suspects[p.a].accused() || j.suspects[p.b] != nil && j.suspects[p.b].accused():
 			delete(j.paths, pairOf(p.a, p.b)) // more is wrong with it than a path
-		case len(j.linksOf(p.a))+len(j.linksOf(p.b)) > 0:
+		case j.lost(p.a) || j.lost(p.b):
 			delete(j.paths, pairOf(p.a, p.b)) // the lost link is the path that is broken
+		case j.mayBeLost(now, p.a) || j.mayBeLost(now, p.b):
+			j.pathDue = agenda.Sooner(j.pathDue, now.Add(2*j.opt.Window))
 		case p.deaf && j.awaitOthers(now, p):
 		case j.settling(now, p.since, p.a, p.b):
 			j.pathDue = agenda.Sooner(j.pathDue, now.Add(2*j.opt.Window))
@@ -98,6 +100,17 @@ func (j *Judge) findBrokenPaths(now time.Time, out *Out) {
 		fresh = slices.DeleteFunc(fresh, func(p *path) bool { return p.in != nil })
 		j.publish(now, in, text, out)
 	}
+}
+
+// lost says whether a system lost a link for certain.
+func (j *Judge) lost(id wire.ID) bool {
+	return slices.ContainsFunc(j.linksOf(id), func(l *downLink) bool { return l.in != nil || j.witnessed(l) })
+}
+
+// mayBeLost says whether the only one to miss a link of a system, who may have lost
+// its own, could still be joined by another.
+func (j *Judge) mayBeLost(now time.Time, id wire.ID) bool {
+	return slices.ContainsFunc(j.linksOf(id), func(l *downLink) bool { return now.Before(l.first.Add(persist)) })
 }
 
 // awaitOthers says whether it is too early to tell a deaf system from a broken

@@ -97,7 +97,14 @@ func (r *rootFS) ReadFile(name string) ([]byte, error) {
 			return nil, err
 		}
 		defer f.Close()
-		data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+		var data []byte
+		info, err := f.Stat()
+		if err == nil && info.Size() > MaxFile {
+			err = ErrTooLarge
+		}
+		if err == nil {
+			data, err = io.ReadAll(io.LimitReader(f, MaxFile+1)) // it may grow, and one of the kernel's has no size
+		}
 		if err == nil && len(data) > MaxFile {
 			err = ErrTooLarge
 		}
@@ -193,7 +200,12 @@ func (r *rootFS) readLinkIn(name string) (string, error) {
 	return string(buf[:n]), nil
 }
 
-func (r *rootFS) path(name string) string { return filepath.Join(r.dir, filepath.FromSlash(name)) }
+func (r *rootFS) path(name string) string {
+	if r.live && fs.ValidPath(name) {
+		return "/" + name // What is valid is clean, too.
+	}
+	return filepath.Join(r.dir, filepath.FromSlash(name))
+}
 
 // open opens without waiting (a FIFO has no writer, perhaps for ever) and keeps
 // only what can be read to an end. Devices are not even opened: that can rewind

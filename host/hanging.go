@@ -20,6 +20,8 @@ const (
 	maxHanging = 8
 	// probeTime is how long a mount may take to say how full it is.
 	probeTime = time.Second
+	// handTime is how long a hand rests before it goes, at least.
+	handTime = time.Second
 )
 
 // hangs knows the operations that are under way and, of those that take too
@@ -27,8 +29,9 @@ const (
 // answers, so that one dead server costs one thread, and not the sight of all
 // other files.
 type hangs struct {
-	mu   sync.Mutex
-	dead []string // mount points, or files, each for one operation
+	mu      sync.Mutex
+	dead    []string // mount points, or files, each for one operation
+	resting []*hand
 }
 
 // begin refuses an operation on a file that would hang as well.
@@ -122,27 +125,21 @@ func watched[T any](r *rootFS, op, name string, do func() (T, error)) (T, error)
 	if err := r.hanging.begin(file); err != nil {
 		return none, &fs.PathError{Op: op, Path: name, Err: err}
 	}
-	type result struct {
+	var got struct { // its own place: what is left behind may still write
 		value T
 		err   error
 	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := do()
-		done <- result{value, err}
-	}()
-	timer := time.NewTimer(fileTime)
-	defer timer.Stop()
-	select {
-	case got := <-done:
+	w := r.hanging.hand()
+	if w.do(func() { got.value, got.err = do() }) {
+		r.hanging.rest(w)
 		return got.value, got.err
-	case <-timer.C:
-		at := blame(file)
-		r.hanging.died(at)
-		go func() {
-			<-done
-			r.hanging.answered(at)
-		}()
-		return none, &fs.PathError{Op: op, Path: name, Err: ErrHangs}
 	}
+	at := blame(file)
+	r.hanging.died(at)
+	go func() {
+		<-w.done
+		r.hanging.answered(at)
+		r.hanging.rest(w)
+	}()
+	return none, &fs.PathError{Op: op, Path: name, Err: ErrHangs}
 }

@@ -31,15 +31,17 @@ func (g Gate) Pending(context.Context) ([]admin.Pending, error) {
 	return list, nil
 }
 
-// Accept lets in whom a name, a fingerprint or a CIDR means, and tells how many
+// Accept lets in whom a name, a fingerprint, an address or a CIDR means, and tells how many
 // of those waiting that were.
 func (g Gate) Accept(_ context.Context, what string) (int, error) {
 	n, err := g.c.registry.Accept(g.c.now(), what)
-	g.c.log.Info("accepted", "what", what, "waiting", n)
+	if err == nil {
+		g.c.log.Info("accepted", "what", what, "waiting", n)
+	}
 	return n, err
 }
 
-// Refuse takes whom a name, a fingerprint or a CIDR means off the list, and an
+// Refuse takes whom a name, a fingerprint, an address or a CIDR means off the list, and an
 // acceptance of it back.
 func (g Gate) Refuse(_ context.Context, what string) (int, error) {
 	n, err := g.c.registry.Refuse(what)

@@ -120,7 +120,9 @@ func (c *CMA) CreateToken(_ context.Context, r admin.TokenRequest) (admin.Token,
 		return admin.Token{}, admin.Badf("a permission cannot be for a negative time or number")
 	}
 	t := trust.Token{Note: r.Note, Max: r.MaxUses, Approve: r.Approve}
-	t.Bind(r.Bind)
+	if err := t.Bind(r.Bind); err != nil {
+		return admin.Token{}, admin.Badf("-bind: %w", err)
+	}
 	if c.cfg.Policy.Strict && !t.Strict() {
 		return admin.Token{}, admin.Badf("this CMA is strict: it wants a string for one use, bound to one system: add -uses 1 -bind NAME, MACHINE or CIDR")
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -298,6 +299,7 @@ func TestAnAcceptanceAheadSurvivesARestartAndEnds(t *testing.T) {
 		in    bool
 	}{
 		{"lab1", 59 * time.Minute, true}, {"10.1.2.0/24", 59 * time.Minute, true},
+		{"10.1.2.3", 59 * time.Minute, true}, {"10.1.2.99", time.Minute, false},
 		{"lab2", time.Minute, false}, {"10.1.9.0/24", time.Minute, false}, {"lab1", 61 * time.Minute, false},
 	} {
 		o := newOffice(t)
@@ -319,16 +321,34 @@ func TestAnAcceptanceAheadSurvivesARestartAndEnds(t *testing.T) {
 	}
 }
 
+// As a name it would wait for ever, for nobody's name has a slash.
+func TestWhatOnlyLooksLikeANetworkIsSaidToBeNone(t *testing.T) {
+	o := newOffice(t)
+	for _, what := range []string{"10.0.7.0/33", "10.0.7/24", "web/7", "/"} {
+		if n, err := o.reg.Accept(now, what); err == nil || n != 0 || !strings.Contains(err.Error(), "10.0.7.0/24") {
+			t.Errorf("accepting %q: %d, %v", what, n, err)
+		}
+		if err := (&trust.Token{}).Bind(what); err == nil {
+			t.Errorf("a string is bound to %q", what)
+		}
+	}
+}
+
 func TestATokenIsBoundToWhatIsNamed(t *testing.T) {
 	for what, want := range map[string]trust.Token{
 		"web7":                             {Name: "web7"},
 		"10.0.7.9/24":                      {From: netip.MustParsePrefix("10.0.7.0/24")},
+		"10.0.7.9":                         {From: netip.MustParsePrefix("10.0.7.9/32")},
+		"fd00:7::9":                        {From: netip.MustParsePrefix("fd00:7::9/128")},
+		"::ffff:10.0.7.9":                  {From: netip.MustParsePrefix("10.0.7.9/32")},
 		"00112233445566778899AABBCCDDEEFF": {Machine: "00112233445566778899aabbccddeeff"},
 		"00112233":                         {Name: "00112233"},
 		"":                                 {},
 	} {
 		var got trust.Token
-		got.Bind(what)
+		if err := got.Bind(what); err != nil {
+			t.Errorf("%q: %v", what, err)
+		}
 		if got.Name != want.Name || got.From != want.From || got.Machine != want.Machine {
 			t.Errorf("%q binds to %+v", what, got)
 		}

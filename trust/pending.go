@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"assim/graph"
@@ -53,10 +54,13 @@ func (r *Registry) Pending() []Pending {
 }
 
 // Accept lets in, when they ask next, everybody waiting whom what means: a
-// fingerprint, a CIDR, or a system's name. It returns how many that were. A name
-// or CIDR holds for those who ask within the next hour, too.
+// fingerprint, an address, a CIDR, or a system's name. It returns how many that
+// were. All but a fingerprint hold for those who ask within the next hour, too.
 func (r *Registry) Accept(now time.Time, what string) (int, error) {
 	w := whomOf(what)
+	if !w.from.IsValid() && strings.Contains(what, "/") {
+		return 0, notANetwork(what)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 0
@@ -137,15 +141,31 @@ func (r *Registry) Refuse(what string) (int, error) {
 type whom struct {
 	text        string
 	fingerprint bool
-	from        netip.Prefix // if it is a CIDR
+	from        netip.Prefix // if it is an address or a CIDR
 }
 
 func whomOf(what string) whom {
 	w := whom{text: what, fingerprint: isFingerprint(what)}
-	if p, err := netip.ParsePrefix(what); err == nil {
-		w.from = p.Masked()
-	}
+	w.from, _ = network(what)
 	return w
+}
+
+// network reads a CIDR, or an address, which is a network of its own.
+func network(what string) (netip.Prefix, bool) {
+	if p, err := netip.ParsePrefix(what); err == nil {
+		return p.Masked(), true
+	}
+	a, err := netip.ParseAddr(what)
+	if err != nil || a.Zone() != "" {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), true
+}
+
+// notANetwork is said of what has a slash, as no name has, and is no CIDR: as a
+// name it would wait for somebody who never comes.
+func notANetwork(what string) error {
+	return fmt.Errorf("%q is not a network: write 10.0.7.0/24 or fd00:7::/64", what)
 }
 
 func (w *whom) means(pub wire.PubKey, name string, from netip.Addr) bool {

@@ -33,17 +33,20 @@ type Token struct {
 // String names the token for people.
 func (t Token) String() string { return hex.EncodeToString(t.ID[:]) }
 
-// Bind makes the token one for a single system: for a network if what is a CIDR,
-// for a machine if it is the hash of one, for a name otherwise.
-func (t *Token) Bind(what string) {
+// Bind makes the token one for a single system: for a network if what is a CIDR
+// or an address, for a machine if it is the hash of one, for a name otherwise.
+func (t *Token) Bind(what string) error {
 	var machine [16]byte
-	if p, err := netip.ParsePrefix(what); err == nil {
-		t.From = p.Masked()
+	if p, ok := network(what); ok {
+		t.From = p
+	} else if strings.Contains(what, "/") {
+		return notANetwork(what)
 	} else if n, err := hex.Decode(machine[:], []byte(what)); len(what) == 2*len(machine) && n == len(machine) && err == nil {
 		t.Machine = hex.EncodeToString(machine[:])
 	} else {
 		t.Name = what
 	}
+	return nil
 }
 
 // Bound is whom the token is for, for people.

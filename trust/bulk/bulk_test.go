@@ -348,10 +348,7 @@ func TestMasterRotationIsFetchedByBulk(t *testing.T) {
 	}
 }
 
-func TestRootJoinsByTheLocalSocketAndNobodyElse(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root may join by the local socket, and this is not root")
-	}
+func TestWhoRunsTheCMAJoinsByTheLocalSocketAndNobodyElse(t *testing.T) {
 	c := startCMA(t)
 	id := identity(t)
 	if err := EnrollLocal(t.Context(), id, about, c.socket, c.addr); err != nil {
@@ -362,7 +359,19 @@ func TestRootJoinsByTheLocalSocketAndNobodyElse(t *testing.T) {
 		t.Errorf("the socket is %v, %v", info.Mode(), err)
 	}
 	if id.Weak {
-		t.Error("root on the CMA's host is called weak")
+		t.Error("who joined on the CMA's host is called weak")
+	}
+}
+
+// Who runs the CMA without being root has its keys: his nanoprobe joins as well.
+func TestTheCMAsOwnUserJoinsByTheLocalSocket(t *testing.T) {
+	for _, c := range []struct {
+		named, uid, own uint32
+		may             bool
+	}{{0, 0, 0, true}, {0, 0, 1000, true}, {0, 1000, 1000, true}, {0, 1000, 0, false}, {0, 1000, 998, false}, {997, 997, 998, true}, {997, 1000, 998, false}} {
+		if may := (&Server{LocalUser: c.named}).isLocal(c.uid, c.own); may != c.may {
+			t.Errorf("user %d at the CMA of user %d, which was told of %d: %v", c.uid, c.own, c.named, may)
+		}
 	}
 }
 

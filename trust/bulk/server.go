@@ -51,7 +51,8 @@ type Server struct {
 	// configuration APIConfig; nil: none are served. It closes the connection.
 	API       func(context.Context, *tls.Conn)
 	APIConfig *tls.Config
-	// LocalUser may join by the local socket besides root; 0: nobody.
+	// LocalUser may join by the local socket besides root and the user that this
+	// process runs as, who has its keys anyway; 0: nobody.
 	LocalUser uint32
 	// Enrolled and Refused hear about newcomers and the rejected; both may be
 	// nil. from is invalid for the local socket.
@@ -68,8 +69,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	})
 }
 
-// ServeLocal accepts nanoprobes of this host by a Unix socket: those of root, and
-// of LocalUser. The kernel tells who it is.
+// ServeLocal accepts nanoprobes of this host by a Unix socket: those of root, of
+// the user that this process runs as, and of LocalUser. The kernel tells who it is.
 func (s *Server) ServeLocal(ctx context.Context, l *net.UnixListener) error {
 	return s.serve(ctx, l, s.local)
 }
@@ -79,18 +80,18 @@ func (s *Server) ServeLocal(ctx context.Context, l *net.UnixListener) error {
 // alone. A socket left behind by a killed CMA is replaced.
 func ListenLocal(path string, all bool) (*net.UnixListener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("bulk: %w", err)
+		return nil, fmt.Errorf("bulk: the local socket: %w; choose another directory with -run", err)
 	}
 	if conn, err := net.Dial("unix", path); err == nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("bulk: another CMA serves %s: stop it first, or choose another directory with -run", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("bulk: %w", err)
+		return nil, fmt.Errorf("bulk: the local socket: %w; choose another directory with -run", err)
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
-		return nil, fmt.Errorf("bulk: %w", err)
+		return nil, fmt.Errorf("bulk: the local socket: %w; choose another directory with -run", err)
 	}
 	mode := fs.FileMode(0o600)
 	if all {
@@ -98,7 +99,7 @@ func ListenLocal(path string, all bool) (*net.UnixListener, error) {
 	}
 	if err := os.Chmod(path, mode); err != nil {
 		_ = l.Close()
-		return nil, fmt.Errorf("bulk: %w", err)
+		return nil, fmt.Errorf("bulk: the local socket: %w; choose another directory with -run", err)
 	}
 	return l, nil
 }
@@ -172,11 +173,20 @@ func (s *Server) secure(ctx context.Context, conn *tls.Conn) {
 func (s *Server) local(ctx context.Context, conn net.Conn) {
 	uid, err := peerUID(conn)
 	p := &peer{server: s, conn: conn, local: true}
-	if err != nil || uid != 0 && uid != s.LocalUser {
-		p.refuse(nil, wire.Refused{Code: wire.CodeBound, Text: "only root, and the user that -local-user of the CMA names, may join by this socket", RetryAfter: time.Hour})
+	if err != nil || !s.isLocal(uid, uint32(os.Geteuid())) {
+		// It reads what it is told only after it has asked.
+		_ = conn.SetDeadline(time.Now().Add(handshakeTimeout))
+		_, _, _ = wire.ReadFrame(conn, wire.MaxStrangerFrame)
+		p.refuse(nil, wire.Refused{Code: wire.CodeBound, Text: "only root, the user that the CMA runs as, and the one that -local-user of the CMA names may join by this socket", RetryAfter: time.Hour})
 		return
 	}
 	p.converse(ctx)
+}
+
+// isLocal reports whether a user may join by the local socket of a CMA that runs
+// as own.
+func (s *Server) isLocal(uid, own uint32) bool {
+	return uid == 0 || uid == own || s.LocalUser != 0 && uid == s.LocalUser
 }
 
 // peerUID asks the kernel who is at the other end.

@@ -284,10 +284,11 @@ func ParseRefused(b []byte) (Refused, error) {
 	return r, c.done()
 }
 
-// Error makes a Refused an error, so that it can be returned as one.
+// Error makes a Refused an error, so that it can be returned as one. The words of
+// the CMA say more than the code does.
 func (r Refused) Error() string {
 	if r.Text == "" {
 		return "refused: " + r.Code.String()
 	}
-	return "refused: " + r.Code.String() + ": " + r.Text
+	return "refused: " + r.Text
 }

@@ -118,6 +118,10 @@ func (a *app) listTokens(ctx context.Context, kind api.Permission) error {
 		}
 		rows[i] = []any{t.ID, state, t.Uses, limit, until(t.Expires), t.Bind, t.Note}
 	}
+	if len(rows) == 0 {
+		fmt.Fprintln(a.out, "There are none.")
+		return nil
+	}
 	a.table([]string{"id", "state", "used", "of", "until", "for", "note"}, rows)
 	return nil
 }

@@ -32,6 +32,10 @@ func pendingCommand() command {
 			for i, p := range list {
 				rows[i] = []any{p.Fingerprint, p.Name, p.From, p.Since.Local().Format(time.DateTime)}
 			}
+			if len(rows) == 0 {
+				fmt.Fprintln(a.out, "Nobody waits.")
+				return nil
+			}
 			a.table([]string{"fingerprint", "name", "from", "since"}, rows)
 			return nil
 		},
@@ -41,8 +45,8 @@ func pendingCommand() command {
 func acceptCommand() command {
 	return choiceCommand(command{
 		name: "accept", short: "let systems in that wait in assim pending",
-		long: "A fingerprint lets in that one system. A name or a network lets in whoever waits under\n" +
-			"it, and whoever asks under it within the next hour: names can be chosen by anybody,\nso prefer fingerprints.",
+		long: "A fingerprint lets in that one system. A name, an address or a network lets in whoever\n" +
+			"waits under it, and whoever asks under it within the next hour: names can be chosen by\nanybody, so prefer fingerprints. Who waits asks again within ten seconds.",
 		examples: "  assim accept k3f2-m7qa-77de-obx4\n  assim accept 10.0.7.0/24",
 	}, "accepted", "nobody waits under %s yet; whoever asks under it within the next hour is let in", (*api.Client).Accept)
 }
@@ -57,10 +61,10 @@ func refuseCommand() command {
 
 // choiceCommand decides about some of those who wait.
 func choiceCommand(c command, done, none string, do func(*api.Client, context.Context, string) (int, error)) command {
-	c.args = "NAME | FINGERPRINT | CIDR"
+	c.args = "NAME | FINGERPRINT | ADDRESS | CIDR"
 	c.run = func(ctx context.Context, a *app, args []string) error {
 		if len(args) != 1 {
-			return usagef("%s takes one name, fingerprint or CIDR; assim pending lists who waits", c.name)
+			return usagef("%s takes one name, fingerprint, address or CIDR; assim pending lists who waits", c.name)
 		}
 		n, err := do(a.client, ctx, args[0])
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 
 func TestDecisionsOnWhoIsInWantTheirObject(t *testing.T) {
 	for args, says := range map[string]string{
-		"accept": "takes one name, fingerprint or CIDR", "refuse a b": "takes one name, fingerprint or CIDR",
+		"accept": "takes one name, fingerprint, address or CIDR", "refuse a b": "takes one name, fingerprint, address or CIDR",
 		"revoke": "takes one system", "pardon a b": "takes one system", "pending web7": "assim accept web7",
 		"rotate node": "assim rotate node SYSTEM", "rotate master now": "assim rotate node SYSTEM", "rotate keys": "assim rotate node SYSTEM",
 	} {

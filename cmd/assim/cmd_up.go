@@ -54,7 +54,8 @@ func (a *app) up(ctx context.Context, set upSettings) (err error) {
 		return err
 	}
 	if _, err := a.client.Status(ctx); err == nil {
-		return fmt.Errorf("a CMA already runs on this machine (%s answers): ask it with assim systems, or give another -run directory", socket)
+		return fmt.Errorf("a CMA already runs on this machine (%s answers): ask it with assim systems; "+
+			"a second one wants directories and a port of its own: assim up -data DIR -run DIR -cma-flags=-listen=:2984", socket)
 	}
 	start := time.Now()
 	limited, cancel := context.WithTimeout(ctx, upLimit)
@@ -82,6 +83,7 @@ func (a *app) up(ctx context.Context, set upSettings) (err error) {
 	if err := a.picture(limited, name); err != nil {
 		return err
 	}
+	a.tryNext(name, set.Run)
 	if set.Once {
 		return nil
 	}
@@ -133,7 +135,10 @@ func (a *app) step(ctx context.Context, start time.Time, what string, c *child, 
 		case <-c.ended:
 			return c.explain()
 		case <-ctx.Done():
-			return fmt.Errorf("gave up waiting until %s; %s says more: %s", what, c.name, c.log)
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err() // Ctrl-C
+			}
+			return fmt.Errorf("gave up waiting until %s; the last words of %s: %s (all of them: %s)", what, c.name, c.lastWords(), c.log)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -156,7 +161,7 @@ func (a *app) picture(ctx context.Context, host string) error {
 		{"Systems", systemsQuery, ""},
 		{"Interfaces", `
 MATCH (s:System)-[:HAS_NIC]->(n:NIC) OPTIONAL MATCH (n)-[:HAS_IP]->(ip:IPAddr)
-RETURN s.name AS system, n.ifname AS nic, n.mac AS mac, n.carrier AS carrier, collect(ip.addr) AS addresses ORDER BY system, nic LIMIT 60`, ""},
+RETURN s.name AS system, n.ifname AS nic, n.mac AS mac, n.carrier AS carrier, collect(ip.addr) AS addresses ORDER BY system, nic LIMIT 60`, "none but the loopback"},
 		{"Who listens where", listensQuery, "nobody listens here"},
 		{"Which process talks to which", talksQuery, "no connections at the moment; the picture follows them as they come"},
 	}
@@ -177,15 +182,19 @@ RETURN s.name AS system, n.ifname AS nic, n.mac AS mac, n.carrier AS carrier, co
 		return err
 	}
 	a.ringsText(groupRings(r.Rows))
+	return nil
+}
+
+// tryNext tells what to type in another terminal, so that it works there.
+func (a *app) tryNext(host, run string) {
 	a.heading("What to try next, in another terminal")
-	self := "assim"
-	if exe, err := os.Executable(); err == nil {
-		if wd, err := os.Getwd(); err == nil {
-			if rel, err := filepath.Rel(wd, exe); err == nil && !strings.HasPrefix(rel, "..") {
-				self = rel
-			}
+	if run != api.DefaultRun {
+		if whole, err := filepath.Abs(run); err == nil {
+			run = whole
 		}
+		fmt.Fprintf(a.out, "  export ASSIM_CMA=%s\n", filepath.Join(run, api.SocketName))
 	}
+	self := ownName()
 	for _, try := range [][2]string{
 		{"system " + host, "everything about this machine"},
 		{"events -f", "news as it happens"},
@@ -193,9 +202,27 @@ RETURN s.name AS system, n.ifname AS nic, n.mac AS mac, n.carrier AS carrier, co
 		{"query 'MATCH (p:Process)-[:LISTENS_ON]->(e:Endpoint) RETURN DISTINCT p.name, e.port'", ""},
 		{"join-token create", "a string with which other systems join: nanoprobe -join 'assim1:…'"},
 	} {
-		fmt.Fprintf(a.out, "  %s %-24s %s\n", self, try[0], try[1])
+		fmt.Fprintln(a.out, strings.TrimRight(fmt.Sprintf("  %s %-24s %s", self, try[0], try[1]), " "))
 	}
-	return nil
+}
+
+// ownName is how this program is called from where we are.
+func ownName() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return "assim"
+	}
+	if found, err := exec.LookPath("assim"); err == nil {
+		if found, err = filepath.EvalSymlinks(found); err == nil && found == exe {
+			return "assim"
+		}
+	}
+	if wd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(wd, exe); err == nil && !strings.HasPrefix(rel, "..") {
+			return "./" + rel
+		}
+	}
+	return exe
 }
 
 // stay prints news until Ctrl-C or until one of the children ends by itself.
@@ -234,6 +261,7 @@ func (a *app) stay(ctx context.Context, children ...*child) error {
 // child is a daemon that this command started.
 type child struct {
 	name, log string
+	from      int64 // where in the log its words begin
 	cmd       *exec.Cmd
 	ended     chan struct{} // closed when it has
 	err       error         // valid after ended
@@ -251,14 +279,14 @@ func startChild(dir, name string, args []string) (*child, error) {
 		return nil, fmt.Errorf("%s should lie beside %s: build all three with make build", name, self)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the directory for the graph and the keys: %w; choose another with -data", err)
 	}
-	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	log, from, err := openLog(filepath.Join(dir, name+".log"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the directory for the graph and the keys: %w; choose another with -data", err)
 	}
 	defer log.Close()
-	c := &child{name: name, log: log.Name(), cmd: exec.Command(path, args...), ended: make(chan struct{})}
+	c := &child{name: name, log: log.Name(), from: from, cmd: exec.Command(path, args...), ended: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = log, log
 	// Its own process group, so that a Ctrl-C in the terminal reaches only us
 	// and we stop the two in the right order; it dies when we do.
@@ -271,6 +299,26 @@ func startChild(dir, name string, args []string) (*child, error) {
 		close(c.ended)
 	}()
 	return c, nil
+}
+
+// maxLog is how long a child's log of earlier times may be to be kept.
+const maxLog = 1 << 20
+
+// openLog opens a child's log to add to it: another one may be writing there, if
+// somebody starts it a second time.
+func openLog(path string) (f *os.File, from int64, err error) {
+	if f, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() > maxLog {
+		return f, 0, f.Truncate(0)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
 }
 
 // stop ends the child in order, by force when it does not listen.
@@ -286,12 +334,25 @@ func (c *child) stop() error {
 	}
 }
 
-// explain returns why a child ended, in its own last words.
+// explain returns why a child ended, in its own last words. What they say of its
+// flags is for whoever starts it himself.
 func (c *child) explain() error {
+	words := c.lastWords()
+	if strings.Contains(words, "-listen") {
+		words += " (here: assim up -cma-flags=-listen=:2984)"
+	}
+	return fmt.Errorf("%s ended (%v): %s", c.name, c.err, words)
+}
+
+// lastWords is the last line that a child wrote.
+func (c *child) lastWords() string {
 	text, err := os.ReadFile(c.log)
 	if err != nil {
-		return fmt.Errorf("%s ended: %w", c.name, c.err)
+		return err.Error()
 	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return fmt.Errorf("%s ended (%v): %s", c.name, c.err, lines[len(lines)-1])
+	lines := strings.Split(strings.TrimSpace(string(text[min(c.from, int64(len(text))):])), "\n")
+	if last := lines[len(lines)-1]; last != "" {
+		return last
+	}
+	return "it said nothing"
 }

@@ -136,11 +136,6 @@ func (a *Authority) settle(n *node, addrs []netip.AddrPort, links []verdict.Link
 	a.atlas.remove(n)
 	n.addrs, n.links = addrs, links[:min(len(links), maxLinks)]
 	a.atlas.insert(n)
-	for _, addr := range addrs {
-		if a.byAddr[addr] == nil {
-			a.byAddr[addr] = n
-		}
-	}
 }
 
 // dismiss forgets a system.
@@ -148,11 +143,6 @@ func (a *Authority) dismiss(n *node) {
 	a.atlas.remove(n)
 	delete(a.nodes, n.id)
 	delete(a.sent, n)
-	for _, addr := range n.addrs {
-		if a.byAddr[addr] == n {
-			delete(a.byAddr, addr)
-		}
-	}
 	last := a.all[len(a.all)-1]
 	a.all[n.sample], last.sample = last, n.sample
 	a.all = a.all[:len(a.all)-1]
@@ -298,6 +288,13 @@ func (w world) Runs(id wire.ID) (time.Time, bool) {
 func (w world) Ours(id wire.ID) bool {
 	n := w.a.nodes[id]
 	return n != nil && (n.agreed || !n.started.IsZero())
+}
+
+func (w world) Contested(dst []netip.Addr, id wire.ID) []netip.Addr {
+	if n := w.a.nodes[id]; n != nil {
+		dst = w.a.contested(dst, n)
+	}
+	return dst
 }
 
 func (w world) Dead(id wire.ID) time.Duration {

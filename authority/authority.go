@@ -100,7 +100,8 @@ const (
 type node struct {
 	id      wire.ID
 	name    string
-	addrs   []netip.AddrPort // best first
+	says    []netip.AddrPort // what it says are its addresses, best first
+	addrs   []netip.AddrPort // of these, by which it is reached: see reach
 	links   []verdict.Link
 	timing  *wire.Timing // nil: the default
 	retimed bool         // it is its own, not its class's
@@ -131,6 +132,7 @@ type sending struct {
 	at      time.Time // next copy
 	backoff time.Duration
 	part    bool // only what changed
+	hurried uint8
 }
 
 // Authority is the CMA's part in the rings. One goroutine owns it.
@@ -143,7 +145,8 @@ type Authority struct {
 	nodes  map[wire.ID]*node
 	all    []*node // for samples
 	byAddr map[netip.AddrPort]*node
-	queue  []*node // who gets an order, in turn
+	rest   map[netip.AddrPort][]*node // who else says that an address is its own, in the order they came
+	queue  []*node                    // who gets an order, in turn
 	sent   map[*node]*sending
 	// gathering is who gets an order once the rings have filled.
 	gathering gathering
@@ -173,7 +176,7 @@ func New(cfg Config, r *rand.Rand) *Authority {
 		cfg.Verdict.Answer = 600 * time.Millisecond
 	}
 	a := &Authority{cfg: cfg, rnd: r, plan: ring.NewPlan(cfg.Limits), atlas: newAtlas(),
-		nodes: map[wire.ID]*node{}, byAddr: map[netip.AddrPort]*node{}, sent: map[*node]*sending{}, cables: map[cable]verdict.Link{}, places: map[string]string{}}
+		nodes: map[wire.ID]*node{}, byAddr: map[netip.AddrPort]*node{}, rest: map[netip.AddrPort][]*node{}, sent: map[*node]*sending{}, cables: map[cable]verdict.Link{}, places: map[string]string{}}
 	a.judge = verdict.New(world{a}, cfg.Verdict)
 	return a
 }
@@ -220,7 +223,9 @@ func (a *Authority) Restore(now time.Time, records []Record, versions map[uint64
 		seats[i] = r.Membership
 		n := a.enlist(r.ID, r.Name)
 		n.session, n.gen, n.echoed, n.told = r.Session, r.Gen, r.Gen, r.Gen > 0
-		a.settle(n, append([]netip.AddrPort{r.Addr}, r.Alt...), r.Links)
+		n.says = append([]netip.AddrPort{r.Addr}, r.Alt...)
+		a.settle(n, n.says, r.Links)
+		a.inherit(n)
 		if r.Timing != (wire.Timing{}) {
 			t := r.Timing
 			n.timing, n.retimed = &t, true
@@ -252,7 +257,7 @@ func (a *Authority) Announce(now time.Time, id wire.ID, s wire.Session, applied 
 	if s < n.session {
 		return // a copy from before
 	}
-	if len(addrs) == 0 && len(n.addrs) == 0 {
+	if len(addrs) == 0 && len(n.says) == 0 {
 		addrs = []netip.AddrPort{from}
 	}
 	restarted, changed := s > n.session, isNew || name != n.name
@@ -260,9 +265,7 @@ func (a *Authority) Announce(now time.Time, id wire.ID, s wire.Session, applied 
 	if name != n.name {
 		a.rename(n, name)
 	}
-	if len(addrs) > 0 && !slices.Equal(addrs, n.addrs) {
-		a.claimAddrs(now, n, addrs)
-		a.settle(n, addrs, guessLinks(n.links, addrs))
+	if len(addrs) > 0 && a.claimAddrs(now, n, addrs, out) {
 		changed = true
 	}
 	if changed {
@@ -500,6 +503,9 @@ func (a *Authority) Remove(now time.Time, id wire.ID, out *Out) {
 	}
 	a.judge.Forget(now, id, &a.said)
 	a.plan.Leave(id)
+	for _, addr := range n.says {
+		a.yield(now, n, addr, out)
+	}
 	a.dismiss(n)
 	out.Gone = append(out.Gone, id)
 	a.follow(now, out)

@@ -21,7 +21,8 @@ const (
 	// counts as starting alone.
 	fewAlone = 8
 	// resendHurry is after how long a copy must have been echoed: who says after
-	// that that it runs what it ran before has not got it.
+	// that that it runs what it ran before has not got it. It doubles with every
+	// copy in a hurry: who speaks, and gets nothing, is not to be flooded.
 	resendHurry = 200 * time.Millisecond
 )
 
@@ -36,7 +37,7 @@ type timer struct {
 // follow hands on what the judge and the plan want after any input.
 func (a *Authority) follow(now time.Time, out *Out) {
 	for i := range a.said.Changes {
-		a.change(&a.said.Changes[i], out)
+		a.change(now, &a.said.Changes[i], out)
 	}
 	for _, p := range a.said.Pings {
 		a.ping(now, p, out)
@@ -79,7 +80,7 @@ func (a *Authority) urgent(now time.Time, tell func(*node)) {
 
 // change follows a new status: the plan looks past the lost, and nothing is
 // sent to them.
-func (a *Authority) change(c *verdict.Change, out *Out) {
+func (a *Authority) change(now time.Time, c *verdict.Change, out *Out) {
 	n := a.nodes[c.ID]
 	if n == nil {
 		return
@@ -88,6 +89,7 @@ func (a *Authority) change(c *verdict.Change, out *Out) {
 	n.status, n.since = c.Status, c.Since
 	if is := lost(c.Status); is != was {
 		a.plan.SetLost(c.ID, is)
+		a.contend(now, n, out)
 	}
 	if c.Status == verdict.Up && (n.echoed != n.gen || n.missed) {
 		a.enqueue(n)
@@ -293,8 +295,13 @@ func (a *Authority) sendAgain(now time.Time, n *node, out *Out) {
 
 // hurry sends the next copy to one who is heard and has not got the one before.
 func (a *Authority) hurry(now time.Time, n *node) {
-	if s := a.sent[n]; s != nil && !now.Before(s.at.Add(resendHurry-s.backoff)) && s.at.After(now) {
-		s.at = now
+	s := a.sent[n]
+	if s == nil {
+		return
+	}
+	wait := min(resendHurry<<s.hurried, s.backoff)
+	if !now.Before(s.at.Add(wait-s.backoff)) && s.at.After(now) {
+		s.at, s.hurried = now, min(s.hurried+1, 16)
 		a.timers.Add(now, timer{n: n})
 	}
 }

@@ -30,6 +30,9 @@ func (s State) String() string { return stateNames[s] }
 // Lost says whether a neighbor in this state needs a replacement.
 func (s State) Lost() bool { return s >= Unresponsive }
 
+// Silent says whether it was lost because I hear nothing, or no answers, from it.
+func (s State) Silent() bool { return s.Lost() && s != Gone && s != Stopped }
+
 // What a burst is made of. One lost packet in five is not rare on a bad day:
 // three pings in vain happen then to one healthy burst in 21, five to one in 160.
 const (
@@ -37,6 +40,7 @@ const (
 	AccusePings  = 5  // in vain until the neighbor may be accused
 	longBurst    = 25 // pings in vain after which I am deaf rather than my neighbor dead
 	deafTicks    = 3  // heard since its last proof of life that answer nothing: it speaks, and is deaf
+	freshTicks   = 3  // of mine that may be missing from what it echoes: three lost in a row are rare even where one in five is
 	stopHints    = 3  // "port unreachable" in a row, with a ping between them, until it is believed
 
 	shortestPing = 20 * time.Millisecond
@@ -63,19 +67,20 @@ type Neighbor struct {
 	window  uint64 // bit i: sequence number seq-i was heard
 	seq     uint32 // newest heard in its session
 	pingSeq uint32 // of my newest ping
-	bar     uint32 // while lost: echoes of what I sent up to here prove nothing
+	bar     uint32 // newest of mine that it echoed; while lost: echoes up to here prove nothing
 	rtt     uint32 // microseconds, smoothed; 0 = unknown
 	every   uint16 // its interval, wire.EveryUnit; 0 = it did not say
 	state   State
 	pings   uint8 // unanswered, since the last proof of life
 	hints   uint8 // of "port unreachable" since then
 	vain    uint8 // its ticks since then that answered nothing
+	missing uint8 // heartbeats of mine since the one that it echoed
 }
 
 // Watch begins (again) to wait for signs of life, as if one had just come.
 func (n *Neighbor) Watch(now time.Duration) {
 	n.state, n.heard, n.next = Fresh, now, now
-	n.pings, n.hints, n.vain = 0, 0, 0
+	n.pings, n.hints, n.vain, n.missing = 0, 0, 0, 0
 }
 
 // Adopt takes over a neighbor that has just proven its life to the owner.
@@ -101,7 +106,7 @@ func (n *Neighbor) Heard(now time.Duration, me *Self, t *wire.Tick) News {
 		return Ignored
 	}
 	n.every = t.Every
-	if !me.Proves(t) || n.state.Lost() && int32(t.EchoSeq-n.bar) <= 0 {
+	if !me.Proves(t) || !n.answered(t.EchoSeq) {
 		n.vain = min(n.vain, 254) + 1
 		if n.state == Deaf {
 			n.heard = now // It speaks still.
@@ -119,6 +124,20 @@ func (n *Neighbor) Heard(now time.Duration, me *Self, t *wire.Tick) News {
 	}
 	return Back
 }
+
+// answered says whether an echo is of something that it did not echo before, or
+// need not be yet: one who echoes the same again and again, whatever I send, hears
+// me no more. Of one that is lost only the former counts.
+func (n *Neighbor) answered(echo uint32) bool {
+	if int32(echo-n.bar) > 0 {
+		n.bar, n.missing = echo, 0
+		return true
+	}
+	return !n.state.Lost() && n.missing < freshTicks
+}
+
+// Sent notes that a heartbeat of mine left, which it should echo.
+func (n *Neighbor) Sent() { n.missing = min(n.missing, 254) + 1 }
 
 // accept turns away replays.
 func (n *Neighbor) accept(t *wire.Tick) bool {
@@ -240,8 +259,11 @@ func (n *Neighbor) Overdue(now time.Duration, t *wire.Timing) bool {
 }
 
 // Speaks says whether a silent neighbor is silent only in that it answers
-// nothing: its ticks arrive, ours do not reach it.
-func (n *Neighbor) Speaks() bool { return n.vain >= deafTicks }
+// nothing: its ticks arrive, ours do not reach it. When it missed several of mine,
+// one tick in which it does not echo them says so.
+func (n *Neighbor) Speaks() bool {
+	return n.vain >= deafTicks || n.vain > 0 && n.missing >= freshTicks
+}
 
 // Mute says whether a deaf neighbor has fallen silent altogether.
 func (n *Neighbor) Mute(now time.Duration, t *wire.Timing) bool {

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"slices"
 	"time"
 
 	"assim/heartbeat"
@@ -27,18 +28,34 @@ func (m *Member) to(w *wire.Member, key *[16]byte, e wire.Edge) Send {
 // heartbeats go to every neighbor at once: one alarm serves them all.
 func (m *Member) heartbeats(now time.Duration, out *Out) {
 	m.me.Age(now, m.timing().Interval)
+	alone := m.alone()
 	for i := range m.peers {
 		p := &m.peers[i]
-		if s := p.hb.State(); s != heartbeat.Alive && p.hb.Pings() > 0 {
+		if s := p.hb.State(); s != heartbeat.Alive && p.hb.Pings() > 0 && !(alone && s.Silent()) {
 			continue // pings say the same
 		}
 		m.heartbeat(p, wire.Heartbeat, out)
+		p.hb.Sent()
 		if p.via != 0 && (p.misses < missesForLink || m.rnd.IntN(5) == 0) {
 			m.retryPrimary(p, out)
 		}
 	}
 	m.beat = now + heartbeat.Jitter(m.timing().Interval, m.rnd)
 	m.former = m.former.kept(now, formerMost)
+}
+
+// alone says whether all my neighbors by plan are lost, if somebody further away is
+// heard or not. It may be I who hears badly: they are to know that I speak.
+func (m *Member) alone() bool {
+	if !slices.ContainsFunc(m.peers, func(p peer) bool { return p.hb.State().Lost() }) {
+		return false
+	}
+	for i := range m.peers {
+		if p := &m.peers[i]; !p.hb.State().Lost() && m.planned(p) {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *Member) heartbeat(p *peer, k wire.TickKind, out *Out) {

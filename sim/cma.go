@@ -271,6 +271,7 @@ func (c *centre) send(q int64, l letter, parts int) {
 	ok := true
 	if !c.s.net.clean {
 		_, ok = c.s.net.reachesCMA(l.sys)
+		ok = ok && c.s.e.leadsTo(l.sys)
 	}
 	c.outs += uint64(parts)
 	if ok {

@@ -191,6 +191,19 @@ func (e *estate) meant(s *member.Send) (sys int32, which int) {
 	return numberOf(s.To), which
 }
 
+// leadsTo says whether any address of a system still leads to it.
+func (e *estate) leadsTo(sys int32) bool {
+	if !e.stolen {
+		return true
+	}
+	for _, addr := range e.addrs(sys) {
+		if at, _ := e.whose(addr); at == sys {
+			return true
+		}
+	}
+	return false
+}
+
 // whose returns the system and NIC at an address; negative if nobody's.
 func (e *estate) whose(a netip.AddrPort) (sys int32, which int) {
 	b := a.Addr().As4()

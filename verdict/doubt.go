@@ -60,12 +60,20 @@ func (j *Judge) reviveButDoubt(now time.Time, s *suspect, out *Out) {
 // honest, the path between the two is broken; that is all it can prove.
 func (j *Judge) settleDoubt(now time.Time, s *suspect, out *Out) {
 	liar := s.doubt
+	deaf := j.hearsNobody(liar)
 	s.doubt = wire.ID{}
 	if !j.watches(liar, s.id) {
 		j.strayed(now, liar, s.id, out)
 		return
 	}
-	j.flag(now, liar, s.id, "nobody else accuses it", out)
+	if j.contested(liar) || j.contested(s.id) || j.knownDeaf(s.id) {
+		return // It is right, and why is known: it asked somebody else, or one who does not hear.
+	}
+	if deaf {
+		j.liars[liar] = now.Add(mistrust) // It will be told what it is: deaf.
+	} else {
+		j.flag(now, liar, s.id, "nobody else accuses it", out)
+	}
 	j.pathBroken(now, Claim{By: liar, About: s.id, Since: s.doubtAt}, out)
 }
 

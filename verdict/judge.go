@@ -49,6 +49,9 @@ type Map interface {
 	// Ours says whether a system has spoken to this run of the CMA and goes by its
 	// orders. It matters only while there is another CMA.
 	Ours(id wire.ID) bool
+	// Contested appends the addresses by which a system is reached and which
+	// another one says are its own: who asks there may find either.
+	Contested(dst []netip.Addr, id wire.ID) []netip.Addr
 	// Dead is how long silence of this system is tolerated.
 	Dead(id wire.ID) time.Duration
 }

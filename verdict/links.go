@@ -3,6 +3,7 @@ package verdict
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -40,10 +41,25 @@ func (j *Judge) linkDown(now time.Time, c Claim, out *Out) {
 	if id.IsZero() {
 		id = c.By
 	}
+	l := j.missed(now, id, c)
+	if s := j.suspects[id]; s != nil && c.By != id {
+		s.by, s.hearers = without(s.by, c.By), with(s.hearers, c.By)
+		if l != nil {
+			l.sure = len(s.by) > 0
+		}
+		if s.in == nil && s.status <= Unresponsive {
+			j.revive(now, s, j.m.Name(c.By)+" hears it by another path", out)
+		}
+	}
+}
+
+// missed notes who misses a link; nil: there are too many already, or it is no
+// link that is missed.
+func (j *Judge) missed(now time.Time, id wire.ID, c Claim) *downLink {
 	k, link := j.resolve(id, c.Link)
 	l := j.links[k]
-	if l == nil && len(j.links) >= maxDown {
-		return
+	if l == nil && len(j.links) >= maxDown || c.By != id && j.contestedAt(id, link.Addr) {
+		return nil
 	}
 	if l == nil {
 		l = &downLink{id: id, link: link, first: now, since: now.Add(-j.opt.Window), sure: j.pathTo(id)}
@@ -54,13 +70,7 @@ func (j *Judge) linkDown(now time.Time, c Claim, out *Out) {
 	}
 	l.by = with(l.by, c.By)
 	j.lookForCompany(now)
-	if s := j.suspects[id]; s != nil && c.By != id {
-		s.by, s.hearers = without(s.by, c.By), with(s.hearers, c.By)
-		l.sure = len(s.by) > 0
-		if s.in == nil && s.status <= Unresponsive {
-			j.revive(now, s, j.m.Name(c.By)+" hears it by another path", out)
-		}
-	}
+	return l
 }
 
 // livesElsewhere reports whether a neighbor of a system hears it by another path
@@ -121,6 +131,19 @@ func (j *Judge) linkUp(now time.Time, c Claim, out *Out) {
 			j.close(now, l.in, "link "+l.in.Name+" is back", out)
 		}
 	}
+}
+
+// contestedAt says whether another system says that it has this address, too: then
+// somebody else may have been asked there, and no link is broken.
+func (j *Judge) contestedAt(id wire.ID, addr netip.Addr) bool {
+	var buf [4]netip.Addr
+	return slices.Contains(j.m.Contested(buf[:0], id), addr)
+}
+
+// contested says whether a system shares an address with another one.
+func (j *Judge) contested(id wire.ID) bool {
+	var buf [4]netip.Addr
+	return len(j.m.Contested(buf[:0], id)) > 0
 }
 
 // lostBy returns the lost links of a system that a reporter may mean by an
@@ -185,6 +208,10 @@ func (j *Judge) settleLinks(now time.Time, out *Out) {
 	for _, k := range j.sortedLinks() {
 		l := j.links[k]
 		if l.in != nil {
+			continue
+		}
+		if j.contestedAt(k.id, l.link.Addr) && !slices.Contains(l.by, k.id) {
+			delete(j.links, k)
 			continue
 		}
 		if in, _ := j.openAt(place{l.link.Switch, l.link.Subnet}); in != nil && l.link.Switch != "" {

@@ -29,7 +29,7 @@ func (j *Judge) look(now time.Time, s *suspect, out *Out) {
 	switch {
 	case !s.doubt.IsZero() && len(s.by) == 0:
 		j.lookAtDoubt(now, s, out)
-	case s.status == Dead && (len(s.by) < 2 || j.uninformed(s)):
+	case s.status == Dead && (len(s.by) < 2 || j.uninformed(s) || j.contested(s.id)):
 		j.poll(now, s, out)
 	case s.status > Unresponsive:
 		if s.swept && s.ping == silent {
@@ -126,7 +126,7 @@ func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 		j.agenda.Add(latest(j.groupDue, now).Add(time.Millisecond), s.id)
 		return
 	}
-	if s.ping != silent && (j.dissent(s) || j.outdated(s) || j.uninformed(s)) {
+	if s.ping != silent && (j.dissent(s) || j.odd(s)) {
 		j.ask(now, s, 3, out)
 		return
 	}
@@ -137,9 +137,10 @@ func (j *Judge) lookAtSilence(now time.Time, s *suspect, out *Out) {
 
 // askAgain pings once more before a system is called dead that one witness
 // accuses and another does not: that the first pings were lost on a bad day must
-// not be enough. It returns when to look again.
+// not be enough. Whom its witnesses may do wrong is asked at that time, too, so
+// that it need not be after the deadline. It returns when to look again.
 func (j *Judge) askAgain(now time.Time, s *suspect, deadline time.Time, out *Out) time.Time {
-	if s.ping != silent || !j.dissent(s) {
+	if !(s.ping == silent && j.dissent(s)) && !(s.ping != silent && j.odd(s)) {
 		return deadline
 	}
 	at := deadline.Add(-j.opt.Answer)
@@ -191,6 +192,12 @@ func (j *Judge) dissent(s *suspect) bool {
 		}
 	}
 	return false
+}
+
+// odd says whether the silence of s to its witnesses may be no fault of its own, so
+// that the CMA has to ask it.
+func (j *Judge) odd(s *suspect) bool {
+	return j.outdated(s) || j.uninformed(s) || j.pathAt(s.id) || j.contested(s.id)
 }
 
 // outdated says whether fewer than two of those who accuse s are its neighbors by

@@ -13,6 +13,10 @@ import (
 // maxPaths bounds how many broken paths are followed at a time.
 const maxPaths = 1 << 12
 
+// contestPause is how often it is looked whether a path is broken still whose ends
+// share an address with somebody.
+const contestPause = 10 * time.Second
+
 // pair is two systems, the smaller id first.
 type pair [2]wire.ID
 
@@ -29,6 +33,8 @@ type path struct {
 	first time.Time
 	since time.Time
 	deaf  bool // a hears b, and gets no answers
+	told  bool // b complains of a, too
+	both  bool // and not of the same: each does not hear the other
 	in    *Incident
 }
 
@@ -45,13 +51,25 @@ func (j *Judge) pathBroken(now time.Time, c Claim, out *Out) {
 	k := pairOf(c.By, c.About)
 	if p := j.paths[k]; p != nil || len(j.paths) >= maxPaths {
 		if p != nil && p.a == c.About {
-			p.deaf = false // Both complain: a deaf system would not.
+			// One hears and gets no answers, the other does not hear: that is the same.
+			p.told, p.both = true, p.both || p.deaf == (c.Kind == wire.ObsDeaf)
 			j.pathDue = agenda.Sooner(j.pathDue, now.Add(2*j.opt.Window))
 		}
 		return
 	}
 	j.paths[k] = &path{a: c.By, b: c.About, first: now, since: c.Since, deaf: c.Kind == wire.ObsDeaf}
 	j.pathDue = agenda.Sooner(j.pathDue, now.Add(2*j.opt.Window))
+}
+
+// ear is who of the two does not hear the other; zero: neither does.
+func (p *path) ear() wire.ID {
+	switch {
+	case p.both:
+		return wire.ID{}
+	case p.deaf:
+		return p.b
+	}
+	return p.a
 }
 
 // calm ends a suspicion that its last accuser took back.
@@ -74,7 +92,11 @@ func (j *Judge) findBrokenPaths(now time.Time, out *Out) {
 			delete(j.paths, pairOf(p.a, p.b)) // the lost link is the path that is broken
 		case j.mayBeLost(now, p.a) || j.mayBeLost(now, p.b):
 			j.pathDue = agenda.Sooner(j.pathDue, now.Add(2*j.opt.Window))
-		case p.deaf && j.awaitOthers(now, p):
+		case p.deaf && !p.told && j.awaitOthers(now, p):
+		case j.awaitDoubt(p.ear()):
+			j.pathDue = agenda.Sooner(j.pathDue, now.Add(j.opt.Window))
+		case j.contested(p.a) || j.contested(p.b):
+			j.pathDue = agenda.Sooner(j.pathDue, now.Add(contestPause)) // The address is the fault, and told of.
 		case j.settling(now, p.since, p.a, p.b):
 			j.pathDue = agenda.Sooner(j.pathDue, now.Add(2*j.opt.Window))
 		default:
@@ -84,8 +106,8 @@ func (j *Judge) findBrokenPaths(now time.Time, out *Out) {
 	for len(fresh) > 0 {
 		set, about, name := j.commonPath(fresh)
 		kind, text := event.PathBroken, "path broken "+name
-		if b := set[0].b; len(set) > 1 && !slices.ContainsFunc(set, func(p *path) bool { return !p.deaf || p.b != b }) {
-			kind, about, name = event.SystemDeaf, b.String(), j.m.Name(b)
+		if deaf, ok := j.deafOne(set); ok {
+			kind, about, name = event.SystemDeaf, deaf.String(), j.m.Name(deaf)
 			text = "system " + name + " deaf: it speaks, and hears none of its neighbors"
 		}
 		in := j.blankIncident(now, kind)
@@ -113,13 +135,35 @@ func (j *Judge) mayBeLost(now time.Time, id wire.ID) bool {
 	return slices.ContainsFunc(j.linksOf(id), func(l *downLink) bool { return now.Before(l.first.Add(persist)) })
 }
 
+// deafOne is the one system that hears none of the others, if that is what the
+// paths have in common: they say so of it, or it does of all its neighbors.
+func (j *Judge) deafOne(set []*path) (deaf wire.ID, ok bool) {
+	deaf = set[0].ear()
+	if len(set) < 2 || deaf.IsZero() || slices.ContainsFunc(set, func(p *path) bool { return p.ear() != deaf }) {
+		return deaf, false
+	}
+	own := slices.ContainsFunc(set, func(p *path) bool { return !p.deaf })
+	return deaf, !own || j.hearsNobody(deaf)
+}
+
+// hearsNobody says whether a system complains of all its neighbors, two at least,
+// which answer others.
+func (j *Judge) hearsNobody(id wire.ID) bool {
+	var buf [8]wire.ID
+	near := j.m.Witnesses(buf[:0], id)
+	return len(near) >= 2 && !slices.ContainsFunc(near, func(w wire.ID) bool {
+		p, s := j.paths[pairOf(id, w)], j.suspects[w]
+		return (p == nil || p.ear() != id) && (s == nil || s.doubt != id)
+	})
+}
+
 // awaitOthers says whether it is too early to tell a deaf system from a broken
 // path: a neighbor takes old echoes for answers for a while, and so each of them
 // finds out at its own time. If it is the path, the other end complains soon.
 func (j *Judge) awaitOthers(now time.Time, p *path) bool {
 	until := p.first.Add(2 * j.m.Dead(p.b))
 	for _, o := range j.paths {
-		if o != p && o.deaf && o.b == p.b {
+		if o != p && o.ear() == p.ear() {
 			return false
 		}
 	}
@@ -130,10 +174,40 @@ func (j *Judge) awaitOthers(now time.Time, p *path) bool {
 	return false
 }
 
+// awaitDoubt says whether one who does not hear somebody may turn out to hear none of
+// its neighbors: what it says of the others is in doubt, and about to be settled.
+func (j *Judge) awaitDoubt(id wire.ID) bool {
+	var buf [8]wire.ID
+	return !id.IsZero() && j.hearsNobody(id) && slices.ContainsFunc(j.m.Witnesses(buf[:0], id), func(w wire.ID) bool {
+		return j.paths[pairOf(id, w)] == nil
+	})
+}
+
 // pathTo reports whether somebody does not hear a system.
 func (j *Judge) pathTo(id wire.ID) bool {
 	for _, p := range j.paths {
 		if p.b == id {
+			return true
+		}
+	}
+	return false
+}
+
+// pathAt reports whether a path at a system was found broken: it may be deaf, and
+// think that its neighbors are lost.
+func (j *Judge) pathAt(id wire.ID) bool {
+	for _, p := range j.paths {
+		if p.in != nil && (p.a == id || p.b == id) {
+			return true
+		}
+	}
+	return false
+}
+
+// knownDeaf reports whether it is told that a system does not hear somebody.
+func (j *Judge) knownDeaf(id wire.ID) bool {
+	for _, p := range j.paths {
+		if p.in != nil && p.ear() == id {
 			return true
 		}
 	}

@@ -27,6 +27,7 @@ type town struct {
 	gone     map[wire.ID]bool // were taken out of the rings
 	unruled  map[wire.ID]bool // do not run their rings
 	foreign  map[wire.ID]bool // go by the orders of another CMA
+	shared   map[wire.ID]bool // another one claims their first address
 }
 
 func idOf(name string) wire.ID {
@@ -39,7 +40,7 @@ func nameOf(id wire.ID) string { return strings.TrimRight(string(id[:]), "\x00")
 
 func build(t *testing.T, text string) *town {
 	t.Helper()
-	w := &town{links: map[wire.ID][]Link{}, switches: map[netip.Prefix][]string{}, behind: map[string][]wire.ID{}, gone: map[wire.ID]bool{}, unruled: map[wire.ID]bool{}, foreign: map[wire.ID]bool{}}
+	w := &town{links: map[wire.ID][]Link{}, switches: map[netip.Prefix][]string{}, behind: map[string][]wire.ID{}, gone: map[wire.ID]bool{}, unruled: map[wire.ID]bool{}, foreign: map[wire.ID]bool{}, shared: map[wire.ID]bool{}}
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		f := strings.Fields(line)
 		n, err := strconv.Atoi(strings.TrimPrefix(f[0], "net"))
@@ -80,13 +81,19 @@ func (w *town) settle(word, chassis string, subnet netip.Prefix, net byte) {
 	}
 }
 
-func (w *town) Name(id wire.ID) string                         { return nameOf(id) }
-func (w *town) Place(chassis string) string                    { return chassis }
-func (w *town) Links(dst []Link, id wire.ID) []Link            { return append(dst, w.links[id]...) }
-func (w *town) Behind(dst []wire.ID, c string) []wire.ID       { return append(dst, w.behind[c]...) }
-func (w *town) Runs(id wire.ID) (time.Time, bool)              { return time.Time{}, !w.unruled[id] }
-func (w *town) Ours(id wire.ID) bool                           { return !w.foreign[id] }
-func (w *town) Dead(wire.ID) time.Duration                     { return 7 * time.Second }
+func (w *town) Name(id wire.ID) string                   { return nameOf(id) }
+func (w *town) Place(chassis string) string              { return chassis }
+func (w *town) Links(dst []Link, id wire.ID) []Link      { return append(dst, w.links[id]...) }
+func (w *town) Behind(dst []wire.ID, c string) []wire.ID { return append(dst, w.behind[c]...) }
+func (w *town) Runs(id wire.ID) (time.Time, bool)        { return time.Time{}, !w.unruled[id] }
+func (w *town) Ours(id wire.ID) bool                     { return !w.foreign[id] }
+func (w *town) Dead(wire.ID) time.Duration               { return 7 * time.Second }
+func (w *town) Contested(dst []netip.Addr, id wire.ID) []netip.Addr {
+	if w.shared[id] {
+		dst = append(dst, w.links[id][0].Addr)
+	}
+	return dst
+}
 func (w *town) Switches(dst []string, s netip.Prefix) []string { return append(dst, w.switches[s]...) }
 func (w *town) Bare(dst []wire.ID, s netip.Prefix) []wire.ID {
 	return append(dst, w.behind[s.String()]...)
@@ -139,6 +146,7 @@ func (w *town) Sample(dst []wire.ID, n int) []wire.ID {
 //	2.1 cma refused a        to its ping;  cma link down|up
 //	2.1 a speaks             something authenticated;  a restarts;  a stops
 //	2.1 a moves              to another ring
+//	2.1 a shares             its first address with another one;  sharesnot
 //	2.1 a rival b            both run orders of another CMA;  a foreign: goes by them
 //	0   answering c d        these answer pings from now on (the others do not)
 //	0   mute c
@@ -264,6 +272,8 @@ func (s *story) step(who string, f []string) {
 		s.j.Rival(s.now, []wire.ID{by, idOf(rest[0])}, &s.out)
 	case "foreign": // it goes by the other one's
 		s.town.foreign[by] = true
+	case "shares", "sharesnot": // its address with another one
+		s.town.shared[by] = f[0] == "shares"
 	case "stops":
 		s.j.Stopping(s.now, by, &s.out)
 	default:

@@ -10,7 +10,7 @@ import (
 
 // What a store can do beyond Store and Reader. Callers use the functions; the
 // interfaces are for those who write a store. Both engines of this project and
-// the reference in graphtest have all of them.
+// the reference in graphtest have all of them, but for Foreseer.
 
 // Sourcer is a Reader that knows who says so.
 type Sourcer interface {
@@ -34,6 +34,28 @@ func RelSources(r Reader, id RelID, limit int) ([]string, error) {
 		return s.RelSources(id, limit)
 	}
 	return nil, nil
+}
+
+// Hop is one step along relationships, as Expand takes it.
+type Hop struct {
+	Dir   Dir
+	Types []string
+}
+
+// Foreseer is a Reader whose data are far away: when it knows what is asked next,
+// one way there and back serves for all of it.
+type Foreseer interface {
+	// NodesBefore is NodesWith, after which whoever asks will Expand what it found
+	// by the first of hops, what that leads to by the second, and so on.
+	NodesBefore(hops []Hop, label, prop string, value any) iter.Seq2[Vertex, error]
+}
+
+// NodesBefore is r.NodesWith, and says what will be asked next.
+func NodesBefore(r Reader, hops []Hop, label, prop string, value any) iter.Seq2[Vertex, error] {
+	if f, ok := r.(Foreseer); ok && len(hops) > 0 {
+		return f.NodesBefore(hops, label, prop, value)
+	}
+	return r.NodesWith(label, prop, value)
 }
 
 // DiffKind says what happened to an element between two times.

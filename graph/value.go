@@ -95,14 +95,33 @@ func (p Props) Same(q Props) bool {
 	if len(p) != len(q) {
 		return false
 	}
-	var x, y [64]byte
 	for name, v := range p {
-		w, ok := q[name]
-		if !ok || string(appendExact(x[:0], v)) != string(appendExact(y[:0], w)) {
+		if w, ok := q[name]; !ok || !Same(v, w) {
 			return false
 		}
 	}
 	return true
+}
+
+// Same reports whether two values are the same, types included: 1 is not 1.0,
+// and a NaN is itself.
+func Same(v, w any) bool {
+	switch v := v.(type) {
+	case string:
+		if w, ok := w.(string); ok {
+			return v == w
+		}
+	case int64:
+		if w, ok := w.(int64); ok {
+			return v == w
+		}
+	case bool:
+		if w, ok := w.(bool); ok {
+			return v == w
+		}
+	}
+	var x, y [64]byte
+	return string(appendExact(x[:0], v)) == string(appendExact(y[:0], w))
 }
 
 func appendText(b []byte, s string) []byte {

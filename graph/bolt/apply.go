@@ -177,7 +177,7 @@ type source struct {
 	number  int64
 	hash    string          // "" = not what it said last, because that added to the earlier
 	said    map[uid]element // on the server
-	elems   map[uid]bool
+	elems   map[uid]*item
 	changed bool
 }
 
@@ -188,10 +188,10 @@ type item struct {
 	was     *version // on the server
 	now     *version
 	old     []*version // that this batch ends
-	claims  map[string]graph.Claim
-	altered map[string]bool // sources whose claims are not what they were
-	place   int             // of a node among those that are created
-	from    *item           // the ends of a relationship
+	claims  claims
+	altered sources // whose claims are not what they were
+	place   int     // of a node among those that are created
+	from    *item   // the ends of a relationship
 	to      *item
 }
 
@@ -265,11 +265,13 @@ func (b *batch) applySaid(p *prepared) bool {
 		return false
 	}
 	changed := false
-	now := make(map[uid]bool, len(p.said.Nodes)+len(p.said.Rels))
+	now := make(map[uid]*item, len(p.said.Nodes)+len(p.said.Rels))
 	say := func(u uid, labels []string, props graph.Props) {
-		now[u] = true
-		if it := b.items[u]; it.claim(p, labels, props) {
-			changed = true
+		it := b.items[u]
+		now[u] = it
+		news, joins := it.claim(p, labels, props)
+		changed = changed || news
+		if news && !joins {
 			b.settle(it)
 		}
 	}
@@ -296,11 +298,11 @@ func (b *batch) applySaid(p *prepared) bool {
 
 // takeBack ends a source's claims to what it says no more, relationships first
 // because none may outlive its ends.
-func (b *batch) takeBack(name string, before, now map[uid]bool) bool {
+func (b *batch) takeBack(name string, before, now map[uid]*item) bool {
 	var gone []*item
-	for u := range before {
-		if !now[u] {
-			gone = append(gone, b.items[u])
+	for u, it := range before {
+		if now[u] == nil {
+			gone = append(gone, it)
 		}
 	}
 	slices.SortFunc(gone, func(x, y *item) int {
@@ -313,16 +315,18 @@ func (b *batch) takeBack(name string, before, now map[uid]bool) bool {
 		return 0
 	})
 	for _, it := range gone {
-		delete(it.claims, name)
-		it.altered[name] = true
+		it.claims.drop(name)
+		it.altered.add(name)
 		b.settle(it)
 	}
 	return len(gone) > 0
 }
 
-// claim records what a source says and reports whether that is news.
-func (it *item) claim(p *prepared, labels []string, props graph.Props) bool {
-	old, ok := it.claims[p.Source]
+// claim records what a source says and reports whether that is news, and if so,
+// whether the source only joins those who said all of it before: then what they
+// say together stays as it is, however many they are.
+func (it *item) claim(p *prepared, labels []string, props graph.Props) (news, joins bool) {
+	old, ok := it.claims.of(p.Source)
 	if ok && p.Keep {
 		labels, props = graph.Union([]graph.Claim{
 			{Source: p.Source, Labels: old.Labels, Props: old.Props},
@@ -330,17 +334,17 @@ func (it *item) claim(p *prepared, labels []string, props graph.Props) bool {
 		})
 	}
 	if ok && slices.Equal(old.Labels, labels) && old.Props.Same(props) {
-		return false
+		return false, false
 	}
-	it.claims[p.Source] = graph.Claim{Source: p.Source, At: p.at, Labels: labels, Props: props}
-	it.altered[p.Source] = true
-	return true
+	it.claims.put(graph.Claim{Source: p.Source, At: p.at, Labels: labels, Props: props})
+	it.altered.add(p.Source)
+	return true, !ok && it.now != nil && it.now.tells(labels, props)
 }
 
 // settle ends the version that holds and begins another where the claims say
 // something else together.
 func (b *batch) settle(it *item) {
-	if len(it.claims) == 0 {
+	if it.claims.len() == 0 {
 		b.end(it)
 		if it.now != nil {
 			b.res.Removed++
@@ -348,7 +352,7 @@ func (b *batch) settle(it *item) {
 		}
 		return
 	}
-	labels, props := graph.Union(slices.Collect(maps.Values(it.claims)))
+	labels, props := it.claims.union()
 	last := it.now
 	if last != nil && slices.Equal(last.Labels, labels) && graph.Props(last.Props).Same(props) {
 		return

@@ -37,6 +37,12 @@ type expansion struct {
 	kind string // the types, as Cypher
 }
 
+// text asks for that of several nodes.
+func (e expansion) text() string {
+	left, right := arrows(e.dir)
+	return samePlan + "UNWIND $p.ids AS id MATCH (n:AssimNode {_id: id})" + left + "[r" + e.kind + "]" + right + "(m:AssimNode) RETURN id, type(r), startNode(r)._id, endNode(r)._id, properties(r), m._id, properties(m) LIMIT $limit"
+}
+
 // place is where in a group a node was found.
 type place struct {
 	group *group
@@ -168,9 +174,7 @@ func (r *reader) lookAhead(e expansion) (ok bool, err error) {
 		return false, nil
 	}
 	ids := r.ahead.together(e)
-	left, right := arrows(e.dir)
-	rows, err := r.s.rows(r.ctx, "UNWIND $p.ids AS id MATCH (n:AssimNode {_id: id})"+left+"[r"+e.kind+"]"+right+"(m:AssimNode) RETURN id, type(r), startNode(r)._id, endNode(r)._id, properties(r), m._id, properties(m) LIMIT $limit",
-		map[string]any{"p": map[string]any{"ids": ids}, "limit": int64(maxAhead)})
+	rows, err := r.s.rows(r.ctx, e.text(), map[string]any{"p": map[string]any{"ids": ids}, "limit": int64(maxAhead)})
 	if err != nil {
 		return false, r.s.explain(err)
 	}

@@ -159,8 +159,8 @@ func exportFrom(ctx context.Context, tx neo4j.ExplicitTransaction, names []strin
 func (b *batch) said(name string) []graph.Change {
 	byTime := map[time.Time]*graph.Change{}
 	for _, u := range slices.Sorted(maps.Keys(b.sources[name].elems)) {
-		it := b.items[u]
-		claim := it.claims[name]
+		it := b.sources[name].elems[u]
+		claim, _ := it.claims.of(name)
 		c := byTime[claim.At]
 		if c == nil {
 			c = &graph.Change{Source: name, At: claim.At, Keep: true}

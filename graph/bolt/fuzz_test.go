@@ -3,8 +3,6 @@ package bolt
 import (
 	"reflect"
 	"testing"
-
-	"assim/graph"
 )
 
 // What the server keeps may have been written by anybody: reading it never
@@ -37,9 +35,9 @@ func FuzzWhatTheServerKeeps(f *testing.F) {
 // checkElements sees that what was read is written and read again as it is.
 func checkElements(t *testing.T, said map[uid]element) {
 	b := newBatch(t.Context(), nil, counters{})
-	src := &source{elems: map[uid]bool{}}
+	src := &source{elems: map[uid]*item{}}
 	for u, e := range said {
-		src.elems[u], b.items[u] = true, &item{uid: u, element: e, claims: map[string]graph.Claim{}}
+		src.elems[u] = &item{uid: u, element: e}
 	}
 	text, err := b.encodeElements(src)
 	if err != nil {

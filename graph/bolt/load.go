@@ -8,6 +8,20 @@ import (
 	"assim/graph"
 )
 
+// What a batch asks, each by one index.
+const (
+	askDocumentsText = samePlan + "UNWIND $p.hashes AS h MATCH (d:AssimDocument {hash: h}) RETURN h"
+	loadRefsText     = samePlan + "UNWIND $p.refs AS r MATCH (d:AssimDocRef {ref: r}) WHERE d.to = $p.open RETURN r, d.hash"
+	loadSourcesText  = samePlan + "UNWIND $p.names AS n MATCH (s:AssimSource {name: n}) RETURN n, s.hash, s.elems, s.number"
+	loadNodesText    = samePlan + "UNWIND $p.keys AS k MATCH (n:AssimNode {_key: k}) RETURN k, properties(n)"
+	loadClaimsText   = samePlan + "UNWIND $p.elems AS e MATCH (c:AssimClaim) WHERE c.key STARTS WITH e RETURN e, c.number, c.at, c.state"
+	loadNamesText    = samePlan + "UNWIND $p.numbers AS n MATCH (s:AssimSource {number: n}) RETURN n, s.name"
+)
+
+func loadRelsText(typ string) string {
+	return samePlan + "UNWIND $p.rows AS x MATCH (:AssimNode {_key: x.a})-[r:" + quote(typ) + "]->(:AssimNode {_key: x.b}) WHERE coalesce(r._rid, '') = x.d RETURN x.n, properties(r)"
+}
+
 // docRef is whose document of a type is which, from when to when.
 type docRef struct {
 	doc   *graph.Document // names it
@@ -43,7 +57,7 @@ func (b *batch) readDocuments(changes []prepared) error {
 		}
 	}
 	if len(asked) > 0 {
-		rows, err := collect(b.ctx, b.tx, "UNWIND $p.hashes AS h MATCH (d:AssimDocument {hash: h}) RETURN h", list("hashes", slices.Collect(maps.Keys(asked))))
+		rows, err := collect(b.ctx, b.tx, askDocumentsText, list("hashes", slices.Collect(maps.Keys(asked))))
 		if err != nil {
 			return err
 		}
@@ -57,7 +71,7 @@ func (b *batch) readDocuments(changes []prepared) error {
 	if len(b.refs) == 0 {
 		return nil
 	}
-	rows, err := collect(b.ctx, b.tx, "UNWIND $p.refs AS r MATCH (d:AssimDocRef {ref: r}) WHERE d.to = $p.open RETURN r, d.hash",
+	rows, err := collect(b.ctx, b.tx, loadRefsText,
 		list("refs", slices.Collect(maps.Keys(b.refs))))
 	for _, row := range rows {
 		b.refs[text(row[0])].hash = text(row[1])
@@ -92,14 +106,14 @@ func (b *batch) readSources(changes []prepared) error {
 	for i := range changes {
 		name := changes[i].Source
 		if b.sources[name] == nil && !(changes[i].Keep && len(changes[i].said.Nodes) == 0) {
-			b.sources[name] = &source{said: map[uid]element{}, elems: map[uid]bool{}}
+			b.sources[name] = &source{said: map[uid]element{}, elems: map[uid]*item{}}
 			names = append(names, name)
 		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	rows, err := collect(b.ctx, b.tx, "UNWIND $p.names AS n MATCH (s:AssimSource {name: n}) RETURN n, s.hash, s.elems, s.number", list("names", names))
+	rows, err := collect(b.ctx, b.tx, loadSourcesText, list("names", names))
 	if err != nil {
 		return err
 	}
@@ -108,9 +122,6 @@ func (b *batch) readSources(changes []prepared) error {
 		src.hash, src.number = text(row[1]), number(row[3])
 		if src.said, err = decodeElements(text(row[2])); err != nil {
 			return fmt.Errorf("source %s: %w", text(row[0]), err)
-		}
-		for u := range src.said {
-			src.elems[u] = true
 		}
 	}
 	for _, name := range names {
@@ -141,7 +152,17 @@ func (b *batch) readItems(changes []prepared) error {
 		}
 		maps.Copy(wanted, src.said)
 	}
-	return b.load(wanted)
+	if err := b.load(wanted); err != nil {
+		return err
+	}
+	for _, src := range b.sources {
+		for u := range src.said {
+			if it := b.items[u]; it != nil { // nil: it says the same again
+				src.elems[u] = it
+			}
+		}
+	}
+	return nil
 }
 
 // speaksOnce reports whether a source has a single change in the batch.
@@ -161,7 +182,7 @@ func (b *batch) load(wanted map[uid]element) error {
 	byKey := make(map[string]*item, len(wanted))
 	keys := []string{}
 	for u, e := range wanted {
-		it := &item{uid: u, element: e, claims: map[string]graph.Claim{}, altered: map[string]bool{}}
+		it := &item{uid: u, element: e}
 		b.items[u] = it
 		if !e.isRel {
 			byKey[u.key()] = it
@@ -169,7 +190,7 @@ func (b *batch) load(wanted map[uid]element) error {
 		}
 	}
 	if len(keys) > 0 {
-		err := b.loadFrom("UNWIND $p.keys AS k MATCH (n:AssimNode {_key: k}) RETURN k, properties(n)", list("keys", keys), func(k any) *item { return byKey[text(k)] })
+		err := b.loadFrom(loadNodesText, list("keys", keys), func(k any) *item { return byKey[text(k)] })
 		if err != nil {
 			return err
 		}
@@ -198,7 +219,7 @@ func (b *batch) loadRels() error {
 		byType[k.Type] = append(byType[k.Type], row)
 	}
 	for typ, rows := range byType {
-		err := b.loadFrom("UNWIND $p.rows AS x MATCH (:AssimNode {_key: x.a})-[r:"+quote(typ)+"]->(:AssimNode {_key: x.b}) WHERE coalesce(r._rid, '') = x.d RETURN x.n, properties(r)",
+		err := b.loadFrom(loadRelsText(typ),
 			list("rows", rows), func(n any) *item { return asked[number(n)] })
 		if err != nil {
 			return err
@@ -249,7 +270,7 @@ func (b *batch) loadClaims() error {
 	var rows [][]any
 	if len(shared) > 0 {
 		var err error
-		rows, err = collect(b.ctx, b.tx, "UNWIND $p.elems AS e MATCH (c:AssimClaim) WHERE c.key STARTS WITH e RETURN e, c.number, c.at, c.state", list("elems", slices.Collect(maps.Keys(shared))))
+		rows, err = collect(b.ctx, b.tx, loadClaimsText, list("elems", slices.Collect(maps.Keys(shared))))
 		if err != nil {
 			return err
 		}
@@ -265,7 +286,7 @@ func (b *batch) loadClaims() error {
 	for _, it := range b.items {
 		if v := it.was; v != nil && v.Owner != 0 {
 			name := b.names[v.Owner]
-			it.claims[name] = graph.Claim{Source: name, At: instant(v.OwnerAt), Labels: v.Labels, Props: graph.Props(v.Props)}
+			it.claims.put(graph.Claim{Source: name, At: instant(v.OwnerAt), Labels: v.Labels, Props: graph.Props(v.Props)})
 		}
 	}
 	for _, row := range rows {
@@ -274,7 +295,7 @@ func (b *batch) loadClaims() error {
 			return err
 		}
 		name := b.names[number(row[1])]
-		shared[text(row[0])].claims[name] = graph.Claim{Source: name, At: instant(number(row[2])), Labels: said.Labels, Props: graph.Props(said.Props)}
+		shared[text(row[0])].claims.put(graph.Claim{Source: name, At: instant(number(row[2])), Labels: said.Labels, Props: graph.Props(said.Props)})
 	}
 	return nil
 }
@@ -284,7 +305,7 @@ func (b *batch) nameSources(unknown map[int64]bool) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	rows, err := collect(b.ctx, b.tx, "UNWIND $p.numbers AS n MATCH (s:AssimSource {number: n}) RETURN n, s.name", list("numbers", slices.Collect(maps.Keys(unknown))))
+	rows, err := collect(b.ctx, b.tx, loadNamesText, list("numbers", slices.Collect(maps.Keys(unknown))))
 	if err != nil {
 		return err
 	}

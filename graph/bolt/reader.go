@@ -272,13 +272,19 @@ func (r *reader) NodesWith(label, prop string, value any) iter.Seq2[graph.Vertex
 	now, old := nodesOf(label)
 	params := map[string]any{"label": label}
 	if _, isList := value.([]any); r.Indexed(label, prop) && !isList {
-		now = "MATCH (n:AssimNode" + labelText([]string{label}) + " {" + quote(neoName(prop)) + ": $value})"
+		now = lookUpText(label, prop)
 		params["value"] = showable(value, true)
 	}
-	return r.vertices(now, old, params, func(v graph.Vertex) bool {
-		p, ok := v.Props[prop]
-		return ok && graph.Equal(p, value)
-	})
+	return r.vertices(now, old, params, func(v graph.Vertex) bool { return has(v, prop, value) })
+}
+
+func lookUpText(label, prop string) string {
+	return "MATCH (n:AssimNode" + labelText([]string{label}) + " {" + quote(neoName(prop)) + ": $value})"
+}
+
+func has(v graph.Vertex, prop string, value any) bool {
+	p, ok := v.Props[prop]
+	return ok && graph.Equal(p, value)
 }
 
 // Indexed reports whether NodesWith looks up.

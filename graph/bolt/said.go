@@ -28,13 +28,13 @@ func (b *batch) encodeElements(src *source) (string, error) {
 	place, types := map[graph.Key]int{}, map[string]int{}
 	all := slices.Sorted(maps.Keys(src.elems))
 	for _, u := range all {
-		if it := b.items[u]; !it.element.isRel {
+		if it := src.elems[u]; !it.element.isRel {
 			place[it.element.node] = len(place)
 			e.Nodes = append(e.Nodes, it.element.node.Label, it.element.node.ID)
 		}
 	}
 	for _, u := range all {
-		it := b.items[u]
+		it := src.elems[u]
 		if !it.element.isRel {
 			continue
 		}
@@ -92,12 +92,12 @@ func decodeElements(text string) (map[uid]element, error) {
 // words are those by which what a source says is found, each once.
 func (b *batch) words(name string, src *source) string {
 	set := map[string]bool{}
-	for u := range src.elems {
-		it := b.items[u]
+	for _, it := range src.elems {
 		if it.element.isRel {
 			continue
 		}
-		for _, w := range graph.Words(graph.SearchText(it.element.node, it.claims[name].Props)) {
+		claim, _ := it.claims.of(name)
+		for _, w := range graph.Words(graph.SearchText(it.element.node, claim.Props)) {
 			set[w] = true
 		}
 	}

@@ -35,6 +35,21 @@ type version struct {
 // shownAt reports whether a version is what a commit left behind.
 func (v *version) shownAt(serial int64) bool { return v.From <= serial && serial < v.to }
 
+// tells reports whether a version has all of these labels and properties.
+func (v *version) tells(labels []string, props graph.Props) bool {
+	for _, l := range labels {
+		if !slices.Contains(v.Labels, l) {
+			return false
+		}
+	}
+	for name, said := range props {
+		if shown, ok := v.Props[name]; !ok || !graph.Same(shown, said) {
+			return false
+		}
+	}
+	return true
+}
+
 func (v *version) meta() graph.Meta {
 	return graph.Meta{FirstSeen: instant(v.Born), LastChanged: instant(v.Since)}
 }

@@ -3,6 +3,7 @@ package bolt
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"assim/graph"
 )
@@ -13,8 +14,7 @@ import (
 // ends goes first, relationships before nodes.
 //
 // There are two statements: all parts, and only those that a first discovery
-// needs. The server plans a part against all others, and plans again as the graph
-// grows.
+// needs. The server plans a part against all others.
 type part struct{ list, cypher string }
 
 var writing = []part{
@@ -23,10 +23,11 @@ var writing = []part{
 	// A relationship finds its ends by their places in a list, that of the nodes
 	// made just now and then that of those met: an index that the same transaction
 	// has written to is asked slowly.
-	{"newNodes", `CALL () { UNWIND $p.newNodes AS x CREATE (n:AssimNode:$(x.l)) SET n = x.p RETURN collect(n) AS made }
+	{"newNodes", `CALL () { UNWIND $p.newNodes AS x UNWIND x[1] AS props CREATE (n:AssimNode:$(x[0])) SET n = props RETURN collect(n) AS made }
 CALL () { UNWIND $p.ends AS k MATCH (n:AssimNode {_key: k}) RETURN collect(n) AS met }
 WITH made + met AS ends, size(met) AS met
-CALL (ends) { UNWIND $p.newRels AS x WITH x, ends[x.a] AS a, ends[x.b] AS b CREATE (a)-[r:$(x.t)]->(b) SET r = x.p }`},
+CALL (ends) { UNWIND $p.bareRels AS x UNWIND x[1] AS y WITH x, y, ends[y[0]] AS a, ends[y[1]] AS b CREATE (a)-[:$(x[0]) {_v: y[2]}]->(b) }
+CALL (ends) { UNWIND $p.newRels AS x UNWIND x[1] AS y WITH x, y, ends[y[0]] AS a, ends[y[1]] AS b CREATE (a)-[r:$(x[0])]->(b) SET r = y[2] }`},
 	{"nodes", `CALL () { UNWIND $p.nodes AS x MATCH (n:AssimNode {_key: x.k}) SET n = x.p }`},
 	{"relabeled", `CALL () { UNWIND $p.relabeled AS x MATCH (n:AssimNode {_key: x.k}) SET n = x.p REMOVE n:$(x.gone) SET n:$(x.labels) }`},
 	{"rels", `CALL () { UNWIND $p.rels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND coalesce(r._rid, '') = x.d SET r = x.p }`},
@@ -54,6 +55,7 @@ var later = []string{"endRels", "endNodes", "relabeled", "rels", "oldNodes", "ol
 var writeAll, writeFirst = statements()
 
 func statements() (all, first string) {
+	all, first = samePlan, samePlan
 	for _, w := range writing {
 		all += w.cypher + "\n"
 		if !slices.Contains(later, w.list) {
@@ -66,7 +68,7 @@ func statements() (all, first string) {
 // parts are the rows of writing, by the name of the list.
 type parts map[string]any
 
-var partNames = []string{"endRels", "endNodes", "newNodes", "ends", "nodes", "relabeled", "newRels", "rels", "oldNodes", "oldRels", "allClaimsGone", "endClaims", "newClaims", "claims",
+var partNames = []string{"endRels", "endNodes", "newNodes", "ends", "nodes", "relabeled", "newRels", "bareRels", "rels", "oldNodes", "oldRels", "allClaimsGone", "endClaims", "newClaims", "claims",
 	"endSources", "newSources", "sources", "commits", "endRefs", "newRefs", "documents", "endRecords", "records"}
 
 func (p parts) add(name string, row map[string]any) {
@@ -107,14 +109,14 @@ func (b *batch) write() error {
 // stale reports whether an element has to be written, and gives its version
 // the owner that it now has.
 func (it *item) stale(numbers map[string]int64) bool {
-	if it.now == nil || len(it.altered) == 0 {
+	if it.now == nil || it.altered.empty() {
 		return false
 	}
 	v := *it.now
 	v.Owner, v.OwnerAt = 0, 0
-	if len(it.claims) == 1 {
-		for name, c := range it.claims {
-			v.Owner, v.OwnerAt = numbers[name], c.At.UnixNano()
+	if it.claims.len() == 1 {
+		for c := range it.claims.all() {
+			v.Owner, v.OwnerAt = numbers[c.Source], c.At.UnixNano()
 		}
 	}
 	it.now = &v
@@ -122,6 +124,7 @@ func (it *item) stale(numbers map[string]int64) bool {
 }
 
 func (b *batch) writeNodes(p parts) error {
+	made := grouped{}
 	for u, it := range b.items {
 		if it.element.isRel || !it.stale(b.numbers) {
 			continue
@@ -137,8 +140,7 @@ func (b *batch) writeNodes(p parts) error {
 			props["_uid"] = whole
 		}
 		if it.was == nil {
-			it.place = len(p["newNodes"].([]any))
-			p.add("newNodes", map[string]any{"p": props, "l": labels})
+			made.add(strings.Join(labels, ":"), it, props)
 			continue
 		}
 		row := map[string]any{"k": u.key(), "p": props}
@@ -149,7 +151,33 @@ func (b *batch) writeNodes(p parts) error {
 		row["labels"], row["gone"] = without(labels, it.was.Labels), without(it.was.Labels, v.Labels)
 		p.add("relabeled", row)
 	}
+	place := 0
+	for _, g := range made {
+		for _, it := range g.of {
+			it.place = place
+			place++
+		}
+		p["newNodes"] = append(p["newNodes"].([]any), []any{allLabels(g.of[0].element.node, g.of[0].now.Labels), g.rows})
+	}
 	return nil
+}
+
+// grouped are rows of what is written alike, so that what they have in common is
+// sent once: the labels of nodes, the type of relationships.
+type grouped map[string]*alike
+
+type alike struct {
+	of   []*item
+	rows []any
+}
+
+func (g grouped) add(what string, of *item, row any) {
+	a := g[what]
+	if a == nil {
+		a = &alike{}
+		g[what] = a
+	}
+	a.of, a.rows = append(a.of, of), append(a.rows, row)
 }
 
 // without returns those of a that are not in b.
@@ -166,7 +194,11 @@ func without(a, b []string) []string {
 // writeRels comes after writeNodes, which places the new ends.
 func (b *batch) writeRels(p parts) error {
 	met := map[*item]int{}
-	made := len(p["newNodes"].([]any))
+	made := 0
+	for _, g := range p["newNodes"].([]any) {
+		made += len(g.([]any)[1].([]any))
+	}
+	fresh, bare := grouped{}, grouped{}
 	end := func(it *item) int {
 		if it.was == nil {
 			return it.place
@@ -192,12 +224,21 @@ func (b *batch) writeRels(p parts) error {
 			props["_rid"] = k.ID
 		}
 		if it.was == nil {
-			p.add("newRels", map[string]any{"t": k.Type, "a": end(it.from), "b": end(it.to), "p": props})
+			if len(props) == 1 { // the version, which each has
+				bare.add(k.Type, it, []any{end(it.from), end(it.to), props["_v"]})
+			} else {
+				fresh.add(k.Type, it, []any{end(it.from), end(it.to), props})
+			}
 			continue
 		}
 		row := relRow(it)
 		row["p"] = props
 		p.add("rels", row)
+	}
+	for name, list := range map[string]grouped{"newRels": fresh, "bareRels": bare} {
+		for typ, g := range list {
+			p[name] = append(p[name].([]any), []any{typ, g.rows})
+		}
 	}
 	return nil
 }
@@ -240,18 +281,18 @@ func (b *batch) writeOld(p parts) error {
 // writeClaims keeps claims in nodes of their own while there are several.
 func (b *batch) writeClaims(p parts) error {
 	for u, it := range b.items {
-		if len(it.altered) == 0 {
+		if it.altered.empty() {
 			continue
 		}
 		wasShared := it.was != nil && it.was.Owner == 0
-		if len(it.claims) < 2 {
+		if it.claims.len() < 2 {
 			if wasShared {
 				p.add("allClaimsGone", map[string]any{"elem": u.key() + " "})
 			}
 			continue
 		}
-		for name, c := range it.claims {
-			if wasShared && !it.altered[name] {
+		for c := range it.claims.all() {
+			if wasShared && !it.altered.has(c.Source) {
 				continue
 			}
 			state, err := more{c.Labels, packed(c.Props)}.encode()
@@ -262,10 +303,10 @@ func (b *batch) writeClaims(p parts) error {
 			if wasShared {
 				list = "claims"
 			}
-			p.add(list, map[string]any{"key": b.claimKey(u, name), "number": b.numbers[name], "at": c.At.UnixNano(), "state": state})
+			p.add(list, map[string]any{"key": b.claimKey(u, c.Source), "number": b.numbers[c.Source], "at": c.At.UnixNano(), "state": state})
 		}
-		for name := range it.altered {
-			if _, still := it.claims[name]; !still && wasShared {
+		for name := range it.altered.all() {
+			if _, still := it.claims.of(name); !still && wasShared {
 				p.add("endClaims", map[string]any{"key": b.claimKey(u, name)})
 			}
 		}

@@ -97,7 +97,7 @@ func (o *scanOp) lookUp(rt *run, v any) error {
 		if !indexable(v) {
 			return o.each(rt, rt.r.Nodes(o.label))
 		}
-		return o.each(rt, rt.r.NodesWith(o.label, o.hint.prop, v))
+		return o.each(rt, graph.NodesBefore(rt.r, o.hops(), o.label, o.hint.prop, v))
 	case hintKey:
 		s, ok := v.(string)
 		if !ok {
@@ -110,6 +110,24 @@ func (o *scanOp) lookUp(rt *run, v any) error {
 		return nil
 	}
 	return o.one(rt, func() (graph.Vertex, error) { return rt.r.Node(graph.NodeID(id)) })
+}
+
+// hops are the steps that follow from the node found here, one after the other.
+func (o *scanOp) hops() (hops []graph.Hop) {
+	at := o.slot
+	for op := o.next; ; op = op.base().next {
+		switch op := op.(type) {
+		case *filterOp:
+		case *expandOp:
+			if op.from != at || op.toBound {
+				return hops
+			}
+			hops = append(hops, graph.Hop{Dir: op.dir, Types: op.rel.types})
+			at = op.to
+		default:
+			return hops
+		}
+	}
 }
 
 // indexable reports whether a store can look v up.

@@ -19,9 +19,11 @@ func (j *Judge) groupOf(s *suspect) *group {
 
 // returned takes one system of a group back. If it has been running all the
 // time, everybody at its place is reachable again; if it has just started, the
-// others may take longer.
+// others may take longer. Who does not hear another of them will not say so again:
+// those are asked, and are cases of their own.
 func (j *Judge) returned(now time.Time, s *suspect, g *group, restarted bool, out *Out) {
 	in := s.in
+	var accused []*suspect
 	at := j.placeIn(g, s.id)
 	if restarted || j.hasOtherWay(s.id, at.chassis) {
 		j.takeBack(now, s, g, out)
@@ -29,22 +31,41 @@ func (j *Judge) returned(now time.Time, s *suspect, g *group, restarted bool, ou
 		for _, id := range j.members(at) {
 			if o := j.suspects[id]; o != nil && o.in == in {
 				j.takeBack(now, o, g, out)
+				if o != s && !o.swept {
+					accused = append(accused, o)
+				}
 			}
 		}
 		if j.suspects[s.id] == s {
 			j.takeBack(now, s, g, out)
 		}
 	}
-	if g.left == 0 {
+	switch {
+	case g.left == 0:
 		in.Systems = nil
 		j.close(now, in, in.Name+" reachable again, all systems returned", out)
-		return
-	}
-	if g.settle.IsZero() {
+	case g.settle.IsZero():
 		g.settle = now.Add(j.opt.Settle)
 		g.backoff = probeFirst
 		g.next = now.Add(probeFirst)
 	}
+	for _, o := range accused {
+		j.reopen(now, o, at, out)
+	}
+}
+
+// reopen makes a case of its own of a system that was part of a group, if somebody
+// at its own place has said that it does not hear it, and has not taken that back.
+// Those elsewhere missed it because of the place.
+func (j *Judge) reopen(now time.Time, was *suspect, at place, out *Out) {
+	members := j.members(at)
+	by := slices.DeleteFunc(slices.Clone(was.by), func(id wire.ID) bool { return !slices.Contains(members, id) })
+	if len(by) == 0 {
+		return
+	}
+	s := j.suspect(now, was.id)
+	s.by, s.since, s.old = by, was.since, true
+	j.ask(now, s, 3, out)
 }
 
 // placeIn is the place of a group at which a system stands.

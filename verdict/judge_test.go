@@ -342,6 +342,27 @@ var stories = []struct{ name, town, script, news string }{
 	1.2 c link eth0
 	30 until`, `
 	1.7 switch unreachable switch sw1`},
+	{"a switch that lives after all, because one behind it speaks, hides no death", "net1 sw1 a b c\nnet1 sw2 e f", `
+	0 answering e f
+	2.0 b loses c
+	2.0 e loses c
+	2.1 b loses a
+	2.1 f loses a
+	2.2 e loses b
+	2.2 f loses b
+	4.0 b speaks
+	4.1 e takesback b
+	4.1 f takesback b
+	30 until`, `
+	2.0 unresponsive c by b e
+	2.1 unresponsive a by b f
+	2.2 unresponsive b by e f
+	2.7 switch unreachable switch sw1 by b f e of a b c
+	4.0 resolved switch sw1
+	4.6 unresponsive a by b
+	4.6 unresponsive c by b
+	7.0 system dead c by b
+	7.1 system dead a by b`},
 	{"a switch heals: the voice of one that kept running brings all back", twoRacks, `
 	2.0 e loses a
 	2.0 e sweeps b c d

@@ -39,11 +39,12 @@ func (h *Host) Root() fs.FS { return h.root }
 // ReadLink returns the target of a symbolic link.
 func (h *Host) ReadLink(name string) (string, error) { return h.root.ReadLink(name) }
 
-// Paced is the same host for one who has time: step is called before everything
-// that is asked of it, and may rest.
-func (h *Host) Paced(step func()) discovery.Host {
+// Paced is the same host for one look. What it has done with files is measured by
+// m; of a look that has time, step is called before everything that is asked, and
+// may rest. Both may be nil.
+func (h *Host) Paced(m *Meter, step func()) discovery.Host {
 	root := *h.root
-	root.step = step
+	root.meter, root.step = m, step
 	return paced{h, &root}
 }
 
@@ -57,7 +58,9 @@ func (p paced) Root() fs.FS { return p.slow }
 func (p paced) ReadLink(name string) (string, error) { return p.slow.ReadLink(name) }
 
 func (p paced) Sockets(ctx context.Context, q discovery.SocketQuery) ([]discovery.Socket, error) {
-	p.slow.step()
+	if p.slow.step != nil {
+		p.slow.step()
+	}
 	return p.Host.Sockets(ctx, q)
 }
 
@@ -68,6 +71,7 @@ type rootFS struct {
 	live    bool
 	hanging *hangs
 	step    func() // see Host.Paced; nil: nothing
+	meter   *Meter // see Host.Paced; nil: none
 }
 
 var (

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"io/fs"
 	"testing"
 )
@@ -37,4 +38,19 @@ func BenchmarkStat(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// A look is measured, and what it asks for is done by others.
+func BenchmarkStatInALook(b *testing.B) {
+	host := New("/")
+	b.ReportAllocs()
+	cost := Cost(b.Context(), func(_ context.Context, m *Meter) {
+		root := host.Paced(m, nil).Root()
+		for b.Loop() {
+			if _, err := fs.Stat(root, "etc/passwd"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.ReportMetric(float64(cost)/float64(b.N), "cpu-ns/op")
 }

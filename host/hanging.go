@@ -129,8 +129,11 @@ func watched[T any](r *rootFS, op, name string, do func() (T, error)) (T, error)
 		value T
 		err   error
 	}
-	w := r.hanging.hand()
-	if w.do(func() { got.value, got.err = do() }) {
+	w, done := r.hanging.hand(), false
+	r.meter.wait(func() {
+		done = w.do(r.meter.job(func() { got.value, got.err = do() }))
+	})
+	if done {
 		r.hanging.rest(w)
 		return got.value, got.err
 	}

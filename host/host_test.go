@@ -406,12 +406,29 @@ func same(t *testing.T, what string, have, want []string) {
 
 func TestTheCostOfALookHoldsThatOfTheProgramsItRan(t *testing.T) {
 	const least = 50 * time.Millisecond // for a million turns; to start it takes a few
-	cost := Cost(t.Context(), func(ctx context.Context) {
+	cost := Cost(t.Context(), func(ctx context.Context, _ *Meter) {
 		if _, err := Execute(ctx, Command{Name: "sh", Args: []string{"-c", "i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done"}}); err != nil {
 			t.Error(err)
 		}
 	})
 	if cost < least {
 		t.Errorf("a program that works hard cost %v", cost)
+	}
+}
+
+func TestTheCostOfALookHoldsThatOfTheFilesItRead(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "long"), make([]byte, 16<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const least = time.Millisecond // to copy 16 MB takes some
+	host := New(dir)
+	cost := Cost(t.Context(), func(_ context.Context, m *Meter) {
+		if _, err := fs.ReadFile(host.Paced(m, nil).Root(), "long"); err != nil {
+			t.Error(err)
+		}
+	})
+	if cost < least {
+		t.Errorf("reading a long file cost %v", cost)
 	}
 }

@@ -48,6 +48,7 @@ func (n *Nanoprobe) begin(ctx context.Context, t discovery.Type) {
 	var p *pace
 	if n.schedule.Leisurely(t.Name) {
 		p = newPace(ctx, n.paced)
+		p.idle = n.program.rests
 		n.paces[t.Name] = p
 	}
 	n.running.Go(func() { n.look(ctx, t, p) })
@@ -65,15 +66,15 @@ func (n *Nanoprobe) hurry() {
 
 // look runs one type's collector and reports to the loop.
 func (n *Nanoprobe) look(ctx context.Context, t discovery.Type, p *pace) {
-	h, limit := discovery.Host(n.host), lookLimit
+	limit, step := lookLimit, func() {}
 	if p != nil {
-		h, limit = n.host.Paced(p.step), limit+maxRest
+		limit, step = limit+maxRest, p.step
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var l look
-	cost := host.Cost(limited, func(ctx context.Context) { l = n.collect(ctx, t, h) })
-	l.cost, l.pace = cost, p // What other goroutines use is not in the cost.
+	cost := host.Cost(limited, func(ctx context.Context, m *host.Meter) { l = n.collect(ctx, t, n.host.Paced(m, step)) })
+	l.cost, l.pace = cost, p
 	select {
 	case n.looks <- l:
 	case <-ctx.Done():
@@ -125,9 +126,7 @@ func (n *Nanoprobe) looked(now time.Time, l look) {
 		n.paced = l.pace
 	}
 	n.log.Debug("looked", "type", l.typ.Name, "cpu", l.cost, "bytes", len(l.text), "error", l.err)
-	if n.tidyAt.IsZero() {
-		n.tidyAt = now.Add(tidyDelay)
-	}
+	n.untidy(now)
 	if l.err != nil {
 		n.failed(l.typ.Name, l.err)
 		return

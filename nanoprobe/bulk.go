@@ -20,6 +20,7 @@ func (n *Nanoprobe) bulk(ctx context.Context) {
 			n.log.Warn("a bulk contact failed", "CMA", n.cma, "error", err)
 		}
 		n.session.BulkDone(time.Now(), err != nil)
+		n.untidy(time.Now())
 	})
 }
 

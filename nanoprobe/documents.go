@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"assim/wire"
+	"assim/wire/pack"
 )
 
 // hashesDelay is how long first looks are gathered before their hashes are
@@ -15,11 +16,24 @@ type name struct{ typ, instance string }
 
 // document is one document as this system has it now.
 type document struct {
-	text   []byte
+	text   *text
 	hash   wire.Hash
 	secret bool      // never by datagram
-	base   []byte    // newest version that the CMA is believed to have; nil: none
+	base   *text     // newest version that the CMA is believed to have; nil: none
 	baseOf wire.Hash // its hash
+}
+
+// pack makes it what travels, as a patch where that is smaller.
+func (d *document) pack(which name) (wire.Document, error) {
+	json, err := d.text.read()
+	if err != nil {
+		return wire.Document{}, err
+	}
+	base, err := d.base.read()
+	if err != nil {
+		return wire.Document{}, err
+	}
+	return pack.Pack(which.typ, which.instance, json, base)
 }
 
 // ref names the document for the CMA.
@@ -40,10 +54,10 @@ func newDocuments() *documents {
 
 // found takes in what a look has found. It reports whether the document is to
 // be sent: it differs from one that the CMA has been told of before.
-func (d *documents) found(now time.Time, n name, text []byte, hash wire.Hash, secret bool) (send bool) {
+func (d *documents) found(now time.Time, n name, json []byte, hash wire.Hash, secret bool) (send bool) {
 	have := d.of[n]
 	if have == nil {
-		d.of[n] = &document{text: text, hash: hash, secret: secret}
+		d.of[n] = &document{text: &text{plain: json}, hash: hash, secret: secret}
 		d.fresh[n] = true
 		if d.tellAt.IsZero() {
 			d.tellAt = now.Add(hashesDelay)
@@ -53,7 +67,7 @@ func (d *documents) found(now time.Time, n name, text []byte, hash wire.Hash, se
 	if have.hash == hash {
 		return false
 	}
-	have.text, have.hash = text, hash
+	have.text, have.hash = &text{plain: json}, hash
 	return !d.fresh[n]
 }
 
@@ -103,5 +117,12 @@ func (d *documents) stored(r wire.DocRef) {
 	doc := d.of[name{r.Type, r.Instance}]
 	if doc != nil && doc.hash == r.Hash {
 		doc.base, doc.baseOf = doc.text, doc.hash
+	}
+}
+
+// squeeze makes small what is kept of all of them.
+func (d *documents) squeeze() {
+	for _, doc := range d.of {
+		doc.text.squeeze()
 	}
 }

@@ -13,6 +13,15 @@ func sees(d *documents, at time.Duration, typ string, text string) bool {
 	return d.found(t0.Add(at), name{typ, ""}, []byte(text), wire.Hash{text[0]}, false)
 }
 
+func jsonOf(t *testing.T, of *text) string {
+	t.Helper()
+	json, err := of.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(json)
+}
+
 func TestUnchangedSaysNothing(t *testing.T) {
 	d := newDocuments()
 	sees(d, 0, "os", "a")
@@ -57,11 +66,11 @@ func TestAPatchRestsOnlyOnWhatTheCMAHas(t *testing.T) {
 	sees(d, 0, "os", "a")
 	d.hashes(t0.Add(time.Second))
 	sees(d, 2*time.Second, "os", "b")
-	if _, doc := d.wanted(wire.DocRef{Type: "os", Hash: wire.Hash{'a'}}); string(doc.base) != "a" {
-		t.Errorf("base is %q, want the version the CMA has", doc.base)
+	if _, doc := d.wanted(wire.DocRef{Type: "os", Hash: wire.Hash{'a'}}); jsonOf(t, doc.base) != "a" {
+		t.Errorf("base is %q, want the version the CMA has", jsonOf(t, doc.base))
 	}
 	if _, doc := d.wanted(wire.DocRef{Type: "os", Hash: wire.Hash{'x'}}); doc.base != nil {
-		t.Errorf("base is %q, though the CMA has another version", doc.base)
+		t.Errorf("base is %q, though the CMA has another version", jsonOf(t, doc.base))
 	}
 	d.stored(wire.DocRef{Type: "os", Hash: wire.Hash{'b'}})
 	if _, doc := d.wanted(wire.DocRef{Type: "os", Hash: wire.Hash{'b'}}); doc.base != nil {

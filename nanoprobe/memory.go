@@ -7,44 +7,85 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// Limits of memory. A first look at a full box makes ten times as much garbage as
-// anything that lives here, later ones about as much; it is collected when it has
-// filled a room, and not at a share of the one megabyte that lives on a small box.
+// Limits of memory.
 const (
-	firstMemory = 8 << 20 // what Go may hold until the first look is over
-	roomAtLeast = 2 << 20 // for garbage beyond what is held between looks; more where more lives
+	// garbagePercent is how much garbage there may be before it is collected, in
+	// hundredths of what lives. A look makes about as much as lives; more is more
+	// memory, less is a collection every moment.
+	garbagePercent = 50
+	// maxProcessors is how many processors run Go at a time. Each keeps memory of
+	// its own for every size of object, and on a machine with 64 that would be most
+	// of what is held.
+	maxProcessors = 2
+	// firstMemory is what Go may hold until memory is given back for the first time,
+	// and twice what is held then ever after. These limits are soft: what lives and
+	// is needed is there, and collected for more often.
+	firstMemory = 9 << 20
+	// forgetEvery is how long pages of the program are kept at least while a look
+	// rests. Longer is more memory, shorter costs a small fault for each more often.
+	forgetEvery = time.Second
 )
 
-// saveMemory is for the whole process, and so said where it begins. Both limits
-// are soft: what lives and is needed is there.
-func saveMemory() { debug.SetMemoryLimit(firstMemory) }
-
-// tidy gives memory back to the system: garbage, and the pages of the program
-// itself that only the start or a rare look needed. Those come back from the
-// page cache, one small fault at a time, when they are used again.
-func tidy() {
-	debug.FreeOSMemory()
-	forgetProgram()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	debug.SetMemoryLimit(int64(m.Sys - m.HeapReleased + max(roomAtLeast, m.HeapAlloc/2)))
+// saveMemory is for the whole process, and so said where it begins.
+func saveMemory() {
+	runtime.GOMAXPROCS(min(maxProcessors, runtime.GOMAXPROCS(0)))
+	debug.SetGCPercent(garbagePercent)
+	debug.SetMemoryLimit(firstMemory)
 }
 
-// forgetProgram drops this process's clean, read-only mappings of its own
-// executable; see madvise(2), MADV_DONTNEED, and proc_pid_maps(5). Where that
-// is not possible nothing happens.
-func forgetProgram() {
+// untidy says that memory was needed, and is to be given back.
+func (n *Nanoprobe) untidy(now time.Time) {
+	if n.tidyAt.IsZero() {
+		n.tidyAt = now.Add(tidyDelay)
+	}
+}
+
+// tidy gives it back.
+func (n *Nanoprobe) tidy() {
+	n.tidyAt = time.Time{}
+	if n.session.Quiet() {
+		n.docs.squeeze() // Nobody asks for one just now.
+	}
+	n.program.tidy()
+}
+
+// tidy gives memory back to the system: garbage, and pages of the program.
+func (p *program) tidy() {
+	debug.FreeOSMemory()
+	p.forget()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	debug.SetMemoryLimit(max(firstMemory, 2*int64(m.Sys-m.HeapReleased)))
+}
+
+// program is this process's executable, as far as it is read only. The kernel
+// counts pages of it that only the start or a rare look needed. Once forgotten they
+// come back from the page cache, one small fault at a time, when they are used.
+type program struct {
+	pieces []piece
+	forgot atomic.Int64 // when, in nanoseconds since 1970
+}
+
+// piece is where a part of it is mapped.
+type piece struct{ from, to uintptr }
+
+// ownProgram finds it; see proc_pid_maps(5). Where that is not possible there is
+// nothing to forget.
+func ownProgram() *program {
+	p := &program{}
 	exe, err := os.Readlink("/proc/self/exe")
 	if err != nil {
-		return
+		return p
 	}
 	maps, err := os.Open("/proc/self/maps")
 	if err != nil {
-		return
+		return p
 	}
 	defer maps.Close()
 	for lines := bufio.NewScanner(maps); lines.Scan(); {
@@ -55,9 +96,25 @@ func forgetProgram() {
 		from, to, _ := strings.Cut(f[0], "-")
 		start, err1 := strconv.ParseUint(from, 16, 64)
 		end, err2 := strconv.ParseUint(to, 16, 64)
-		if err1 != nil || err2 != nil || end <= start {
-			continue
+		if err1 == nil && err2 == nil && end > start {
+			p.pieces = append(p.pieces, piece{uintptr(start), uintptr(end)})
 		}
-		_, _, _ = unix.Syscall(unix.SYS_MADVISE, uintptr(start), uintptr(end-start), unix.MADV_DONTNEED)
+	}
+	return p
+}
+
+// forget drops the clean mappings; see madvise(2), MADV_DONTNEED.
+func (p *program) forget() {
+	for _, m := range p.pieces {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED)
+	}
+}
+
+// rests forgets what a look that begins to rest needed. Several looks may rest at
+// once.
+func (p *program) rests(now time.Time) {
+	last := p.forgot.Load()
+	if now.UnixNano()-last >= int64(forgetEvery) && p.forgot.CompareAndSwap(last, now.UnixNano()) {
+		p.forget()
 	}
 }

@@ -31,9 +31,7 @@ import (
 	"assim/netio"
 	"assim/session"
 	"assim/trust"
-	"assim/version"
 	"assim/wire"
-	"assim/wire/pack"
 )
 
 // Config is what an operator may set; see cmd/nanoprobe for the settings.
@@ -49,11 +47,11 @@ type Config struct {
 
 // Limits of the loop.
 const (
-	maxPackets  = 1024            // datagrams read and not handled yet
-	patience    = 3               // tries before the CMA is looked for elsewhere
-	tidyDelay   = 2 * time.Second // after a look, before memory is given back
-	stopTime    = time.Second     // for the last words; a CMA that answers needs a hundredth of it
-	retryAfter  = 2 * time.Second // at first, when nobody lets us join
+	maxPackets  = 1024                   // datagrams read and not handled yet
+	patience    = 3                      // tries before the CMA is looked for elsewhere
+	tidyDelay   = 500 * time.Millisecond // before memory that was needed is given back
+	stopTime    = time.Second            // for the last words; a CMA that answers needs a hundredth of it
+	retryAfter  = 2 * time.Second        // at first, when nobody lets us join
 	retryAtMost = time.Minute
 )
 
@@ -92,7 +90,8 @@ type Nanoprobe struct {
 	doubtNext time.Time       // no doubt before
 	rescueAt  time.Time       // when we come by bulk unasked; zero: we need not
 	renewedAt time.Time       // when our own key was last replaced
-	tidyAt    time.Time       // when memory that looks needed is given back; zero: none is owed
+	tidyAt    time.Time       // when memory that was needed is given back; zero: none is owed
+	program   *program
 	out       member.Out
 	buf       []byte
 	running   sync.WaitGroup
@@ -112,6 +111,7 @@ func New(cfg Config, log *slog.Logger) *Nanoprobe {
 // started has ended.
 func (n *Nanoprobe) Run(ctx context.Context) error {
 	saveMemory()
+	n.program = ownProgram()
 	if err := os.MkdirAll(n.cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("nanoprobe: its directory: %w; choose another with -data", err)
 	}
@@ -242,8 +242,7 @@ func (n *Nanoprobe) due(ctx context.Context, now time.Time) error {
 		n.begin(ctx, t)
 	}
 	if !n.tidyAt.IsZero() && !now.Before(n.tidyAt) {
-		n.tidyAt = time.Time{}
-		tidy()
+		n.tidy()
 	}
 	if refs := n.docs.hashes(now); len(refs) > 0 {
 		n.session.Hashes(refs)
@@ -429,7 +428,8 @@ func (n *Nanoprobe) renewed(now time.Time, s wire.Session) {
 
 // put hands a document to the session, as a patch where that is smaller.
 func (n *Nanoprobe) put(which name, doc *document) {
-	d, err := pack.Pack(which.typ, which.instance, doc.text, doc.base)
+	n.untidy(time.Now())
+	d, err := doc.pack(which)
 	if err != nil {
 		n.log.Error("a document cannot be packed", "type", which.typ, "error", err)
 		return
@@ -456,61 +456,6 @@ func (n *Nanoprobe) desired(now time.Time, gen uint32, data []byte) {
 		n.schedule.Set(now, s.Type, every)
 	}
 	n.session.Applied(gen)
-}
-
-// about is what this nanoprobe says of itself.
-func (n *Nanoprobe) about() wire.Announce {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unnamed"
-	}
-	return wire.Announce{
-		Name: host, Version: version.Version, Machine: n.identity.Machine.Hash(), Addrs: n.addresses(),
-	}
-}
-
-// addresses lists where neighbors reach this nanoprobe, steady global ones
-// first.
-func (n *Nanoprobe) addresses() []netip.AddrPort {
-	links, err := n.host.Links(context.Background())
-	if err != nil {
-		return nil
-	}
-	var four, six []netip.AddrPort
-	for _, a := range n.outsideAddrs(links) {
-		at := netip.AddrPortFrom(a.Prefix.Addr(), n.udp.Port())
-		if a.Prefix.Addr().Is4() {
-			four = append(four, at)
-		} else {
-			six = append(six, at)
-		}
-	}
-	return append(four, six...)
-}
-
-// outsideAddrs are the steady addresses by which others reach this system.
-func (n *Nanoprobe) outsideAddrs(links []discovery.Link) []discovery.Addr {
-	routes, err := n.host.Routes(context.Background())
-	if err != nil {
-		return nil
-	}
-	addrs, err := n.host.Addrs(context.Background())
-	if err != nil {
-		return nil
-	}
-	internal := discovery.Internal(links, routes)
-	return slices.DeleteFunc(addrs, func(a discovery.Addr) bool {
-		return a.Temporary || discovery.ScopeOf(a.Prefix.Addr(), internal[a.Link]) != "global"
-	})
-}
-
-// outsideLinks are the interfaces with such an address.
-func (n *Nanoprobe) outsideLinks(links []discovery.Link) map[string]bool {
-	outside := map[string]bool{}
-	for _, a := range n.outsideAddrs(links) {
-		outside[a.Link] = true
-	}
-	return outside
 }
 
 // types are the built-in ones and the site's scripts, each ready to collect.

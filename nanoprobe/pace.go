@@ -30,6 +30,7 @@ type pace struct {
 	now   func() time.Time
 	used  func() time.Duration // CPU time of this process
 	sleep func(time.Duration)  // until the look is wanted, at most
+	idle  func(time.Time)      // called before it rests; nil: nothing
 
 	since  time.Time     // until then everything is rested for
 	before time.Duration // CPU time used until then
@@ -97,6 +98,9 @@ func (p *pace) step() {
 	case <-p.wanted:
 		return
 	default:
+	}
+	if p.idle != nil {
+		p.idle(now)
 	}
 	rest := min(owed, maxRest-p.rested)
 	p.sleep(rest)

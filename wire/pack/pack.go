@@ -70,10 +70,12 @@ func Unpack(d *wire.Document, base func(wire.Hash) []byte) ([]byte, error) {
 	return json, nil
 }
 
+// compress takes the fastest level: the tables of the next one are a megabyte
+// more for every document, and save three parts in a hundred.
 func compress(json, dictionary []byte) ([]byte, error) {
 	opts := []zstd.EOption{
 		zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true),
-		zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(false),
+		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false),
 		zstd.WithWindowSize(windowFor(len(json) + len(dictionary))),
 	}
 	if dictionary != nil {

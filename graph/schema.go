@@ -81,6 +81,7 @@ const (
 	HasChecksums   = "HAS_CHECKSUMS"    // (System)-->(ChecksumSet)
 	Translates     = "TRANSLATES"       // (System)-->(Endpoint): sends elsewhere what is called there
 	Rests          = "RESTS"            // (System)-->(DiscoveryType): looks less often than it is to
+	Fails          = "FAILS"            // (System)-->(DiscoveryType): cannot look
 	ForwardsTo     = "FORWARDS_TO"      // (Endpoint)-->(Endpoint): who calls the one is answered by the other
 )
 
@@ -188,7 +189,8 @@ var Rels = []RelDoc{
 	{System, Mounts, FileSystem, "the file system is mounted", map[string]string{"target": "where", "root": "the part of the file system that is seen there", "read_only": "true or false"}},
 	{FileSystem, On, BlockDevice, "it lies on this device", nil},
 	{FileSystem, On, IPAddr, "it is served from this address", nil},
-	{System, Rests, DiscoveryType, "the type is due on the system and waits, because its last look cost too much", map[string]string{"until": "RFC 3339 time", "cost_ms": "milliseconds of CPU that the last look took"}},
+	{System, Rests, DiscoveryType, "the type waits on the system, or takes its time, because its looks cost too much", map[string]string{"until": "RFC 3339 time; none: it takes its time", "cost_ms": "milliseconds of CPU that the last look took"}},
+	{System, Fails, DiscoveryType, "no look of the type has succeeded on the system for a minute or longer", map[string]string{"error": "why", "since": "RFC 3339 time"}},
 	{System, HasBlockDevice, BlockDevice, "the device is in this system", nil},
 	{BlockDevice, On, BlockDevice, "the upper device is made of the lower", nil},
 	{Check, Monitors, Process, "it checks this process", nil},

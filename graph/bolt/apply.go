@@ -52,6 +52,7 @@ func (s *Store) Apply(ctx context.Context, changes ...graph.Change) (graph.Resul
 	err := s.attempt(ctx, func(tx neo4j.ExplicitTransaction) (counters, error) {
 		b = newBatch(ctx, tx, s.count)
 		b.count.clock = max(b.count.clock, s.late)
+		b.pieceNodes = s.piece
 		if err := b.apply(ready); err != nil {
 			return counters{}, err
 		}
@@ -190,7 +191,9 @@ type item struct {
 	old     []*version // that this batch ends
 	claims  claims
 	altered sources // whose claims are not what they were
-	place   int     // of a node among those that are created
+	own     int64   // Neo4j's number of a node, while the transaction lasts
+	piece   int     // of what is written, the one that makes the node
+	place   int     // of a node among those that the piece makes
 	from    *item   // the ends of a relationship
 	to      *item
 }
@@ -198,20 +201,21 @@ type item struct {
 // batch is one transaction's work: what it concerns is read, altered in memory,
 // and the difference written.
 type batch struct {
-	ctx     context.Context
-	tx      neo4j.ExplicitTransaction
-	count   counters
-	res     graph.Result
-	items   map[uid]*item
-	sources map[string]*source
-	refs    map[string]*docRef
-	docs    map[string]graph.Document // by hash
-	records []graph.Record
-	names   map[int64]string // of sources, by number
-	numbers map[string]int64
-	before  int64   // the newest commit before this batch
-	times   []int64 // of the commits that it makes
-	visible bool    // whether the change at hand alters what readers see
+	ctx        context.Context
+	tx         neo4j.ExplicitTransaction
+	count      counters
+	res        graph.Result
+	items      map[uid]*item
+	sources    map[string]*source
+	refs       map[string]*docRef
+	docs       map[string]graph.Document // by hash
+	records    []graph.Record
+	names      map[int64]string // of sources, by number
+	numbers    map[string]int64
+	before     int64   // the newest commit before this batch
+	times      []int64 // of the commits that it makes
+	pieceNodes int
+	visible    bool // whether the change at hand alters what readers see
 }
 
 func newBatch(ctx context.Context, tx neo4j.ExplicitTransaction, count counters) *batch {

@@ -19,7 +19,8 @@ const (
 // ahead is what a Reader of the newest commit read before it was asked: who
 // expands one node of several that were found together soon expands the
 // others, and then looks at the nodes at the other ends. A question of three
-// hops takes four round trips, however many nodes are on the way. Rows are kept
+// hops takes four round trips, however many nodes are on the way, and one where
+// the hops are told beforehand (see NodesBefore). Rows are kept
 // as they came and decoded for whom they are given to.
 type ahead struct {
 	mu    sync.Mutex

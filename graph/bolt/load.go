@@ -13,7 +13,7 @@ const (
 	askDocumentsText = samePlan + "UNWIND $p.hashes AS h MATCH (d:AssimDocument {hash: h}) RETURN h"
 	loadRefsText     = samePlan + "UNWIND $p.refs AS r MATCH (d:AssimDocRef {ref: r}) WHERE d.to = $p.open RETURN r, d.hash"
 	loadSourcesText  = samePlan + "UNWIND $p.names AS n MATCH (s:AssimSource {name: n}) RETURN n, s.hash, s.elems, s.number"
-	loadNodesText    = samePlan + "UNWIND $p.keys AS k MATCH (n:AssimNode {_key: k}) RETURN k, properties(n)"
+	loadNodesText    = samePlan + "UNWIND $p.keys AS k MATCH (n:AssimNode {_key: k}) RETURN k, properties(n), id(n)"
 	loadClaimsText   = samePlan + "UNWIND $p.elems AS e MATCH (c:AssimClaim) WHERE c.key STARTS WITH e RETURN e, c.number, c.at, c.state"
 	loadNamesText    = samePlan + "UNWIND $p.numbers AS n MATCH (s:AssimSource {number: n}) RETURN n, s.name"
 )
@@ -137,7 +137,6 @@ func (b *batch) readSources(changes []prepared) error {
 
 // readItems reads every element that the changes speak of or take back.
 func (b *batch) readItems(changes []prepared) error {
-	wanted := map[uid]element{}
 	for i := range changes {
 		p := &changes[i]
 		src := b.sources[p.Source]
@@ -145,14 +144,17 @@ func (b *batch) readItems(changes []prepared) error {
 			continue
 		}
 		for i, n := range p.said.Nodes {
-			wanted[p.nodes[i]] = element{node: n.Key}
+			b.want(p.nodes[i], element{node: n.Key})
+		}
+		for u, e := range src.said {
+			b.want(u, e)
 		}
 		for i, r := range p.said.Rels {
-			wanted[p.rels[i]] = element{isRel: true, rel: r.Key()}
+			it := b.want(p.rels[i], element{isRel: true, rel: r.Key()})
+			it.from, it.to = b.items[p.uidOf(r.From)], b.items[p.uidOf(r.To)]
 		}
-		maps.Copy(wanted, src.said)
 	}
-	if err := b.load(wanted); err != nil {
+	if err := b.load(); err != nil {
 		return err
 	}
 	for _, src := range b.sources {
@@ -163,6 +165,22 @@ func (b *batch) readItems(changes []prepared) error {
 		}
 	}
 	return nil
+}
+
+// want adds what is to be read.
+func (b *batch) want(u uid, e element) *item {
+	it := b.items[u]
+	if it == nil {
+		it = &item{uid: u, element: e}
+		b.items[u] = it
+	}
+	return it
+}
+
+// uidOf is nodeUID of one of the nodes that are said.
+func (p *prepared) uidOf(k graph.Key) uid {
+	i, _ := slices.BinarySearchFunc(p.said.Nodes, k, func(n graph.Node, k graph.Key) int { return n.Key.Compare(k) })
+	return p.nodes[i]
 }
 
 // speaksOnce reports whether a source has a single change in the batch.
@@ -178,19 +196,26 @@ func (b *batch) speaksOnce(changes []prepared, name string) bool {
 
 // load reads elements with all claims. Relationships between nodes that do not
 // exist are not asked for.
-func (b *batch) load(wanted map[uid]element) error {
-	byKey := make(map[string]*item, len(wanted))
+func (b *batch) load() error {
+	byKey := map[string]*item{} // of those whose key is not their identity
 	keys := []string{}
-	for u, e := range wanted {
-		it := &item{uid: u, element: e}
-		b.items[u] = it
-		if !e.isRel {
-			byKey[u.key()] = it
-			keys = append(keys, u.key())
+	for u, it := range b.items {
+		if it.element.isRel {
+			continue
+		}
+		key := u.key()
+		keys = append(keys, key)
+		if key != string(u) {
+			byKey[key] = it
 		}
 	}
 	if len(keys) > 0 {
-		err := b.loadFrom(loadNodesText, list("keys", keys), func(k any) *item { return byKey[text(k)] })
+		err := b.loadFrom(loadNodesText, list("keys", keys), func(k any) *item {
+			if it := b.items[uid(text(k))]; it != nil {
+				return it
+			}
+			return byKey[text(k)]
+		})
 		if err != nil {
 			return err
 		}
@@ -209,27 +234,23 @@ func (b *batch) loadRels() error {
 			continue
 		}
 		k := it.element.rel
-		it.from, it.to = b.items[nodeUID(k.From)], b.items[nodeUID(k.To)]
+		if it.from == nil { // taken back and not said again
+			it.from, it.to = b.items[nodeUID(k.From)], b.items[nodeUID(k.To)]
+		}
 		if it.from.was == nil || it.to.was == nil {
 			continue
 		}
-		row := relRow(it)
-		row["n"] = len(asked)
+		row := map[string]any{"n": len(asked), "a": it.from.uid.key(), "b": it.to.uid.key(), "d": k.ID}
 		asked = append(asked, it)
 		byType[k.Type] = append(byType[k.Type], row)
 	}
 	for typ, rows := range byType {
-		err := b.loadFrom(loadRelsText(typ),
-			list("rows", rows), func(n any) *item { return asked[number(n)] })
+		err := b.loadFrom(loadRelsText(typ), list("rows", rows), func(n any) *item { return asked[number(n)] })
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func relRow(it *item) map[string]any {
-	return map[string]any{"t": it.element.rel.Type, "a": it.from.uid.key(), "b": it.to.uid.key(), "d": it.element.rel.ID}
 }
 
 // loadFrom reads versions that hold now; whose tells by the first column which
@@ -247,6 +268,8 @@ func (b *batch) loadFrom(cypher string, params map[string]any, whose func(any) *
 		}
 		if it.element.isRel {
 			it.was.A, it.was.B = it.from.was.ID, it.to.was.ID
+		} else {
+			it.own = number(row[2])
 		}
 		it.now = it.was
 	}

@@ -101,5 +101,5 @@ func (b *batch) words(name string, src *source) string {
 			set[w] = true
 		}
 	}
-	return strings.Join(slices.Sorted(maps.Keys(set)), " ")
+	return strings.Join(slices.Collect(maps.Keys(set)), " ")
 }

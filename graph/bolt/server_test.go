@@ -301,3 +301,39 @@ func TestCheckFindsWhatDoesNotFitTogether(t *testing.T) {
 		s.Close()
 	}
 }
+
+// What does not fit into one piece: relationships lead from each piece into the
+// others, and the second time a third of it goes, changes or comes.
+func TestWhatIsWrittenInPiecesIsWhole(t *testing.T) {
+	s := openEmpty(t, servers(t)[0])
+	defer s.Close()
+	mem := graphtest.NewMem()
+	s.piece = 50
+	const n = 170
+	for round := range 2 {
+		var changes []graph.Change
+		for part := range 10 {
+			c := graph.Change{Source: fmt.Sprint("part", part), At: t0.Add(time.Duration(round) * time.Hour)}
+			for i := part; i < n; i += 10 {
+				if (i+part+round)%3 == 2 {
+					continue
+				}
+				k := graph.Key{Label: "L", ID: fmt.Sprint(i)}
+				c.Nodes = append(c.Nodes, graph.Node{Key: k, Props: graph.P("n", i*round%5)})
+				c.Rels = append(c.Rels, graph.Rel{From: k, Type: "T", To: graph.Key{Label: "L", ID: fmt.Sprint(i * 7 % n)}, Props: graph.P("r", round)},
+					graph.Rel{From: k, Type: "U", To: graph.Key{Label: "L", ID: fmt.Sprint(n - 1 - i)}})
+			}
+			changes = append(changes, c)
+		}
+		apply(t, s, changes...)
+		if _, err := mem.Apply(t.Context(), changes...); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := dump(t, s), dump(t, mem); got != want {
+			t.Fatalf("round %d: %d bytes of graph differ from the reference's %d", round, len(got), len(want))
+		}
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/neo4j/neo4j-go-driver/v6/neo4j"
 	"github.com/neo4j/neo4j-go-driver/v6/neo4j/config"
+	"github.com/neo4j/neo4j-go-driver/v6/neo4j/notifications"
 
 	"assim/graph"
 )
@@ -30,7 +31,8 @@ const (
 	indexTime   = 300 // seconds to wait for indexes at start
 	maxKnown    = 2_000_000
 	maxTotals   = 1000
-	maxTries    = 6 // of an Apply whose errors may pass
+	pieceNodes  = 2500 // that are written together, with their relationships and who says them
+	maxTries    = 6    // of an Apply whose errors may pass
 	firstPause  = 50 * time.Millisecond
 )
 
@@ -39,6 +41,7 @@ type Store struct {
 	uri    string
 	opt    Options
 	driver neo4j.Driver
+	piece  int // pieceNodes; tests have fewer
 
 	mu     sync.Mutex // one writer
 	count  counters
@@ -72,11 +75,12 @@ func Open(ctx context.Context, uri string, opt Options) (*Store, error) {
 	driver, err := neo4j.NewDriver(uri, auth, func(c *config.Config) {
 		c.SocketConnectTimeout = connectTime
 		c.MaxTransactionRetryTime = connectTime
+		c.NotificationsMinSeverity = notifications.DisabledLevel // what it thinks of our statements
 	})
 	if err != nil {
 		return nil, fmt.Errorf("graph: the store's address %q is not understood: %w; write bolt://HOST:7687 or neo4j://HOST:7687, with +s for TLS", uri, err)
 	}
-	s := &Store{uri: uri, opt: opt, driver: driver, known: map[string]string{}}
+	s := &Store{uri: uri, opt: opt, driver: driver, piece: pieceNodes, known: map[string]string{}}
 	if err := s.start(ctx); err != nil {
 		_ = driver.Close(ctx)
 		return nil, s.explain(err)

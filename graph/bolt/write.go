@@ -1,36 +1,42 @@
 package bolt
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/neo4j/neo4j-go-driver/v6/neo4j"
+
 	"assim/graph"
 )
 
-// A transaction is written by one statement, one round trip, in parts that each
-// unwind a list of rows. The lists are inside a map, because the server plans
-// anew for every order of magnitude of a list that is a parameter itself. What
-// ends goes first, relationships before nodes.
+// A transaction is written in pieces, nearly always one, each by one statement and
+// one round trip: what a thousand systems say first is too much at a time for the
+// server's memory, and while it works on one piece the next is made. A statement
+// has parts that each unwind a list of rows. The lists are inside a map, because the
+// server plans anew for every order of magnitude of a list that is a parameter
+// itself. What ends goes first, relationships before nodes.
 //
 // There are two statements: all parts, and only those that a first discovery
-// needs. The server plans a part against all others.
+// needs. The server plans a part against all others. What is on the server is
+// found by Neo4j's own number, which is sure for as long as the transaction: an
+// index that the same transaction has written to is asked slowly.
 type part struct{ list, cypher string }
 
 var writing = []part{
-	{"endRels", `CALL () { UNWIND $p.endRels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND coalesce(r._rid, '') = x.d DELETE r }`},
-	{"endNodes", `CALL () { UNWIND $p.endNodes AS x MATCH (n:AssimNode {_key: x.k}) DELETE n }`},
+	{"endRels", `CALL () { UNWIND $p.endRels AS x MATCH (a) WHERE id(a) = x.a MATCH (b) WHERE id(b) = x.b MATCH (a)-[r]->(b) WHERE type(r) = x.t AND coalesce(r._rid, '') = x.d DELETE r }`},
+	{"endNodes", `CALL () { UNWIND $p.endNodes AS x MATCH (n) WHERE id(n) = x DELETE n }`},
 	// A relationship finds its ends by their places in a list, that of the nodes
-	// made just now and then that of those met: an index that the same transaction
-	// has written to is asked slowly.
+	// made just now and then that of those met.
 	{"newNodes", `CALL () { UNWIND $p.newNodes AS x UNWIND x[1] AS props CREATE (n:AssimNode:$(x[0])) SET n = props RETURN collect(n) AS made }
-CALL () { UNWIND $p.ends AS k MATCH (n:AssimNode {_key: k}) RETURN collect(n) AS met }
-WITH made + met AS ends, size(met) AS met
+CALL () { UNWIND $p.ends AS x MATCH (n) WHERE id(n) = x RETURN collect(n) AS met }
+WITH made, made + met AS ends, size(met) AS met
 CALL (ends) { UNWIND $p.bareRels AS x UNWIND x[1] AS y WITH x, y, ends[y[0]] AS a, ends[y[1]] AS b CREATE (a)-[:$(x[0]) {_v: y[2]}]->(b) }
 CALL (ends) { UNWIND $p.newRels AS x UNWIND x[1] AS y WITH x, y, ends[y[0]] AS a, ends[y[1]] AS b CREATE (a)-[r:$(x[0])]->(b) SET r = y[2] }`},
-	{"nodes", `CALL () { UNWIND $p.nodes AS x MATCH (n:AssimNode {_key: x.k}) SET n = x.p }`},
-	{"relabeled", `CALL () { UNWIND $p.relabeled AS x MATCH (n:AssimNode {_key: x.k}) SET n = x.p REMOVE n:$(x.gone) SET n:$(x.labels) }`},
-	{"rels", `CALL () { UNWIND $p.rels AS x MATCH (:AssimNode {_key: x.a})-[r]->(:AssimNode {_key: x.b}) WHERE type(r) = x.t AND coalesce(r._rid, '') = x.d SET r = x.p }`},
+	{"nodes", `CALL () { UNWIND $p.nodes AS x MATCH (n) WHERE id(n) = x.n SET n = x.p }`},
+	{"relabeled", `CALL () { UNWIND $p.relabeled AS x MATCH (n) WHERE id(n) = x.n SET n = x.p REMOVE n:$(x.gone) SET n:$(x.labels) }`},
+	{"rels", `CALL () { UNWIND $p.rels AS x MATCH (a) WHERE id(a) = x.a MATCH (b) WHERE id(b) = x.b MATCH (a)-[r]->(b) WHERE type(r) = x.t AND coalesce(r._rid, '') = x.d SET r = x.p }`},
 	{"oldNodes", `CALL () { UNWIND $p.oldNodes AS x CREATE (o:AssimOldNode) SET o = x }`},
 	{"oldRels", `CALL () { UNWIND $p.oldRels AS x CREATE (o:AssimOldRel) SET o = x }`},
 	{"allClaimsGone", `CALL () { UNWIND $p.allClaimsGone AS x MATCH (c:AssimClaim) WHERE c.key STARTS WITH x.elem DELETE c }`},
@@ -46,7 +52,7 @@ CALL (ends) { UNWIND $p.newRels AS x UNWIND x[1] AS y WITH x, y, ends[y[0]] AS a
 	{"documents", `CALL () { UNWIND $p.documents AS x MERGE (d:AssimDocument {hash: x.hash}) ON CREATE SET d.json = x.json }`},
 	{"endRecords", `CALL () { UNWIND $p.endRecords AS x MATCH (r:AssimRecord {bucket: x.bucket, name: x.name}) DELETE r }`},
 	{"records", `CALL () { UNWIND $p.records AS x MERGE (r:AssimRecord {bucket: x.bucket, name: x.name}) SET r.value = x.value }`},
-	{"meta", `MATCH (m:AssimMeta {name: 'meta'}) SET m.serial = $p.serial, m.clock = $p.clock, m.node = $p.node, m.rel = $p.rel, m.source = $p.source RETURN met`},
+	{"meta", `MATCH (m:AssimMeta {name: 'meta'}) SET m.serial = $p.serial, m.clock = $p.clock, m.node = $p.node, m.rel = $p.rel, m.source = $p.source RETURN met, [n IN made | id(n)]`},
 }
 
 // later are the lists that a first discovery leaves empty.
@@ -71,37 +77,134 @@ type parts map[string]any
 var partNames = []string{"endRels", "endNodes", "newNodes", "ends", "nodes", "relabeled", "newRels", "bareRels", "rels", "oldNodes", "oldRels", "allClaimsGone", "endClaims", "newClaims", "claims",
 	"endSources", "newSources", "sources", "commits", "endRefs", "newRefs", "documents", "endRecords", "records"}
 
-func (p parts) add(name string, row map[string]any) {
-	list, _ := p[name].([]any)
-	p[name] = append(list, row)
-}
-
-// write sends the difference between what was read and what now holds.
-func (b *batch) write() error {
+func (b *batch) newParts() parts {
 	p := parts{"open": open, "serial": b.count.serial, "clock": b.count.clock, "node": b.count.node, "rel": b.count.rel, "source": b.count.source}
 	for _, name := range partNames {
 		p[name] = []any{}
 	}
-	for _, collectInto := range []func(parts) error{b.writeNodes, b.writeRels, b.writeEnds, b.writeOld, b.writeClaims, b.writeSources} {
-		if err := collectInto(p); err != nil {
+	return p
+}
+
+func (p parts) add(name string, row any) {
+	list, _ := p[name].([]any)
+	p[name] = append(list, row)
+}
+
+func (p parts) statement() string {
+	for _, name := range later {
+		if len(p[name].([]any)) > 0 {
+			return writeAll
+		}
+	}
+	return writeFirst
+}
+
+// write sends the difference between what was read and what now holds.
+func (b *batch) write() error {
+	pieces := b.cut()
+	var sent *piece
+	var answer neo4j.Result
+	var err error
+	for i, this := range pieces {
+		p := b.newParts()
+		if err := b.writeNodes(this, p); err != nil {
 			return err
 		}
+		if err := b.writeSources(this.sources, p); err != nil {
+			return err
+		}
+		if i == len(pieces)-1 {
+			if err := b.writeLast(p); err != nil {
+				return err
+			}
+		}
+		if err := sent.receive(b.ctx, answer); err != nil { // the numbers of its nodes
+			return err
+		}
+		if err := b.writeRels(this, p); err != nil {
+			return err
+		}
+		this.ends = len(p["ends"].([]any))
+		if answer, err = b.tx.Run(b.ctx, p.statement(), map[string]any{"p": map[string]any(p)}); err != nil {
+			return err
+		}
+		sent = this
+	}
+	return sent.receive(b.ctx, answer)
+}
+
+// writeLast is what is little, or stands for all pieces.
+func (b *batch) writeLast(p parts) error {
+	b.writeEnds(p)
+	if err := b.writeOld(p); err != nil {
+		return err
+	}
+	if err := b.writeClaims(p); err != nil {
+		return err
 	}
 	b.writeCommits(p)
 	b.writeDocuments(p)
 	b.writeRecords(p)
-	statement := writeFirst
-	for _, name := range later {
-		if len(p[name].([]any)) > 0 {
-			statement = writeAll
+	return nil
+}
+
+// piece is the new and the changed elements that are written together, and who
+// says something else now.
+type piece struct {
+	nodes, rels []*item
+	sources     []string
+	made        []*item // in the order in which the statement makes them
+	ends        int     // how many nodes it is to meet
+}
+
+// cut deals out what is to be written: nodes, and relationships where both their
+// ends are, or later.
+func (b *batch) cut() []*piece {
+	pieces := []*piece{{}}
+	for _, it := range b.items {
+		if it.element.isRel || !it.stale(b.numbers) {
+			continue
+		}
+		last := pieces[len(pieces)-1]
+		if len(last.nodes) == b.pieceNodes {
+			last = &piece{}
+			pieces = append(pieces, last)
+		}
+		it.piece = len(pieces) - 1
+		last.nodes = append(last.nodes, it)
+	}
+	for _, it := range b.items {
+		if it.element.isRel && it.stale(b.numbers) {
+			in := pieces[max(it.from.piece, it.to.piece)]
+			in.rels = append(in.rels, it)
 		}
 	}
-	rows, err := collect(b.ctx, b.tx, statement, map[string]any{"p": map[string]any(p)})
+	n := 0
+	for name, src := range b.sources {
+		if src.changed {
+			in := pieces[n%len(pieces)]
+			in.sources = append(in.sources, name)
+			n++
+		}
+	}
+	return pieces
+}
+
+// receive takes what a statement answered.
+func (s *piece) receive(ctx context.Context, answer neo4j.Result) error {
+	if s == nil {
+		return nil
+	}
+	row, err := answer.Single(ctx)
 	if err != nil {
 		return err
 	}
-	if ends := p["ends"].([]any); len(rows) != 1 || number(rows[0][0]) != int64(len(ends)) {
-		return damaged("of %d nodes that were there, others are there now", len(ends))
+	numbers, _ := row.Values[1].([]any)
+	if number(row.Values[0]) != int64(s.ends) || len(numbers) != len(s.made) {
+		return damaged("of %d nodes that were there, others are there now", s.ends)
+	}
+	for i, it := range s.made {
+		it.own = number(numbers[i])
 	}
 	return nil
 }
@@ -123,14 +226,11 @@ func (it *item) stale(numbers map[string]int64) bool {
 	return it.was == nil || it.was.From != v.From || it.was.Owner != v.Owner || it.was.OwnerAt != v.OwnerAt
 }
 
-func (b *batch) writeNodes(p parts) error {
-	made := grouped{}
-	for u, it := range b.items {
-		if it.element.isRel || !it.stale(b.numbers) {
-			continue
-		}
-		k, v := it.element.node, it.now
-		labels := allLabels(k, v.Labels)
+func (b *batch) writeNodes(this *piece, p parts) error {
+	fresh := grouped{}
+	for _, it := range this.nodes {
+		u, v := it.uid, it.now
+		labels := allLabels(it.element.node, v.Labels)
 		props, err := v.live(labels)
 		if err != nil {
 			return err
@@ -140,10 +240,10 @@ func (b *batch) writeNodes(p parts) error {
 			props["_uid"] = whole
 		}
 		if it.was == nil {
-			made.add(strings.Join(labels, ":"), it, props)
+			fresh.add(strings.Join(labels, ":"), it, props)
 			continue
 		}
-		row := map[string]any{"k": u.key(), "p": props}
+		row := map[string]any{"n": it.own, "p": props}
 		if slices.Equal(v.Labels, it.was.Labels) {
 			p.add("nodes", row)
 			continue
@@ -151,13 +251,12 @@ func (b *batch) writeNodes(p parts) error {
 		row["labels"], row["gone"] = without(labels, it.was.Labels), without(it.was.Labels, v.Labels)
 		p.add("relabeled", row)
 	}
-	place := 0
-	for _, g := range made {
+	for _, g := range fresh {
 		for _, it := range g.of {
-			it.place = place
-			place++
+			it.place = len(this.made)
+			this.made = append(this.made, it)
 		}
-		p["newNodes"] = append(p["newNodes"].([]any), []any{allLabels(g.of[0].element.node, g.of[0].now.Labels), g.rows})
+		p.add("newNodes", []any{allLabels(g.of[0].element.node, g.of[0].now.Labels), g.rows})
 	}
 	return nil
 }
@@ -192,29 +291,22 @@ func without(a, b []string) []string {
 }
 
 // writeRels comes after writeNodes, which places the new ends.
-func (b *batch) writeRels(p parts) error {
+func (b *batch) writeRels(this *piece, p parts) error {
 	met := map[*item]int{}
-	made := 0
-	for _, g := range p["newNodes"].([]any) {
-		made += len(g.([]any)[1].([]any))
-	}
-	fresh, bare := grouped{}, grouped{}
 	end := func(it *item) int {
-		if it.was == nil {
+		if it.place < len(this.made) && this.made[it.place] == it {
 			return it.place
 		}
 		n, ok := met[it]
 		if !ok {
-			n = made + len(met)
+			n = len(this.made) + len(met)
 			met[it] = n
-			p["ends"] = append(p["ends"].([]any), it.uid.key())
+			p.add("ends", it.own)
 		}
 		return n
 	}
-	for _, it := range b.items {
-		if !it.element.isRel || !it.stale(b.numbers) {
-			continue
-		}
+	fresh, bare := grouped{}, grouped{}
+	for _, it := range this.rels {
 		props, err := it.now.live(nil)
 		if err != nil {
 			return err
@@ -223,39 +315,43 @@ func (b *batch) writeRels(p parts) error {
 		if k.ID != "" {
 			props["_rid"] = k.ID
 		}
-		if it.was == nil {
-			if len(props) == 1 { // the version, which each has
-				bare.add(k.Type, it, []any{end(it.from), end(it.to), props["_v"]})
-			} else {
-				fresh.add(k.Type, it, []any{end(it.from), end(it.to), props})
-			}
-			continue
+		switch {
+		case it.was != nil:
+			row := it.relRow()
+			row["p"] = props
+			p.add("rels", row)
+		case len(props) == 1: // the version, which each has
+			bare.add(k.Type, it, []any{end(it.from), end(it.to), props["_v"]})
+		default:
+			fresh.add(k.Type, it, []any{end(it.from), end(it.to), props})
 		}
-		row := relRow(it)
-		row["p"] = props
-		p.add("rels", row)
 	}
 	for name, list := range map[string]grouped{"newRels": fresh, "bareRels": bare} {
 		for typ, g := range list {
-			p[name] = append(p[name].([]any), []any{typ, g.rows})
+			p.add(name, []any{typ, g.rows})
 		}
 	}
 	return nil
 }
 
-// writeEnds deletes what is no more, relationships first.
-func (b *batch) writeEnds(p parts) error {
-	for u, it := range b.items {
-		if it.was == nil || it.now != nil {
-			continue
+// relRow tells which relationship of those on the server. To look for its own
+// number would be planned as a walk over all while there are none.
+func (it *item) relRow() map[string]any {
+	k := it.element.rel
+	return map[string]any{"a": it.from.own, "b": it.to.own, "t": k.Type, "d": k.ID}
+}
+
+// writeEnds deletes what is no more.
+func (b *batch) writeEnds(p parts) {
+	for _, it := range b.items {
+		switch {
+		case it.was == nil || it.now != nil:
+		case it.element.isRel:
+			p.add("endRels", it.relRow())
+		default:
+			p.add("endNodes", it.own)
 		}
-		if it.element.isRel {
-			p.add("endRels", relRow(it))
-			continue
-		}
-		p.add("endNodes", map[string]any{"k": u.key()})
 	}
-	return nil
 }
 
 func (b *batch) writeOld(p parts) error {
@@ -319,11 +415,9 @@ func (b *batch) claimKey(u uid, name string) string {
 	return u.key() + " " + strconv.FormatInt(b.numbers[name], 10)
 }
 
-func (b *batch) writeSources(p parts) error {
-	for name, src := range b.sources {
-		if !src.changed {
-			continue
-		}
+func (b *batch) writeSources(names []string, p parts) error {
+	for _, name := range names {
+		src := b.sources[name]
 		if len(src.elems) == 0 {
 			p.add("endSources", map[string]any{"name": name})
 			src.hash = hashOf(&prepared{})

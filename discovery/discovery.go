@@ -38,7 +38,7 @@ const (
 	Neighbors Trigger = "neighbors" // the kernel's neighbor table changed
 	Frames    Trigger = "frames"    // an LLDP or CDP frame differs from the one before
 	Resumed   Trigger = "resumed"   // what the nanoprobe before this one said has come
-	Budgets   Trigger = "budgets"   // a type is held back by its budget, or no more
+	Budgets   Trigger = "budgets"   // a type is held back by its budget or fails, or no more
 	Sockets   Trigger = "sockets"   // a listening or connected socket came or went, where the kernel tells
 )
 
@@ -159,9 +159,11 @@ type Recaller interface {
 	Recalled(typ string) []byte
 }
 
-// Rester is a Host that knows which types are held back by their budget.
+// Rester is a Host that knows which types are held back by their budget, and which
+// fail.
 type Rester interface {
 	Rests() []Rest
+	Failures() []Failure
 }
 
 // Command is a program to run, and its limits. Zero limits are the host's own.

@@ -27,12 +27,6 @@ const (
 	dutyCycle = 10
 	// maxStretch bounds that rest.
 	maxStretch = time.Hour
-	// worthTelling is the cost of a look from which on the rest after it is told,
-	// when it holds back the next look. Shorter ones are nobody's worry.
-	worthTelling = time.Second
-	// tellAgain is how long what was told of a type that rests again and again
-	// stands: a program that costs too much on all systems floods nobody.
-	tellAgain = time.Minute
 	// jitterPart of an interval is random: a thousand systems that were switched
 	// on together do not look together for ever.
 	jitterPart = 8
@@ -58,6 +52,7 @@ type entry struct {
 	running bool
 	slow    bool      // it runs leisurely
 	urgent  bool      // somebody asked for the next look
+	woke    bool      // the look under way was triggered
 	again   bool      // triggered while running: look once more
 	due     time.Time // next look by its interval; zero = none
 	asked   time.Time // first trigger since the last look; zero = none
@@ -65,15 +60,8 @@ type entry struct {
 	rest    time.Time // not before this: budget
 	started time.Time
 	state   Status
-	rests   Rest      // as told; its Type is empty when it does not rest
-	toldAt  time.Time // when rests was filled in last
-}
-
-// Rest tells that a type is held back by its budget.
-type Rest struct {
-	Type   string `json:"type"`
-	Until  string `json:"until"`   // RFC 3339; not before then
-	CostMS int64  `json:"cost_ms"` // CPU time of the last look
+	haste   haste
+	told    told
 }
 
 // Status is where one type stands, for people.
@@ -87,6 +75,7 @@ type Status struct {
 	Next    time.Time     // zero = on triggers only
 	Looks   int           // since the start
 	Error   string        // of the last look
+	Failing time.Time     // since when no look succeeded; zero = the last one did
 }
 
 // NewSchedule makes a schedule in which every type is due at now: a nanoprobe
@@ -154,11 +143,12 @@ func (s *Schedule) Ask(now time.Time, name string) bool {
 	if e == nil || e.every == Off {
 		return false
 	}
+	e.urgent = true
 	if e.running {
 		e.again = true
 		return true
 	}
-	e.due, e.rest, e.urgent = now, time.Time{}, true
+	e.due, e.rest = now, time.Time{}
 	return true
 }
 
@@ -174,7 +164,7 @@ func (s *Schedule) Tick(now time.Time) []Type {
 		} else {
 			s.running++
 		}
-		e.running, e.started, e.urgent = true, now, false
+		e.running, e.started, e.urgent, e.woke = true, now, false, !e.woken.IsZero()
 		e.due, e.asked, e.woken = time.Time{}, time.Time{}, time.Time{}
 		e.state.Last = now
 		start = append(start, e.typ)
@@ -183,10 +173,11 @@ func (s *Schedule) Tick(now time.Time) []Type {
 }
 
 // Leisurely reports whether a type collects just now, and nobody waits for it: it
-// is not the first look, not asked for, and nothing happened that it would tell.
+// is not the first look, not asked for, and nothing happened that it would tell, or
+// so much that to tell it all at once costs too much.
 func (s *Schedule) Leisurely(name string) bool {
 	e := s.find(name)
-	return e != nil && e.running && e.slow && !e.again
+	return e != nil && e.running && e.slow && !e.urgent && !(e.again && !e.haste.spent)
 }
 
 // Done says that a look ended: what it cost in CPU time, and its error or nil.
@@ -203,9 +194,9 @@ func (s *Schedule) Done(now time.Time, name string, cost time.Duration, err erro
 	e.running, e.slow = false, false
 	e.state.Looks++
 	e.state.Cost = cost
-	e.state.Error = ""
-	if err != nil {
-		e.state.Error = err.Error()
+	e.fails(now, err)
+	if e.woke && e.state.Looks > 1 {
+		e.haste.spend(now, cost)
 	}
 	e.rest = e.started.Add(min(cost*dutyCycle, maxStretch))
 	e.due = s.next(e, e.started)
@@ -241,25 +232,6 @@ func (s *Schedule) Status(now time.Time) []Status {
 	return all
 }
 
-// Rests lists what is to be told of types that are due and held back by their
-// budget, in the order of the list.
-func (s *Schedule) Rests(now time.Time) []Rest {
-	var all []Rest
-	for _, e := range s.entries {
-		switch late := now.Sub(e.toldAt) >= tellAgain; {
-		case !e.held(now):
-			e.rests = Rest{}
-		case late && !e.running:
-			e.rests = Rest{e.typ.Name, e.rest.UTC().Format(time.RFC3339), e.state.Cost.Milliseconds()}
-			e.toldAt = now
-		}
-		if e.rests.Type != "" {
-			all = append(all, e.rests)
-		}
-	}
-	return all
-}
-
 func (s *Schedule) find(name string) *entry {
 	for _, e := range s.entries {
 		if e.typ.Name == name {
@@ -278,7 +250,9 @@ func (s *Schedule) room(e *entry) bool {
 }
 
 // leisurely says whether nobody waits for e's next look.
-func (e *entry) leisurely() bool { return e.state.Looks > 0 && !e.urgent && e.woken.IsZero() }
+func (e *entry) leisurely() bool {
+	return e.state.Looks > 0 && !e.urgent && (e.woken.IsZero() || e.haste.spent)
+}
 
 // byDue returns the entries with the one that waited longest first.
 func (s *Schedule) byDue() []*entry {
@@ -315,15 +289,6 @@ func (e *entry) wake(now time.Time) {
 	if latest := e.asked.Add(patience); e.woken.After(latest) {
 		e.woken = latest
 	}
-}
-
-// held reports whether e would look earlier but for its budget. The look that
-// ends a rest decides whether another one follows.
-func (e *entry) held(now time.Time) bool {
-	if e.running {
-		return e.rests.Type != ""
-	}
-	return e.state.Cost >= worthTelling && e.wants().Before(e.when()) && (e.rest.After(now) || e.rests.Type != "")
 }
 
 // when is the earliest moment e may start; zero = not before a trigger.

@@ -32,13 +32,27 @@ type look struct {
 // self is the host with what the nanoprobe knows of itself.
 type self struct {
 	recalling
-	rests *atomic.Pointer[[]discovery.Rest]
+	troubles *atomic.Pointer[troubles]
+}
+
+// troubles are the types that do not look as they are to, as told.
+type troubles struct {
+	rests []discovery.Rest
+	fails []discovery.Failure
 }
 
 // Rests implements discovery.Rester. It is for the goroutines of looks.
 func (s self) Rests() []discovery.Rest {
-	if told := s.rests.Load(); told != nil {
-		return *told
+	if told := s.troubles.Load(); told != nil {
+		return told.rests
+	}
+	return nil
+}
+
+// Failures is for them as well.
+func (s self) Failures() []discovery.Failure {
+	if told := s.troubles.Load(); told != nil {
+		return told.fails
 	}
 	return nil
 }
@@ -89,7 +103,7 @@ func (n *Nanoprobe) collect(ctx context.Context, t discovery.Type, h discovery.H
 			l.text, l.err = nil, fmt.Errorf("%s panicked: %v", t.Name, r)
 		}
 	}()
-	payload, err := t.Collect(ctx, self{recalling{h, &n.recalls}, &n.rests})
+	payload, err := t.Collect(ctx, self{recalling{h, &n.recalls}, &n.troubles})
 	if errors.Is(err, discovery.ErrNotYet) {
 		l.early = true
 		return l
@@ -152,14 +166,14 @@ func (n *Nanoprobe) looked(now time.Time, l look) {
 	}
 }
 
-// budgets notices which types are held back by what they cost. The document about
-// them is made like any other: by a look.
+// budgets notices which types are held back by what they cost, or fail. The
+// document about them is made like any other: by a look.
 func (n *Nanoprobe) budgets(now time.Time) {
-	rests := n.schedule.Rests(now)
-	if told := n.rests.Load(); told != nil && slices.Equal(*told, rests) {
+	is := troubles{n.schedule.Rests(now), n.schedule.Failures(now)}
+	if told := n.troubles.Load(); told != nil && slices.Equal(told.rests, is.rests) && slices.Equal(told.fails, is.fails) {
 		return
 	}
-	n.rests.Store(&rests)
+	n.troubles.Store(&is)
 	n.schedule.Happened(now, discovery.Budgets)
 }
 

@@ -74,7 +74,7 @@ type Nanoprobe struct {
 	failures map[string]string // why types cannot be looked at, as logged
 	docs     *documents
 	recalls  recalls
-	rests    atomic.Pointer[[]discovery.Rest] // types held back by their budget, as told
+	troubles atomic.Pointer[troubles] // types that rest or fail, as told
 	finder   *finder
 	cma      netip.AddrPort // where it answered last; invalid: nowhere yet
 	local    netip.Addr     // where it answered to

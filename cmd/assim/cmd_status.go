@@ -16,7 +16,7 @@ import (
 const (
 	maxBroken = 8   // incidents that are shown; assim incidents has all
 	maxTold   = 3   // rows of each table; -all has all
-	maxRests  = 100 // that are asked for
+	maxRests  = 100 // that are asked for, and as many that fail
 )
 
 type statusSettings struct {
@@ -55,6 +55,9 @@ func statusCommand() command {
 // few types that rest, so that it costs nothing while none does.
 var resting = fmt.Sprintf("MATCH (d:DiscoveryType)<-[r:RESTS]-(s:System) RETURN s.name AS system, d.name AS type, r.until AS until, r.cost_ms AS cost_ms ORDER BY system, type LIMIT %d", maxRests)
 
+// failing asks which systems cannot look, in the same way.
+var failing = fmt.Sprintf("MATCH (d:DiscoveryType)<-[r:FAILS]-(s:System) RETURN s.name AS system, d.name AS type, r.since AS since, r.error AS error ORDER BY system, type LIMIT %d", maxRests)
+
 // openIncidents and countIncidents ask what is broken.
 var (
 	openIncidents  = fmt.Sprintf("MATCH (i:Incident {state: 'open'}) RETURN i.kind AS kind, i.text AS text, i.opened AS opened ORDER BY opened DESC LIMIT %d", maxBroken)
@@ -69,6 +72,14 @@ type rest struct {
 	CostMS any `json:"cost_ms"`
 }
 
+// failure is a discovery type that a system cannot look at.
+type failure struct {
+	System any `json:"system"`
+	Type   any `json:"type"`
+	Since  any `json:"since"`
+	Error  any `json:"error"`
+}
+
 // fault is an open incident.
 type fault struct {
 	Kind   any `json:"kind"`
@@ -79,11 +90,12 @@ type fault struct {
 // statusPage is what -json prints.
 type statusPage struct {
 	api.Status
-	Broken    []fault `json:"broken"`            // the newest; null when the graph does not answer
-	Incidents int     `json:"incidents"`         // all that are open
-	Resting   []rest  `json:"resting"`           // 100 at most; null when the graph does not answer
-	Pending   int     `json:"pending"`           // systems that wait for a person
-	Unknown   string  `json:"unknown,omitempty"` // why the graph does not answer
+	Broken    []fault   `json:"broken"`            // the newest; null when the graph does not answer
+	Incidents int       `json:"incidents"`         // all that are open
+	Resting   []rest    `json:"resting"`           // 100 at most; null when the graph does not answer
+	Failing   []failure `json:"failing"`           // 100 at most; null when the graph does not answer
+	Pending   int       `json:"pending"`           // systems that wait for a person
+	Unknown   string    `json:"unknown,omitempty"` // why the graph does not answer
 }
 
 // statusPage asks for all of it. The graph may be what is wrong: its silence hides
@@ -100,16 +112,20 @@ func (a *app) statusPage(ctx context.Context) (statusPage, error) {
 	count, err := a.client.Query(ctx, api.QueryRequest{Query: countIncidents})
 	broken, err2 := a.client.Query(ctx, api.QueryRequest{Query: openIncidents})
 	rests, err3 := a.client.Query(ctx, api.QueryRequest{Query: resting})
-	if err := errors.Join(err, err2, err3); err != nil {
+	fails, err4 := a.client.Query(ctx, api.QueryRequest{Query: failing})
+	if err := errors.Join(err, err2, err3, err4); err != nil {
 		page.Unknown, _, _ = strings.Cut(err.Error(), "\n") // The others say the same.
 		return page, nil
 	}
-	page.Broken, page.Resting = []fault{}, []rest{}
+	page.Broken, page.Resting, page.Failing = []fault{}, []rest{}, []failure{}
 	for _, row := range broken.Rows {
 		page.Broken = append(page.Broken, fault{row[0], row[1], row[2]})
 	}
 	for _, row := range rests.Rows {
 		page.Resting = append(page.Resting, rest{row[0], row[1], row[2], row[3]})
+	}
+	for _, row := range fails.Rows {
+		page.Failing = append(page.Failing, failure{row[0], row[1], row[2], row[3]})
 	}
 	if len(count.Rows) == 1 {
 		n, _ := count.Rows[0][0].(float64)
@@ -147,7 +163,7 @@ func (a *app) status(p statusPage, all bool) {
 	if p.Recovery != "" {
 		fmt.Fprintf(a.out, "  The recovery key lies on the CMA itself (%s): assim recovery-key take FILE\n", p.Recovery)
 	}
-	a.resting(p.Resting, all)
+	a.idle(p, all)
 	if all {
 		a.figures(p.Status)
 	}
@@ -196,13 +212,21 @@ func (a *app) troubles(s api.Status, all bool) {
 	a.short("Systems that send what cannot be read (listed until ten minutes after the last)", []string{"system", "since", "last", "times", "why"}, rows, all)
 }
 
-// resting prints what waits. That is no trouble of the CMA.
-func (a *app) resting(list []rest, all bool) {
+// idle prints which discovery does not look as it is to. That is no trouble of the
+// CMA.
+func (a *app) idle(p statusPage, all bool) {
 	var rows [][]any
-	for _, r := range list {
-		rows = append(rows, []any{r.System, r.Type, r.Until, r.CostMS})
+	for _, f := range p.Failing {
+		rows = append(rows, []any{f.System, f.Type, fmt.Sprintf("fails since %v", f.Since), f.Error})
 	}
-	a.short(fmt.Sprintf("Resting: discovery that is due and waits, because its last look cost too much CPU (%d at most)", maxRests), []string{"system", "type", "until", "cost_ms"}, rows, all)
+	for _, r := range p.Resting {
+		what := "takes its time"
+		if r.Until != nil && r.Until != "" {
+			what = fmt.Sprintf("waits until %v", r.Until)
+		}
+		rows = append(rows, []any{r.System, r.Type, what, fmt.Sprintf("its last look took %v ms of CPU", r.CostMS)})
+	}
+	a.short(fmt.Sprintf("Resting or failing: discovery that looks less often than it is to, or in vain (%d of each at most)", maxRests), []string{"system", "type", "what", "why"}, rows, all)
 }
 
 // short prints the first rows of a table, or all of them; nothing if there are

@@ -32,6 +32,7 @@ func busyPage() statusPage {
 		p.SetAside = append(p.SetAside, api.SetAside{System: "web1", Type: typ, Reason: "odd"})
 		p.Malformed = append(p.Malformed, admin.Malformed{Name: fmt.Sprintf("evil%02d", i), Reason: "short"})
 		p.Resting = append(p.Resting, rest{"db1", "dear" + typ, "soon", 4000.0})
+		p.Failing = append(p.Failing, failure{"db1", "blind" + typ, "yesterday", "no eyes\x1b[2J"})
 	}
 	for i := range maxBroken {
 		p.Broken = append(p.Broken, fault{"system dead", fmt.Sprintf("db%d is dead", i), "2026-11-25T10:00:00Z"})
@@ -49,18 +50,21 @@ func TestTheStatusIsOneScreenWithWhatIsBrokenFirst(t *testing.T) {
 	}
 	at := 0
 	for _, want := range []string{"30 things are broken", "assim incidents", "db0 is dead", "and 22 more", "Queues that are full", "documents", "no space left", "Set aside", "and 57 more: assim status -all",
-		"Systems that send what cannot be read", "evil02", "systems", "9 dead, 1 stopped, 9990 up", "2: assim pending", "310", "300 since the start, 1.5 a minute now, 60 set aside", "7 signals, 20 documents, 0 commits waiting; 3 dropped", "recovery-key take", "Resting", "deartype02"} {
+		"Systems that send what cannot be read", "evil02", "systems", "9 dead, 1 stopped, 9990 up", "2: assim pending", "310", "300 since the start, 1.5 a minute now, 60 set aside", "7 signals, 20 documents, 0 commits waiting; 3 dropped", "recovery-key take", "Resting or failing", "blindtype02", "fails since yesterday", "and 117 more"} {
 		i := strings.Index(text[at:], want)
 		if i < 0 {
 			t.Fatalf("%q is missing, or not where it belongs:\n%s", want, text)
 		}
 		at += i
 	}
+	if strings.Contains(text, "\x1b[2J") {
+		t.Error("the words of a system rule the terminal")
+	}
 	if strings.Contains(text, "documents: type") {
 		t.Error("every counter is on the first page")
 	}
 	whole := pageOf(busyPage(), true)
-	for _, want := range []string{"documents: type59", "evil59", "deartype59", "PER MINUTE", "LIMIT"} {
+	for _, want := range []string{"documents: type59", "evil59", "blindtype59", "deartype59", "waits until soon", "4000 ms", "PER MINUTE", "LIMIT"} {
 		if !strings.Contains(whole, want) {
 			t.Errorf("-all does not tell of %q", want)
 		}

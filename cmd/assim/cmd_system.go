@@ -40,6 +40,9 @@ ORDER BY process, addr, port`},
 MATCH (s:System {id: $id})-[:RUNS]->(p:Process)-[:LISTENS_ON]->(e:Endpoint)<-[:CONNECTS_TO]-(q:Process)<-[:RUNS]-(t:System)
 RETURN DISTINCT p.name AS process, e.port AS port, q.name AS client, t.name AS on
 ORDER BY process, port, on`},
+	{"Failing", `
+MATCH (s:System {id: $id})-[r:FAILS]->(d:DiscoveryType)
+RETURN d.name AS type, r.since AS since, r.error AS error ORDER BY type`},
 	{"Resting", `
 MATCH (s:System {id: $id})-[r:RESTS]->(d:DiscoveryType)
 RETURN d.name AS type, r.until AS until, r.cost_ms AS cost_ms ORDER BY type`},

@@ -30,6 +30,7 @@ type usage struct {
 	Processes int     `json:"instances"`
 	RSSP50MB  float64 `json:"rss_p50_mb"`
 	RSSMaxMB  float64 `json:"rss_max_mb"`
+	AnonP50MB float64 `json:"rss_anonymous_p50_mb"` // without pages of files, which all instances share
 	CPUP50    float64 `json:"cpu_seconds_per_minute_p50"`
 	CPUMax    float64 `json:"cpu_seconds_per_minute_max"`
 }
@@ -37,12 +38,14 @@ type usage struct {
 // usageOf sums up instances over a time.
 func usageOf(before, after []sample, over time.Duration) usage {
 	u := usage{Processes: len(after)}
-	var rss, cpu []float64
+	var rss, anon, cpu []float64
 	for i := range after {
 		rss = append(rss, float64(after[i].rss)/1e6)
+		anon = append(anon, float64(after[i].anon)/1e6)
 		cpu = append(cpu, (after[i].cpu-before[i].cpu).Seconds()/over.Minutes())
 	}
 	u.RSSP50MB, u.RSSMaxMB = middleAndMost(rss)
+	u.AnonP50MB, _ = middleAndMost(anon)
 	u.CPUP50, u.CPUMax = middleAndMost(cpu)
 	return u
 }
@@ -62,6 +65,7 @@ func (f *figures) print(w io.Writer) {
 	fmt.Fprintf(w, "| instances | %d | %d | |\n", f.Nanoprobe.Processes, f.LLDPD.Processes)
 	fmt.Fprintf(w, "| RSS p50 / max | %.1f / %.1f MB | %.1f / %.1f MB | %.2f |\n",
 		f.Nanoprobe.RSSP50MB, f.Nanoprobe.RSSMaxMB, f.LLDPD.RSSP50MB, f.LLDPD.RSSMaxMB, f.RSSRatio)
+	fmt.Fprintf(w, "| of it anonymous p50 | %.1f MB | %.1f MB | |\n", f.Nanoprobe.AnonP50MB, f.LLDPD.AnonP50MB)
 	fmt.Fprintf(w, "| CPU seconds per minute p50 / max | %.3f / %.3f | %.3f / %.3f | %.2f |\n",
 		f.Nanoprobe.CPUP50, f.Nanoprobe.CPUMax, f.LLDPD.CPUP50, f.LLDPD.CPUMax, f.CPURatio)
 	fmt.Fprintf(w, "| program, stripped | %.2f MB | | |\n", float64(f.BinaryBytes)/1e6)

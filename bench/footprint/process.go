@@ -12,8 +12,9 @@ import (
 
 // sample is what one instance of a program takes at one moment.
 type sample struct {
-	rss int64
-	cpu time.Duration
+	rss  int64
+	anon int64 // of rss what is no file's: what the memory holds for this instance alone
+	cpu  time.Duration
 }
 
 // ticks is the unit of CPU times in /proc/PID/stat, the same on every Linux.
@@ -56,8 +57,24 @@ func take(pids []int) (s sample, err error) {
 		pages, _ := strconv.ParseInt(fields[statRSS], 10, 64)
 		s.cpu += time.Duration(user+system) * time.Second / ticks
 		s.rss += pages * int64(os.Getpagesize())
+		s.anon += anonymous(pid)
 	}
 	return s, nil
+}
+
+// anonymous is RssAnon of /proc/PID/status in bytes; 0 when it is not told.
+func anonymous(pid int) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+			return kb << 10
+		}
+	}
+	return 0
 }
 
 // takeAll samples instances one after the other.

@@ -56,6 +56,7 @@ type table struct {
 	ended      []*discovery.Ended   // those that are gone; -1 is the first's number here
 	cgroups    map[string]string    // see inContainer
 	listed     []int                // see pids
+	words      map[string]string    // see same
 	buf        []byte               // see text
 }
 
@@ -125,6 +126,27 @@ func (t *table) describe(e *entry, said *discovery.Ended) {
 		e.place.container = t.container(e.place.container).Name
 	}
 	e.netns, e.pidns = said.Netns, said.Pidns
+	for _, word := range []*string{&e.comm, &e.exe, &e.cwd, &e.netns, &e.pidns, &e.place.unit, &e.place.container} {
+		*word = t.same(*word)
+	}
+	for i := range e.args {
+		e.args[i] = t.same(e.args[i])
+	}
+}
+
+// same returns a word as it was said before in this look: the two thousand
+// processes of a machine are of a few programs, in fewer namespaces. It is a copy
+// of what may be a piece of something longer.
+func (t *table) same(word string) string {
+	if said, ok := t.words[word]; ok {
+		return said
+	}
+	if t.words == nil {
+		t.words = map[string]string{}
+	}
+	word = strings.Clone(word)
+	t.words[word] = word
+	return word
 }
 
 // stat is what proc_pid_stat(5) says, in place.
@@ -190,7 +212,7 @@ func parseCmdline(text string) []string {
 		}
 		args = append(args, printable(a, maxArg))
 	}
-	if len(args) > 0 {
+	if len(args) > 0 && strings.HasPrefix(args[0], "sshd: ") {
 		args[0] = sshdStartups.ReplaceAllString(args[0], "$1")
 	}
 	return args

@@ -85,6 +85,7 @@ type figures struct {
 	RSSPeak    float64   `json:"rss_peak_mb"`
 	RSSAfter   float64   `json:"rss_p50_mb"`
 	RSSP95     float64   `json:"rss_p95_mb"`
+	AnonP50    float64   `json:"rss_anonymous_p50_mb"` // without pages of files
 	SlowestMs  float64   `json:"costliest_look_ms"`
 	SlowestIs  string    `json:"costliest_look"`
 	Everything []look    `json:"looks"`
@@ -120,6 +121,7 @@ func (f *figures) print() {
 	fmt.Printf("| CPU seconds of the first look at everything | %.1f | |\n", f.CPUStart)
 	fmt.Printf("| RSS peak, first look at everything / later | %.1f / %.1f MB | <= %.0f |\n", f.RSSStart, f.RSSPeak, maxDuring)
 	fmt.Printf("| RSS between looks, p50 / p95 | %.1f / %.1f MB | p50 <= %.0f |\n", f.RSSAfter, f.RSSP95, maxAfter)
+	fmt.Printf("| of it anonymous, p50 | %.1f MB | |\n", f.AnonP50)
 	fmt.Printf("| costliest look | %s, %.0f ms | |\n", f.SlowestIs, f.SlowestMs)
 	fmt.Println("\nCPU of a look, costliest first:")
 	for _, l := range f.Everything {

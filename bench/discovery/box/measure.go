@@ -124,7 +124,7 @@ func (f *figures) started(pid int) error {
 
 // watch samples memory every second and CPU in windows.
 func (f *figures) watch(ctx context.Context, pid int, during time.Duration) error {
-	var cpus, sizes []float64
+	var cpus, sizes, anons []float64
 	begin, err := cpuOf(pid)
 	if err != nil {
 		return err
@@ -139,7 +139,11 @@ func (f *figures) watch(ctx context.Context, pid int, during time.Duration) erro
 		if err != nil {
 			return err
 		}
-		sizes = append(sizes, size)
+		anon, err := memoryOf(pid, "RssAnon:")
+		if err != nil {
+			return err
+		}
+		sizes, anons = append(sizes, size), append(anons, anon)
 		if passed := time.Since(at); passed >= window {
 			cpu, err := cpuOf(pid)
 			if err != nil {
@@ -153,6 +157,7 @@ func (f *figures) watch(ctx context.Context, pid int, during time.Duration) erro
 	f.Windows, f.CPUEach = len(cpus), cpus
 	f.CPUP50, f.CPUP95, f.CPUMax = part(cpus, 50), part(cpus, 95), part(cpus, 100)
 	f.RSSAfter, f.RSSP95 = part(sizes, 50), part(sizes, 95)
+	f.AnonP50 = part(anons, 50)
 	f.RSSPeak, err = memoryOf(pid, "VmHWM:")
 	return err
 }

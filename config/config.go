@@ -37,6 +37,7 @@ var ErrHelp = flag.ErrHelp
 // Program describes a program for its help text.
 type Program struct {
 	Name     string // also the table of the TOML file
+	Command  string // what is typed after the name, if it has commands
 	Version  string // printed by -version
 	Synopsis string // first lines of -h
 	Examples string // last lines of -h
@@ -172,7 +173,7 @@ func flagError(p Program, settings []Setting, err error) error {
 	for _, s := range settings {
 		known = append(known, s.Name)
 	}
-	return fmt.Errorf("%s: there is no flag -%s%s; see %s -h", p.Name, name, didYouMean("-", name, known), p.Name)
+	return fmt.Errorf("%s: there is no flag -%s%s; see %s -h", p.Name, name, didYouMean("-", name, known), strings.TrimSpace(p.Name+" "+p.Command))
 }
 
 func loadFile(p Program, settings []Setting, name string) error {

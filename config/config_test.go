@@ -54,6 +54,15 @@ func TestListsAreRepeatedFlagsCommasOrArrays(t *testing.T) {
 	}
 }
 
+func TestAHintIsNearAndOtherwiseThereIsNone(t *testing.T) {
+	known := []string{"os", "root", "listeners", "netconfig"}
+	for unknown, want := range map[string]string{"oss": "os", "xyz": "", "nope": "", "rot": "root", "listner": "listeners", "net_config": "netconfig", "x": ""} {
+		if got := Nearest(unknown, known); got != want {
+			t.Errorf("for %q it is %q, want %q", unknown, got, want)
+		}
+	}
+}
+
 func TestUnknownNamesAreErrorsThatNameTheNearest(t *testing.T) {
 	cases := []struct{ toml, flag, want string }{
 		{"[cma]\nlisen = \"x\"\n", "", `[cma] has no key "lisen"; did you mean listen?`},

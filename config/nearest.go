@@ -14,11 +14,12 @@ func didYouMean(prefix, unknown string, known []string) string {
 	return "; did you mean " + prefix + best + suffix + "?"
 }
 
-// Nearest returns the known word nearest to unknown, or "".
+// Nearest returns the known word nearest to unknown, or "" if none has at least
+// half of its letters in common with it.
 func Nearest(unknown string, known []string) string {
 	best, distance := "", len(unknown)/2+2
 	for _, k := range known {
-		if d := editDistance(unknown, k); d < distance {
+		if d := editDistance(unknown, k); d < distance && 2*d <= max(len(unknown), len(k)) {
 			best, distance = k, d
 		}
 	}

@@ -21,6 +21,20 @@ func TestDecisionsOnWhoIsInWantTheirObject(t *testing.T) {
 	}
 }
 
+// Whoever mistypes is sent to the help of what he typed, and none of the flags is
+// taken for another's.
+func TestEveryCommandSendsToItsOwnHelp(t *testing.T) {
+	for _, c := range commands() {
+		var out, errs bytes.Buffer
+		if code, want := run(t.Context(), []string{c.name, "-no-such-flag"}, &out, &errs), "see assim "+c.name+" -h"; code != exitUsage || !strings.Contains(errs.String(), want) {
+			t.Errorf("assim %s -no-such-flag: exit %d and %q, want %q", c.name, code, errs.String(), want)
+		}
+		if code := run(t.Context(), []string{c.name, "-h"}, &out, &errs); code != exitOK || !strings.Contains(out.String(), "Examples:\n  ") || !strings.Contains(out.String(), "assim "+c.name) {
+			t.Errorf("assim %s -h: exit %d and no example:\n%s", c.name, code, out.String())
+		}
+	}
+}
+
 func TestAChangeOfKeysTellsWhoIsWaitedFor(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{out: &out}

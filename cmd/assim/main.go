@@ -137,7 +137,7 @@ func (c command) start(ctx context.Context, args []string, out io.Writer) error 
 	a := &app{out: out}
 	a.color, a.width = terminal(out)
 	p := config.Program{
-		Name: "assim", Version: version.String("assim"),
+		Name: "assim", Command: c.name, Version: version.String("assim"),
 		Synopsis: fmt.Sprintf("Usage: assim %s %s\n\n%s", c.name, c.args, strings.TrimSpace(c.short+"\n\n"+c.long)),
 		Examples: c.examples,
 	}

@@ -31,7 +31,7 @@ type discoverSettings struct {
 func discover(ctx context.Context, args []string) int {
 	var s discoverSettings
 	program := config.Program{
-		Name: "nanoprobe", Version: version.String("nanoprobe"),
+		Name: "nanoprobe", Command: "discover", Version: version.String("nanoprobe"),
 		Synopsis: `Usage: nanoprobe discover TYPE [SETTINGS]
 
 Looks once and prints the document that the CMA would be sent. No CMA is needed.`,

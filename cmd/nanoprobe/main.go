@@ -59,6 +59,8 @@ Exit status: 0 stopped by SIGTERM or SIGINT, 1 an error, 2 settings not understo
 	switch {
 	case errors.Is(err, config.ErrHelp):
 		return
+	case err == nil && (s.Port < 0 || s.Port > 65535):
+		err = fmt.Errorf("nanoprobe: -port %d: a port is a number up to 65535; 0 takes any that is free", s.Port)
 	case err == nil && len(rest) > 0:
 		err = fmt.Errorf("nanoprobe: %q is neither a setting nor discover; see nanoprobe -h", rest[0])
 	}

@@ -20,8 +20,7 @@ const (
 	// memory, less is a collection every moment.
 	garbagePercent = 50
 	// maxProcessors is how many processors run Go at a time. Each keeps memory of
-	// its own for every size of object, and on a machine with 64 that would be most
-	// of what is held.
+	// its own for every size of object: with 64 of them 3 MB more are held.
 	maxProcessors = 2
 	// firstMemory is what Go may hold until memory is given back for the first time,
 	// and twice what is held then ever after. These limits are soft: what lives and

@@ -140,7 +140,9 @@ one the CMA has is not sent. No type sends a packet.
 
 A look at its interval has time: while one is under way the whole nanoprobe uses at most 2 % of a processor, so that
 it takes some seconds on a full machine, and 90 seconds longer than at full speed at the very most. The first look,
-one after something happened, and ` + "`nanoprobe discover`" + ` do not wait.
+one after something happened, and ` + "`nanoprobe discover`" + ` do not wait. Where something happens again and again, and a type
+has used 250 ms of CPU for that (they come back in 100 s), its looks take their time as well: ` + "`assim status`" + ` tells of
+it when it lasts for three minutes, and of a type that fails for one.
 
 Try one without a CMA: ` + "`nanoprobe discover TYPE`" + `; list them: ` + "`nanoprobe discover --list`" + `.
 

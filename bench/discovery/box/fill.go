@@ -21,6 +21,8 @@ const fillCommand = "fill"
 //	fill sockets PORT N       a server at PORT and N/2 connections to it, both ends
 //	fill daemons N            N processes that sleep, each left to process 1
 //	fill files N              N files in directories that are looked at, then it ends
+//	fill services N           N a second that come, listen and go again
+//	fill service PORT         one of these
 func fill(args []string) {
 	if err := fillWith(args); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -43,6 +45,10 @@ func fillWith(args []string) error {
 		return leaveDaemons(n)
 	case "files":
 		return makeFiles(n)
+	case "services":
+		return comeAndGo(n)
+	case "service":
+		return serve(n)
 	}
 	return fmt.Errorf("fill: %q is not understood", args)
 }
@@ -87,6 +93,35 @@ func leaveDaemons(n int) error {
 	}
 	fmt.Println("ready")
 	return nil
+}
+
+// comeAndGo starts services that live for a moment, each a process of its own, on
+// 300 ports one after the other.
+func comeAndGo(each int) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	const first, ports = 4000, 300
+	for i := 0; ; i++ {
+		c := exec.Command(self, fillCommand, "service", strconv.Itoa(first+i%ports))
+		if err := c.Start(); err != nil {
+			return err
+		}
+		go func() { _ = c.Wait() }() // it has ended, that is all
+		time.Sleep(time.Second / time.Duration(max(1, each)))
+	}
+}
+
+func serve(port int) error {
+	const life = 700 * time.Millisecond
+	server, err := net.Listen("tcp4", fmt.Sprint("0.0.0.0:", port))
+	if err != nil {
+		return err
+	}
+	time.Sleep(life)
+	return server.Close()
 }
 
 // looked are directories whose files discovery looks at.

@@ -5,6 +5,7 @@
 //
 //	make discovery-cost                       about seven minutes
 //	make discovery-cost ARGS="-measure 2m -json"
+//	make discovery-cost ARGS="-services 1"    where something happens every second
 //
 // The box is a system of a lab (see e2e/lab). Its sockets are connections
 // within the box, held by 50 processes that do nothing else; its processes are
@@ -27,6 +28,7 @@ import (
 
 type options struct {
 	sockets, processes, files int
+	services                  int
 	warm, measure             time.Duration
 	bin                       string
 	json                      bool
@@ -42,6 +44,7 @@ func main() {
 	flag.IntVar(&o.sockets, "sockets", 20_000, "sockets of the box")
 	flag.IntVar(&o.processes, "processes", 2_000, "processes of the box")
 	flag.IntVar(&o.files, "files", 100_000, "files in directories that are looked at")
+	flag.IntVar(&o.services, "services", 0, "how many services a second come, listen for 0.7 s, and go again")
 	flag.DurationVar(&o.warm, "warm", 90*time.Second, "how long to wait until everything was looked at once")
 	flag.DurationVar(&o.measure, "measure", 5*time.Minute, "how long to measure")
 	flag.StringVar(&o.bin, "bin", "bin", "folder with cma, nanoprobe and assim, as make build leaves them")

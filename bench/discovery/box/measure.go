@@ -87,6 +87,9 @@ func stuff(ctx context.Context, l *lab.Lab, self string, o options) error {
 	for i := range holders {
 		list = append(list, filling{[]string{"sockets", strconv.Itoa(5001 + i), strconv.Itoa(o.sockets / holders)}, false})
 	}
+	if o.services > 0 {
+		list = append(list, filling{[]string{"services", strconv.Itoa(o.services)}, false})
+	}
 	for _, f := range list {
 		p, err := l.Start("box", append([]string{self, fillCommand}, f.args...)...)
 		if err != nil {

@@ -27,14 +27,14 @@ func TestANeighborThatSpeaksAndAnswersNothingIsDeafUntilItFallsSilent(t *testing
 	}
 	n.Conclude(5*time.Second, Deaf, &me, &timing)
 	n.Heard(9*time.Second, &me, &wire.Tick{Kind: wire.Ping, Session: 3, Seq: 9})
-	if n.Mute(10*time.Second, &timing) {
-		t.Error("a second after it spoke it is mute")
+	if n.Mute(15*time.Second, &timing) {
+		t.Error("six seconds after it spoke it is mute")
 	}
-	if !n.Mute(11*time.Second, &timing) {
-		t.Error("two seconds after it spoke it is not mute")
+	if !n.Mute(16*time.Second, &timing) {
+		t.Error("seven seconds after it spoke it is not mute")
 	}
 	me.Next()
-	if got := n.Heard(12*time.Second, &me, &wire.Tick{Kind: wire.Pong, Session: 3, Seq: 10, EchoSession: 7, EchoSeq: 2}); got != Back || n.Speaks() {
+	if got := n.Heard(17*time.Second, &me, &wire.Tick{Kind: wire.Pong, Session: 3, Seq: 10, EchoSession: 7, EchoSeq: 2}); got != Back || n.Speaks() {
 		t.Errorf("an answer is %v, and deaf %v", got, n.Speaks())
 	}
 }

@@ -265,9 +265,10 @@ func (n *Neighbor) Speaks() bool {
 	return n.vain >= deafTicks || n.vain > 0 && n.missing >= freshTicks
 }
 
-// Mute says whether a deaf neighbor has fallen silent altogether.
+// Mute says whether a deaf neighbor has fallen silent altogether. Since it cannot be
+// asked, a few lost ticks must not be enough: it takes as long as to be dead.
 func (n *Neighbor) Mute(now time.Duration, t *wire.Timing) bool {
-	return n.state == Deaf && now-n.heard >= max(n.unresponsive(t), 2*n.interval(t))
+	return n.state == Deaf && now-n.heard >= max(t.Dead, 2*n.interval(t))
 }
 
 // Conclude sets what the owner concluded from silence and everything else it

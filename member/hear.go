@@ -85,7 +85,7 @@ func (m *Member) hear(now time.Duration) {
 	if !long {
 		return
 	}
-	m.hunts = nil
+	m.hunts, m.cured = nil, now
 	for i := range m.peers {
 		m.peers[i].sought = false
 		m.peers[i].hb.Restart(now)

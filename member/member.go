@@ -67,6 +67,7 @@ type Member struct {
 	skew     time.Duration // how much the clock was set back since the start
 	voice    time.Duration // when anybody was last heard
 	deaf     time.Duration // since when nobody answers; 0 = somebody does
+	cured    time.Duration // when that was last over; 0 = never
 	late     time.Duration // how late my own timer was of late, at worst: a measure of how busy this place is
 	rival    time.Duration // when I last saw that somebody newer bears my name; 0 = never
 	martian  martians

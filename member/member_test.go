@@ -233,6 +233,7 @@ func TestBrokenPathBetweenTwoIsNoDeath(t *testing.T) {
 	l.tell("")
 }
 
+// Who hears the other and gets no answers says just that; the CMA puts the two together.
 func TestOneWayLossIsABrokenPathToo(t *testing.T) {
 	l := newLab(t, 1, 10)
 	l.ring(1, 0, l.systems...)
@@ -240,7 +241,7 @@ func TestOneWayLossIsABrokenPathToo(t *testing.T) {
 	a, b := l.systems[4], l.systems[5]
 	l.drop = func(from, to *system, _ netip.AddrPort) bool { return from == a && to == b }
 	l.run(30 * time.Second)
-	l.tell("4: 5 path broken, 5: 4 path broken")
+	l.tell("4: 5 deaf, 5: 4 path broken")
 	l.drop = nil
 	l.run(10 * time.Second)
 	l.tell("4: 5 alive, 5: 4 alive")

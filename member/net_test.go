@@ -303,7 +303,7 @@ func (l *lab) pause(s *system, d time.Duration) {
 var obsNames = map[wire.ObservationKind]string{
 	wire.ObsUnresponsive: "unresponsive", wire.ObsDead: "dead", wire.ObsAlive: "alive", wire.ObsUnreachable: "unreachable",
 	wire.ObsGoodbye: "goodbye", wire.ObsPathBroken: "path broken", wire.ObsLinkDown: "link down", wire.ObsLinkUp: "link up",
-	wire.ObsMartian: "martian", wire.ObsSwept: "swept",
+	wire.ObsMartian: "martian", wire.ObsSwept: "swept", wire.ObsDeaf: "deaf",
 }
 
 // story is the news in words, without times, sorted: "2: 3 dead".

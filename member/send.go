@@ -31,8 +31,8 @@ func (m *Member) heartbeats(now time.Duration, out *Out) {
 	alone := m.alone()
 	for i := range m.peers {
 		p := &m.peers[i]
-		if s := p.hb.State(); s != heartbeat.Alive && p.hb.Pings() > 0 && !(alone && s.Silent()) {
-			continue // pings say the same
+		if s := p.hb.State(); s != heartbeat.Alive && p.hb.Pings() > 0 && s != heartbeat.PathBroken && !(alone && s.Silent()) {
+			continue // pings say the same; who is known to live may hear me, and should
 		}
 		m.heartbeat(p, wire.Heartbeat, out)
 		p.hb.Sent()

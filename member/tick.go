@@ -99,7 +99,7 @@ func (m *Member) accuse(now time.Duration, i int, out *Out) {
 	}
 	state, kind := heartbeat.Unresponsive, wire.ObsUnresponsive
 	if p.witness == hearsIt {
-		if p.hb.Silent(now) < 3*t.Interval {
+		if min(p.hb.Silent(now), now-m.cured) < 3*t.Interval {
 			return
 		}
 		state, kind = heartbeat.PathBroken, wire.ObsPathBroken

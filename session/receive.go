@@ -97,10 +97,19 @@ func (n *Node) act(now time.Time, m *wire.Signal, fresh bool) {
 		if token, err := wire.ParseToken(m.Body); err == nil && len(n.pongs) < maxPongs {
 			n.pongs = append(n.pongs, token)
 		}
+		n.sayAgain(now)
 	case wire.KindRefused:
 		if fresh {
 			n.refused(now, m)
 		}
+	}
+}
+
+// sayAgain sends what is in flight again when the CMA asks for a sign of life: it
+// wants to know what there is to say, and may have been away.
+func (n *Node) sayAgain(now time.Time) {
+	if n.head.kind == wire.KindReport && n.head.sent && !now.Before(n.sentAt.Add(minRetry)) {
+		n.next = now
 	}
 }
 

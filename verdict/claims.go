@@ -17,6 +17,8 @@ const (
 	// stale is the age from which an accusation proves nothing by itself: it
 	// waited for the CMA or for a partition to heal.
 	stale = 3 * time.Second
+	// promptly is the age up to which it came as it should.
+	promptly = time.Second
 	// maxHeard bounds the memory of who spoke to the CMA lately.
 	maxHeard = 1 << 14
 	// heardFor is how long that memory is of use.
@@ -47,6 +49,7 @@ type suspect struct {
 	polls   int       // how often a death that only one saw was checked
 	missing bool      // was known to be in trouble: no accuser needed
 	old     bool      // accused by claims too old to be believed as they are
+	delayed bool      // accused by claims that were on their way for long: so may others be
 	ping    pinged
 	askedAt time.Time
 	quick   bool // the ping is one of many
@@ -96,6 +99,7 @@ func (j *Judge) accuse(now time.Time, c Claim, out *Out) {
 		s.ping = notAsked // that answer is from before
 	}
 	s.old = s.old || now.Sub(c.At) > stale
+	s.delayed = s.delayed || now.Sub(c.At) > promptly
 	s.hearers = without(s.hearers, c.By)
 	j.unlink(c.About, c.By)
 	switch c.Kind {

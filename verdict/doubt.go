@@ -53,7 +53,7 @@ func (j *Judge) reviveButDoubt(now time.Time, s *suspect, out *Out) {
 	j.revive(now, s, "it answers the CMA", out)
 	kept := j.suspect(now, s.id)
 	kept.doubt, kept.doubtAt = doubt, at
-	j.agenda.Add(latest(now, at.Add(persist)), s.id)
+	j.look(now, kept, out)
 }
 
 // settleDoubt flags a reporter that stands by a refuted accusation. If it is

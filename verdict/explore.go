@@ -165,20 +165,28 @@ func (j *Judge) within(places []view, id wire.ID) bool {
 }
 
 // lookAround finds out whether anybody is heard beyond the one place that all
-// reporters stand at. If not, it is that place which is cut off.
-func (j *Judge) lookAround(now time.Time, whole []view, out *Out) (pending bool) {
+// reporters stand at, those of what was found silent a moment ago among them. If
+// not, it is that place which is cut off.
+func (j *Judge) lookAround(now time.Time, whole []view, fresh []*Incident, out *Out) (pending bool) {
 	if !j.aroundAt.IsZero() {
 		j.alone = !slices.ContainsFunc(j.around, func(id wire.ID) bool { return !j.heard[id].Before(j.aroundAt) })
 		return now.Sub(j.aroundAt) < j.opt.Answer
 	}
-	here, ok := j.commonPlace(whole)
+	var by []wire.ID
+	for _, v := range whole {
+		by = append(by, v.by...)
+	}
+	for _, in := range fresh {
+		by = append(by, in.Witnesses...)
+	}
+	here, ok := j.commonPlace(by)
 	if !ok {
 		return false
 	}
 	j.around = j.around[:0]
 	for _, id := range j.m.Sample(nil, 4*maxControl) {
 		at := j.placeOf(id)
-		if at.key() != here.key() && !j.within(whole, id) && len(j.around) < maxControl {
+		if at.key() != here.key() && !j.within(whole, id) && j.Status(id) != Unknown && len(j.around) < maxControl {
 			j.around = append(j.around, id)
 			j.probe(now, id, sampleTries, out)
 		}
@@ -188,18 +196,14 @@ func (j *Judge) lookAround(now time.Time, whole []view, out *Out) (pending bool)
 	return !j.alone
 }
 
-// commonPlace is where all stand who accuse, if that is one place.
-func (j *Judge) commonPlace(whole []view) (place, bool) {
-	var here place
-	found := false
-	for _, v := range whole {
-		for _, by := range v.by {
-			at := j.placeOf(by)
-			if found && at.key() != here.key() {
-				return here, false
-			}
-			here, found = at, true
+// commonPlace is where all of them stand, if that is one place.
+func (j *Judge) commonPlace(ids []wire.ID) (here place, ok bool) {
+	for i, id := range ids {
+		at := j.placeOf(id)
+		if i > 0 && at.key() != here.key() {
+			return here, false
 		}
+		here = at
 	}
-	return here, found
+	return here, len(ids) > 0
 }

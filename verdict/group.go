@@ -33,6 +33,9 @@ const (
 	// where there are fewer they are asked controlRounds times.
 	maxControl    = 3
 	controlRounds = 3
+	// maxInquiry is how many are asked whether the CMA is cut off still: of a few, the
+	// only one that is there must not be missed time and again.
+	maxInquiry = 16
 )
 
 // place is where systems stand together: a switch, or a subnet for those that
@@ -109,8 +112,8 @@ func (j *Judge) findCommonCauses(now time.Time, out *Out) {
 	if !pending && len(whole) > 0 {
 		pending = j.doubtMyself(now, whole, out)
 	}
-	if !pending && len(whole) >= 2 {
-		pending = j.lookAround(now, whole, out)
+	if fresh := j.freshSwitches(now); !pending && len(whole) > 0 && len(whole)+len(fresh) >= 2 {
+		pending = j.lookAround(now, whole, fresh, out)
 	}
 	if j.isolated != nil {
 		return
@@ -326,7 +329,7 @@ func (j *Judge) conclude(now time.Time, views, whole []view, subnets []netip.Pre
 	j.addStranded(whole)
 	whole = j.joinOpen(now, whole, out)
 	fresh := j.freshSwitches(now)
-	alone := j.alone && len(whole) >= 2
+	alone := j.alone && len(whole) > 0 && len(whole)+len(fresh) >= 2
 	j.alone, j.aroundAt = false, time.Time{}
 	if alone || len(subnets) > 0 || len(whole) > 0 && len(whole)+len(fresh) >= minPartition {
 		j.openPartition(now, whole, fresh, subnets, out)
@@ -431,7 +434,6 @@ func (j *Judge) openPartition(now time.Time, whole []view, fresh []*Incident, su
 		j.take(now, in, v, out)
 		places = append(places, v.place)
 	}
-	in.About, in.Name = j.partName(whole, subnets)
 	for _, old := range fresh {
 		places = append(places, j.groups[old.ID].places...)
 		for _, id := range old.Systems {
@@ -442,20 +444,21 @@ func (j *Judge) openPartition(now time.Time, whole []view, fresh []*Incident, su
 		}
 		j.supersede(now, old, in, out)
 	}
+	in.About, in.Name = j.partName(whole, len(places), subnets)
 	slices.SortFunc(places, place.compare)
 	in.Cause = "all of it fell silent together, so what connects it is the suspect"
 	j.openGroup(now, in, places, fmt.Sprintf("partition: %s unreachable, the state of %s in %s is unknown",
 		in.Name, plural(len(in.Systems), "system"), plural(len(places), "place")), out)
 }
 
-func (j *Judge) partName(whole []view, subnets []netip.Prefix) (about, name string) {
+func (j *Judge) partName(whole []view, places int, subnets []netip.Prefix) (about, name string) {
 	switch {
 	case len(subnets) == 1 && len(subnetsOf(whole)) == 1:
 		return subnets[0].String(), "subnet " + subnets[0].String()
 	case len(subnets) > 0:
 		return subnets[0].String(), fmt.Sprintf("%s around %s", plural(len(subnetsOf(whole)), "subnet"), subnets[0])
 	default:
-		return whole[0].subnet.String(), fmt.Sprintf("%s around %s", plural(len(whole), "place"), j.called(whole[0].place))
+		return whole[0].subnet.String(), fmt.Sprintf("%s around %s", plural(places, "place"), j.called(whole[0].place))
 	}
 }
 

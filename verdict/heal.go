@@ -56,7 +56,8 @@ func (j *Judge) returned(now time.Time, s *suspect, g *group, restarted bool, ou
 
 // reopen makes a case of its own of a system that was part of a group, if somebody
 // at its own place has said that it does not hear it, and has not taken that back.
-// Those elsewhere missed it because of the place.
+// Those elsewhere missed it because of the place. Most take it back at once; the rest
+// are asked.
 func (j *Judge) reopen(now time.Time, was *suspect, at place, out *Out) {
 	members := j.members(at)
 	by := slices.DeleteFunc(slices.Clone(was.by), func(id wire.ID) bool { return !slices.Contains(members, id) })
@@ -65,7 +66,7 @@ func (j *Judge) reopen(now time.Time, was *suspect, at place, out *Out) {
 	}
 	s := j.suspect(now, was.id)
 	s.by, s.since, s.old = by, was.since, true
-	j.ask(now, s, 3, out)
+	j.look(now, s, out)
 }
 
 // placeIn is the place of a group at which a system stands.
@@ -190,7 +191,7 @@ func (j *Judge) inquire(now time.Time, out *Out) {
 	if j.isolated == nil || !due(now, j.isolated.next) {
 		return
 	}
-	for _, id := range j.m.Sample(nil, maxControl) {
+	for _, id := range j.m.Sample(nil, maxInquiry) {
 		if id != j.opt.Local {
 			out.Pings = append(out.Pings, Ping{id, 1})
 		}

@@ -191,9 +191,11 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// clock is a time in a sentence. Who reads it may be elsewhere: assim shows it as
+// people there read it.
 func clock(t time.Time) string {
 	if t.IsZero() {
 		return "an unknown time"
 	}
-	return t.UTC().Format("15:04:05.0")
+	return t.UTC().Format("2006-01-02T15:04:05.0Z07:00")
 }

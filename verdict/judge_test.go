@@ -359,8 +359,8 @@ var stories = []struct{ name, town, script, news string }{
 	2.2 unresponsive b by e f
 	2.7 switch unreachable switch sw1 by b f e of a b c
 	4.0 resolved switch sw1
-	4.6 unresponsive a by b
-	4.6 unresponsive c by b
+	5.1 unresponsive a by b
+	5.1 unresponsive c by b
 	7.0 system dead c by b
 	7.1 system dead a by b`},
 	{"a switch heals: the voice of one that kept running brings all back", twoRacks, `
@@ -449,6 +449,15 @@ var stories = []struct{ name, town, script, news string }{
 	2.1 unresponsive a by e g
 	2.7 switch unreachable switch sw1 by e g of a b
 	2.7 switch unreachable switch sw2 by e g of c d`},
+	{"two switches, one after the other, and nobody is heard but by the only one left", "net1 sw1 a b\nnet1 sw2 c d\nnet1 sw3 e f", `
+	2.0 a loses c
+	2.1 a sweeps c d
+	3.5 b loses e
+	3.6 b sweeps e f
+	30 until`, `
+	2.7 switch unreachable switch sw2 by a of c d
+	4.2 resolved switch sw2
+	4.2 partition 2 places around switch sw3 by b of e f c d`},
 	{"the CMA's own carrier", twoRacks, `
 	2.0 cma link down
 	20 cma link up

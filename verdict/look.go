@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"assim/agenda"
 	"assim/event"
 	"assim/wire"
 )
@@ -61,7 +62,9 @@ func (j *Judge) poll(now time.Time, s *suspect, out *Out) {
 }
 
 func (j *Judge) lookAtDoubt(now time.Time, s *suspect, out *Out) {
-	if now.Before(s.doubtAt.Add(persist)) {
+	if settle := s.doubtAt.Add(persist); now.Before(settle) {
+		out.Pings = append(out.Pings, Ping{s.doubt, 1}) // It may have taken it back, and that was lost.
+		j.agenda.Add(agenda.Sooner(now.Add(persist/3), settle), s.id)
 		return
 	}
 	if j.settling(now, s.doubtAt, s.id, s.doubt) {
@@ -230,6 +233,21 @@ func (j *Judge) askIn(now time.Time, s *suspect, tries int, out *Out) {
 		return
 	}
 	j.ask(now, s, tries, out)
+	if s.delayed {
+		j.prompt(s, out)
+	}
+}
+
+// prompt asks the witnesses of s that have said nothing lately: what they have to
+// say may wait in their outboxes, for it was lost or the CMA was away, and whoever is
+// asked sends it at once.
+func (j *Judge) prompt(s *suspect, out *Out) {
+	var buf [8]wire.ID
+	for _, w := range j.m.Witnesses(buf[:0], s.id) {
+		if j.suspects[w] == nil && j.heard[w].Before(s.first.Add(-j.opt.Window)) && !slices.Contains(slices.Concat(s.by, s.hearers, s.refusal, s.goodbye), w) {
+			out.Pings = append(out.Pings, Ping{w, 1})
+		}
+	}
 }
 
 // show makes the silence of a system known.

@@ -70,7 +70,7 @@ func (a *app) event(e event.Event) error {
 	if a.JSON {
 		return json.NewEncoder(a.out).Encode(e)
 	}
-	line := fmt.Sprintf("%s  %-18s %s", e.At.Local().Format(time.DateTime), e.Kind, clip(e.Text))
+	line := fmt.Sprintf("%s  %-18s %s", e.At.Local().Format(time.DateTime), e.Kind, clip(whenHere(e.Text)))
 	if len(e.Witnesses) > 0 {
 		line += "  (seen by " + clip(strings.Join(e.Witnesses, ", ")) + ")"
 	}

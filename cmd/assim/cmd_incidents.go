@@ -81,17 +81,17 @@ func (a *app) incidents(rows [][]any) {
 		}
 		kind := event.Kind(cell(row[0]))
 		over := row[8] != nil
-		head := fmt.Sprintf("%s  %s", clock(row[7]), cell(row[2]))
+		head := fmt.Sprintf("%s  %s", clock(row[7]), whenHere(cell(row[2])))
 		if over {
 			head += ", until " + clock(row[8])
 		}
 		fmt.Fprintln(a.out, a.paint(head, statusColor([]string{string(kind)})))
 		if cause := cell(row[3]); cause != cell(row[2]) {
-			a.facts([][2]string{{"cause", cause}})
+			a.facts([][2]string{{"cause", whenHere(cause)}})
 		}
 		evidence, _ := row[4].([]any)
 		for _, e := range evidence {
-			a.facts([][2]string{{"seen", cell(e)}})
+			a.facts([][2]string{{"seen", whenHere(cell(e))}})
 		}
 		a.facts([][2]string{{"confidence", cell(row[5])}, {"affects", affects(row[9], row[10])}})
 		if !over {
@@ -113,13 +113,4 @@ func affects(first, count any) string {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
-}
-
-// clock shows a stored time as people here read it.
-func clock(v any) string {
-	t, err := time.Parse(time.RFC3339Nano, cell(v))
-	if err != nil {
-		return cell(v)
-	}
-	return t.Local().Format(time.DateTime)
 }

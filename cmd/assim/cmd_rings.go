@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -144,17 +145,58 @@ func (a *app) member(m ringMember) string {
 	return a.paint(mark+" "+m.name, statusColor([]string{m.status}))
 }
 
+// levelLooks are the color and the length of the lines of each level of rings: rings
+// stand apart from each other.
+var levelLooks = map[string]struct {
+	color string
+	long  int
+}{"switch": {"steelblue", 1}, "subnet": {"darkorange", 5}, "top": {"purple", 5}}
+
+// ringsDot draws the rings as a graph. Who is also in a ring above is told from the
+// others by its shape, who is not up by its color; the legend says so.
 func (a *app) ringsDot(rings []ringTable) {
-	fmt.Fprintln(a.out, "graph rings {\n  layout=circo; node [shape=box style=rounded];")
+	fmt.Fprintln(a.out, "graph rings {\n  layout=neato; overlap=false; splines=true; node [shape=box style=\"rounded,filled\" fillcolor=white];")
+	drawn := map[string]bool{}
 	for _, r := range rings {
 		for i, m := range r.members {
-			if len(r.members) > 1 && (len(r.members) > 2 || i == 0) {
-				fmt.Fprintf(a.out, "  %q -- %q [label=%q];\n", m.name, r.members[(i+1)%len(r.members)].name, r.level)
+			if next := r.members[(i+1)%len(r.members)]; len(r.members) > 2 || len(r.members) == 2 && i == 0 {
+				look := levelLooks[r.level]
+				fmt.Fprintf(a.out, "  %q -- %q [color=%s len=%d];\n", m.name, next.name, cmp.Or(look.color, "black"), max(look.long, 1))
 			}
-			if m.status != "up" {
-				fmt.Fprintf(a.out, "  %q [color=red];\n", m.name)
+			if m.deputy {
+				fmt.Fprintf(a.out, "  %q [shape=diamond style=filled];\n", m.name)
 			}
+			if color := dotColor(m.status); color != "" && !drawn[m.name] {
+				fmt.Fprintf(a.out, "  %q [fillcolor=%s];\n", m.name, color)
+			}
+			drawn[m.name] = true
 		}
 	}
-	fmt.Fprintln(a.out, "}")
+	fmt.Fprintf(a.out, "  label=<%s>; labelloc=b;\n}\n", dotLegend(rings))
+}
+
+// dotColor fills the box of a system that is not up.
+func dotColor(status string) string {
+	switch status {
+	case "up":
+		return ""
+	case "unknown":
+		return "lightgray"
+	case "shutdown":
+		return "lightblue"
+	}
+	return "tomato"
+}
+
+// dotLegend says what the lines, shapes and colors mean.
+func dotLegend(rings []ringTable) string {
+	var said []string
+	for _, level := range []string{"switch", "subnet", "top"} {
+		if slices.ContainsFunc(rings, func(r ringTable) bool { return r.level == level && len(r.members) > 1 }) {
+			said = append(said, fmt.Sprintf(`<font color="%s">━━</font> %s ring`, levelLooks[level].color, level))
+		}
+	}
+	said = append(said, "◇ deputy: also in the ring above", `<font color="tomato">■</font> not up`,
+		`<font color="lightblue">■</font> shut down`, `<font color="gray">■</font> not known`)
+	return strings.Join(said, " &#160; ")
 }

@@ -183,7 +183,7 @@ func (a *app) broken(p statusPage) {
 		}
 		fmt.Fprintln(a.out, a.paint(what, "\x1b[1;31m")+"; why, and what to do: assim incidents")
 		for _, f := range p.Broken {
-			fmt.Fprintf(a.out, "  %s  %s\n", clock(f.Opened), a.paint(cell(f.Text), statusColor([]string{cell(f.Kind)})))
+			fmt.Fprintf(a.out, "  %s  %s\n", clock(f.Opened), a.paint(whenHere(cell(f.Text)), statusColor([]string{cell(f.Kind)})))
 		}
 		a.more(p.Incidents-len(p.Broken), "assim incidents")
 	}

@@ -79,25 +79,33 @@ func (p *pace) begin() {
 func (p *pace) hurry() { p.once.Do(func() { close(p.wanted) }) }
 
 // step rests when enough was done. What garbage collection and the rest of the
-// nanoprobe use counts as well, also while it rests.
+// nanoprobe use counts as well, also while it rests: then it rests on, or two looks
+// would do what cannot be divided one right after the other.
 func (p *pace) step() {
 	now := p.now()
 	if now.Sub(p.seen) < slice {
 		return
 	}
+	for p.rest(now) {
+		now = p.now()
+	}
 	p.seen = now
+}
+
+// rest rests for what is owed, and reports whether it did.
+func (p *pace) rest(now time.Time) bool {
 	used := p.used() - p.before
 	owed := used*share - now.Sub(p.since)
 	switch {
 	case owed < -slice*share:
 		p.begin() // it waited for something, which is no reason to use more now
-		return
+		return false
 	case owed < slice*(share-1) || p.rested >= maxRest:
-		return
+		return false
 	}
 	select {
 	case <-p.wanted:
-		return
+		return false
 	default:
 	}
 	if p.idle != nil {
@@ -107,7 +115,7 @@ func (p *pace) step() {
 	p.sleep(rest)
 	p.rested += rest
 	p.since, p.before = p.since.Add(used*share), p.before+used
-	p.seen = p.now()
+	return true
 }
 
 func processTime() time.Duration {

@@ -112,3 +112,18 @@ func TestALookEndsWhateverElseUsesTheProcessor(t *testing.T) {
 		t.Errorf("30 s of work took %v", took)
 	}
 }
+
+func TestWhatOthersUseWhileItRestsIsRestedForBeforeItGoesOn(t *testing.T) {
+	p := newPaced()
+	sleep, others := p.sleep, 100*time.Millisecond
+	p.sleep = func(d time.Duration) {
+		p.cpu += others
+		others = 0
+		sleep(d)
+	}
+	begun := p.time
+	p.work(slice)
+	if took, want := p.time.Sub(begun), 100*time.Millisecond*share; took < want {
+		t.Errorf("it went on after %v, want %v and more", took, want)
+	}
+}

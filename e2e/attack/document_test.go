@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"assim/discovery/all"
 	"assim/wire"
 	"assim/wire/pack"
@@ -28,8 +30,23 @@ func wrongShapes() [][]byte {
 	}
 }
 
-// bomb is what a datagram holds at most when it is unpacked.
-const bomb = 8 << 20
+// bombSize is about what a datagram holds at most when it is unpacked.
+const bombSize = 8 << 20
+
+// bomb is that. An attacker takes his time to make it small.
+func bomb(t *testing.T) wire.Document {
+	t.Helper()
+	text := bytes.Repeat([]byte(" "), bombSize)
+	small, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := wire.Document{DocRef: wire.DocRef{Type: "os", Hash: pack.HashOf(text)}, Encoding: wire.Zstd, Data: small.EncodeAll(text, nil)}
+	if d.Size() > wire.MaxBody {
+		t.Fatalf("%d bytes of spaces take %d packed, more than a datagram", len(text), d.Size())
+	}
+	return d
+}
 
 // Of a member's bad documents each is acknowledged, so that it does not come
 // for ever, and kept aside or refused with its reason; its good ones and
@@ -74,7 +91,7 @@ func TestBadDocumentsOfAMemberAreRefusedAndHinderNobody(t *testing.T) {
 		d.Data = right.Data[:rng.IntN(len(right.Data))]
 		put(bad, d)
 	}
-	put(bad, packed("os", bytes.Repeat([]byte(" "), bomb)))
+	put(bad, bomb(t))
 
 	const text = `{"hostname":"good"}`
 	put(good, packed("os", []byte(text)))

@@ -76,6 +76,35 @@ func TestANewcomerIsToldItsRingAndSoAreItsNeighborsOnly(t *testing.T) {
 	}
 }
 
+// Who announces itself again has not heard the answer, and its order was the answer.
+func TestWhoAnnouncesItselfAgainGetsItsOrderAgain(t *testing.T) {
+	a, out := estate(12)
+	orders := func(at time.Duration) (n int) {
+		a.Tick(after(at), out)
+		for _, o := range out.Orders {
+			if o.To == idOf(99) {
+				n++
+			}
+		}
+		out.Reset()
+		return n
+	}
+	at := time.Minute
+	a.Announce(after(at), idOf(99), 1, 0, "new", addrOf(99), nil, out)
+	if orders(at) == 0 {
+		t.Fatal("the newcomer is told nothing")
+	}
+	a.Again(after(at+resendHurry/2), idOf(99))
+	if n := orders(at + resendHurry/2); n != 0 {
+		t.Errorf("%d orders while the first may still be on its way", n)
+	}
+	a.Again(after(at+2*resendHurry), idOf(99))
+	if n := orders(at + 2*resendHurry); n != 1 {
+		t.Errorf("%d orders to who announced itself again, want one", n)
+	}
+	a.Again(after(at), idOf(77)) // Nobody knows it.
+}
+
 func TestAnOrderIsResentUntilItsGenerationIsEchoed(t *testing.T) {
 	a, out := estate(12)
 	a.Retime(after(time.Minute), idOf(3), wire.FastTiming, out)

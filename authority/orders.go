@@ -306,6 +306,14 @@ func (a *Authority) hurry(now time.Time, n *node) {
 	}
 }
 
+// Again tells that a system has announced itself once more: it heard no answer, and
+// its order was the answer. It may be a recording and proves nothing.
+func (a *Authority) Again(now time.Time, id wire.ID) {
+	if n := a.nodes[id]; n != nil {
+		a.hurry(now, n)
+	}
+}
+
 // refresh queues a helping of those whose roster is merely older than the truth.
 func (a *Authority) refresh(now time.Time) {
 	helping := a.cfg.MaxPerTick / 2

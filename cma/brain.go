@@ -268,6 +268,9 @@ func (b *brain) signal(l letter) {
 	}
 	if v.HasReply {
 		b.reply(&l, v.Reply)
+		if l.sig.Kind == wire.KindAnnounce {
+			b.auth.Again(now, l.id)
+		}
 	}
 	if v.Fresh { // Anything else may be a recording: it neither lives nor moves.
 		b.sess.Heard(l.id, l.route())

@@ -185,6 +185,9 @@ func (c *centre) read(q int64, now time.Time, l *letter) {
 	}
 	if v.HasReply {
 		c.send(q, letter{sys: l.sys, sig: v.Reply}, 1)
+		if l.sig.Kind == wire.KindAnnounce {
+			c.a.Again(now, id)
+		}
 	}
 	if v.Fresh && !v.Started {
 		c.a.Alive(now, id, &c.out)

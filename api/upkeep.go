@@ -47,9 +47,9 @@ type CheckResult struct {
 // Reindexed says what working out the graph anew from the documents did.
 type Reindexed = admin.Reindexed
 
-// lacks is the answer when a store has no such ability.
-func lacks(what string) error {
-	return &Error{Problem{Error: "this CMA's store cannot " + what + "; use the tools of its own"}, http.StatusNotImplemented}
+// lacks is the answer when a store has no such ability, and what there is instead.
+func lacks(what, instead string) error {
+	return &Error{Problem{Error: "this CMA's store cannot " + what + "; " + instead}, http.StatusNotImplemented}
 }
 
 func (s *Server) upkeep(mux *http.ServeMux) {
@@ -58,7 +58,7 @@ func (s *Server) upkeep(mux *http.ServeMux) {
 	mux.HandleFunc("POST /v1/check", answer(s.check))
 	mux.HandleFunc("POST /v1/reindex", answer(func(r *http.Request) (any, error) {
 		if s.Reindex == nil {
-			return nil, lacks("work out the graph anew")
+			return nil, lacks("work out the graph anew", "it was started without that")
 		}
 		return s.Reindex(r.Context())
 	}))
@@ -71,7 +71,7 @@ func (s *Server) backup(r *http.Request) (any, error) {
 	}
 	store, ok := s.Store.(Backuper)
 	if !ok || s.Backups == "" {
-		return nil, lacks("back itself up into a file: a CMA with Neo4j dumps it with neo4j-admin database dump or, stopped, copies it with assim store copy bolt://... FILE")
+		return nil, lacks("back itself up into a file", "dump Neo4j with neo4j-admin database dump, or stop the CMA and copy it with assim store copy bolt://... FILE")
 	}
 	path, err := within(s.Backups, req.File)
 	if err != nil {
@@ -114,7 +114,7 @@ func within(dir, file string) (string, error) {
 func (s *Server) check(r *http.Request) (any, error) {
 	store, ok := s.Store.(Checker)
 	if !ok {
-		return nil, lacks("check itself")
+		return nil, lacks("check itself", "Neo4j can: neo4j-admin database check")
 	}
 	view, err := s.Store.View(r.Context(), time.Time{})
 	if err != nil {

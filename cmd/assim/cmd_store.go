@@ -134,7 +134,7 @@ func (a *app) check(ctx context.Context, path, passwordFile string) (r api.Check
 	defer func() { err = errors.Join(err, store.Close()) }()
 	checker, ok := store.(api.Checker)
 	if !ok {
-		return r, fmt.Errorf("%s is of a kind that cannot check itself; use the tools of its own", path)
+		return r, fmt.Errorf("%s is of a kind that cannot check itself; Neo4j has a tool for that: neo4j-admin database check", path)
 	}
 	view, err := store.View(ctx, time.Time{})
 	if err != nil {

@@ -42,7 +42,7 @@ func openBolt(ctx context.Context, address, passwordFile string, create bool) (g
 	switch {
 	case err != nil:
 	case create && !empty:
-		err = fmt.Errorf("the store at %s has something in it; empty it or name another", uri)
+		err = fmt.Errorf("the store at %s has something in it; empty it or name another (Neo4j: MATCH (n) DETACH DELETE n)", uri)
 	case !create && empty:
 		err = fmt.Errorf("the store at %s is empty", uri)
 	default:

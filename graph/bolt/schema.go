@@ -127,7 +127,7 @@ func (s *Store) explain(err error) error {
 		case strings.HasSuffix(server.Code, ".Unauthorized"):
 			hint = "; user or password are wrong"
 			if s.opt.User == "" {
-				hint = "; it wants a user and a password"
+				hint = "; it wants a user and a password: name the user in the address (bolt://USER@HOST) and a file that holds the password"
 			}
 		case strings.HasSuffix(server.Code, ".CredentialsExpired"):
 			hint = "; the first password must be changed: ALTER CURRENT USER SET PASSWORD FROM 'old' TO 'new' on database system"

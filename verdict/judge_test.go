@@ -178,6 +178,17 @@ var stories = []struct{ name, town, script, news string }{
 	1.51 cma refused b
 	9 until`, `
 	1.5 nanoprobe stopped b by a`},
+	{"who shut down while the CMA was away did, though the word of a goodbye comes last", twoRacks, `
+	1.0 d refusedlong b
+	1.6 cma refused b
+	2.0 c goodbyelong b
+	9 until`, `
+	2.0 shut down b`},
+	{"a nanoprobe that stopped while the CMA was away is told a little later", twoRacks, `
+	1.0 a refusedlong b
+	1.2 c refusedlong b
+	9 until`, `
+	2.1 nanoprobe stopped b by a c`},
 	{"port unreachable said by a liar is not news", twoRacks, `
 	0 answering b
 	1.0 a refused b

@@ -90,6 +90,11 @@ func (j *Judge) lookAtGoodbye(now time.Time, s *suspect, out *Out) {
 
 // lookAtRefusal tells a nanoprobe that is gone from a host that is.
 func (j *Judge) lookAtRefusal(now time.Time, s *suspect, out *Out) {
+	if until := s.first.Add(j.opt.Agree + j.opt.Answer); s.delayed && now.Before(until) {
+		j.askIn(now, s, 1, out) // It may have said goodbye to one whose word is on its way.
+		j.agenda.Add(until, s.id)
+		return
+	}
 	if len(s.refusal) < 2 && s.ping < silent {
 		j.askIn(now, s, 1, out)
 		return

@@ -234,6 +234,10 @@ func (s *story) step(who string, f []string) {
 	case "lost": // long ago
 		at := s.now.Add(-time.Minute)
 		s.j.Heard(s.now, Claim{By: by, Kind: wire.ObsUnresponsive, About: idOf(rest[0]), At: at, Since: at.Add(-2 * time.Second)}, &s.out)
+	case "refusedlong", "goodbyelong": // ago: the CMA was away
+		kind := map[string]wire.ObservationKind{"refusedlong": wire.ObsUnreachable, "goodbyelong": wire.ObsGoodbye}[f[0]]
+		at := s.now.Add(-2 * time.Second)
+		s.j.Heard(s.now, Claim{By: by, Kind: kind, About: idOf(rest[0]), At: at, Since: at.Add(-2 * time.Second)}, &s.out)
 	case "alsoloses": // beyond its neighbor
 		s.j.Heard(s.now, Claim{By: by, Kind: wire.ObsUnresponsive, About: idOf(rest[0]), At: s.now, Since: s.now.Add(-2 * time.Second), Company: true}, &s.out)
 	case "sweeps":
